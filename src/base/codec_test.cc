@@ -1,0 +1,77 @@
+#include "base/codec.h"
+
+#include <gtest/gtest.h>
+
+namespace sternpost {
+namespace {
+
+enum class Colour : unsigned char { red, green };
+
+struct Inner {
+  std::string name;
+  std::optional<std::uint32_t> size;
+  bool operator==(const Inner&) const = default;
+  static constexpr auto fields() { return std::tuple(&Inner::name, &Inner::size); }
+};
+
+struct Other {
+  std::int64_t value = 0;
+  bool operator==(const Other&) const = default;
+  static constexpr auto fields() { return std::tuple(&Other::value); }
+};
+
+struct Outer {
+  std::vector<Inner> inners;
+  bool flag = false;
+  Colour colour = Colour::red;
+  std::variant<Inner, Other> choice;
+  bool operator==(const Outer&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&Outer::inners, &Outer::flag, &Outer::colour, &Outer::choice);
+  }
+};
+
+}  // namespace
+
+template <>
+inline constexpr unsigned kEnumBound<Colour> = 2;
+
+namespace {
+
+Outer example() {
+  return {{{"a", 7U}, {"", {}}}, true, Colour::green, Other{-3}};
+}
+
+TEST(codec, returns_what_was_put_in) {
+  EXPECT_EQ(decode<Outer>(encode(example())), example());
+}
+
+TEST(codec, refuses_every_truncation) {
+  const auto whole = encode(example());
+  for (std::size_t n = 0; n < whole.size(); ++n) {
+    EXPECT_FALSE(decode<Outer>(std::string_view(whole).substr(0, n))) << n;
+  }
+}
+
+TEST(codec, refuses_trailing_bytes) {
+  EXPECT_FALSE(decode<Outer>(encode(example()) + "x"));
+}
+
+TEST(codec, refuses_counts_beyond_the_input) {
+  EXPECT_FALSE(decode<std::vector<Inner>>(std::string("\xff\xff\xff\xff", 4)));
+  EXPECT_FALSE(decode<std::string>(std::string("\x02\x00\x00\x00z", 5)));
+}
+
+TEST(codec, refuses_enumerators_booleans_and_alternatives_out_of_range) {
+  EXPECT_FALSE(decode<Colour>(std::string("\x02", 1)));
+  EXPECT_FALSE(decode<bool>(std::string("\x02", 1)));
+  EXPECT_FALSE((decode<std::variant<Other>>(std::string("\x01", 1))));
+}
+
+TEST(codec, fingerprint_follows_the_shape) {
+  static_assert(fingerprint<Inner>() != fingerprint<Other>());
+  static_assert(fingerprint<std::variant<Inner, Other>>() != fingerprint<std::variant<Other, Inner>>());
+}
+
+}  // namespace
+}  // namespace sternpost
