@@ -1,0 +1,30 @@
+// What the SMTP server is told of the configuration.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/rule.h"
+
+namespace sternpost::smtp {
+
+/// Every bound of a session. Zero bounds nothing out: the configuration's minimum is one.
+struct ServerLimits {
+  std::string hostname;                 ///< in the greeting, in EHLO and in Received
+  std::uint64_t max_message_bytes = 0;  ///< content as it was sent, without the dots of transparency
+  std::uint32_t max_recipients = 0;     ///< a message
+  std::uint32_t max_command_line = 0;   ///< octets with the line end
+  std::uint32_t max_text_line = 0;      ///< octets with the line end
+  std::uint32_t max_commands = 0;       ///< a session
+  std::uint32_t max_errors = 0;         ///< refusals with 5xx in a session
+  std::uint32_t max_messages = 0;       ///< accepted in a session
+  std::uint32_t max_hops = 0;           ///< Received fields
+  std::uint32_t max_unanswered = 64;    ///< recipients whose verdicts are awaited at one time
+  std::size_t piece_bytes = 65536;      ///< content is handed on in pieces of this size
+  /// Take a bare LF as line end in a session whose first line ended so. See ContentReader.
+  bool normalize = false;
+  Rule normalize_rule, size_rule, recipients_rule, hops_rule;
+};
+
+}  // namespace sternpost::smtp
