@@ -1,0 +1,183 @@
+#include "spool/committer.h"
+
+#include <algorithm>
+
+namespace sternpost::spool {
+namespace {
+
+std::unexpected<Error> unknown(QueueId id) {
+  return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
+}
+
+/// Recipients of `before` whose address is another one in `after`.
+std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, const mail::Envelope& after) {
+  std::vector<std::uint32_t> changed;
+  for (std::uint32_t i = 0; i < before.recipients.size(); ++i) {
+    if (before.recipients[i] != after.recipients[i]) changed.push_back(i);
+  }
+  return changed;
+}
+
+}  // namespace
+
+Committer::Committer(SegmentLog& log, Index& index, IdSet& committed, const CommitLimits& limits,
+                     std::function<Result<void>()> may_take_messages, std::function<void()> make_room)
+    : log_(log),
+      index_(index),
+      committed_(committed),
+      reader_(log),
+      limits_(limits),
+      may_take_messages_(std::move(may_take_messages)),
+      make_room_(std::move(make_room)) {}
+
+std::vector<Result<void>> Committer::commit(std::span<const Op> ops) {
+  std::vector<Result<void>> results(ops.size());
+  results_ = &results;
+  for (op_ = 0; op_ < ops.size(); ++op_) {
+    auto staged = std::visit([this](const auto& op) { return stage(op); }, ops[op_]);
+    if (staged) continue;
+    results[op_] = std::move(staged);
+    const auto id = std::visit([](const auto& op) { return op.id; }, ops[op_]);
+    if (latest_.contains(id)) refused_on_pending_.push_back(op_);
+  }
+  flush();
+  results_ = nullptr;
+  return results;
+}
+
+const MessageState* Committer::current(QueueId id) const {
+  if (const auto at = latest_.find(id); at != latest_.end()) {
+    const auto& state = pending_[at->second].state;
+    return state.open() > 0 ? &state : nullptr;
+  }
+  const auto* message = index_.find(id);
+  return message == nullptr ? nullptr : &message->state;
+}
+
+void Committer::pend(QueueId id, RecordType type, MessageState state) {
+  latest_[id] = pending_.size();
+  pending_.push_back({op_, id, std::move(state), type});
+}
+
+Result<void> Committer::stage(const AddMessage& op) {
+  const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
+  if (!log_.was_leased(op.id)) return fail(ErrorClass::permanent, "this queue id was not leased");
+  if (latest_.contains(op.id) || committed_.contains(op.id)) {
+    return fail(ErrorClass::permanent, "this queue id was used already");
+  }
+  if (recipients == 0) return fail(ErrorClass::permanent, "a message without recipients");
+  if (op.content.size() > limits_.max_message_bytes)
+    return fail(ErrorClass::permanent, "the message is too large");
+  MessageHead head{ContentKind::inline_bytes, {op.held, recipients, {}, encode(op.envelope)}};
+  const auto most = kRecordHeaderBytes + op.content.size() + head.state.envelope.size() +
+                    (recipients + 1ULL) * kBareStateBytes;
+  if (most > log_.capacity() / 2)
+    return fail(ErrorClass::permanent, "the message is too large for a segment");
+  flush_before(most);
+  if (auto may = may_take_messages_(); !may) return may;
+  group_.add(RecordType::message, op.id, head, op.content);
+  pend(op.id, RecordType::message, MessageState(recipients, op.held));
+  return {};
+}
+
+Result<void> Committer::stage(const ReplaceEnvelope& op) {
+  if (latest_.contains(op.id)) flush();  // the envelope to compare with must be on the disk
+  const auto* message = index_.find(op.id);
+  if (message == nullptr) return unknown(op.id);
+  const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
+  if (recipients < message->state.recipients()) {
+    return fail(ErrorClass::permanent, "a new envelope with fewer recipients");
+  }
+  auto before = reader_.envelope(*message);
+  if (!before) return fail_with(std::move(before));
+  if (before->recipients.size() != message->state.recipients()) {
+    return fail(ErrorClass::internal, "the envelope does not fit the state of its recipients");
+  }
+  const auto changed = changed_recipients(*before, op.envelope);
+  auto state = message->state;
+  if (!std::ranges::all_of(changed, [&](std::uint32_t i) { return state.is_open(i); })) {
+    return fail(ErrorClass::permanent, "a new envelope changes a recipient that is finished");
+  }
+  state.resize(recipients, changed);
+  auto envelope = encode(op.envelope);
+  const auto most = kRecordHeaderBytes + message->data.content_bytes + envelope.size() +
+                    (recipients + 1ULL) * kBareStateBytes;
+  if (most > log_.capacity() / 2)
+    return fail(ErrorClass::permanent, "the envelope is too large for a segment");
+  const auto record = to_record(state, std::move(envelope), log_.capacity() / 2 - kRecordHeaderBytes);
+  flush_before(kRecordHeaderBytes + encode(record).size());
+  group_.add(RecordType::envelope, op.id, record);
+  pend(op.id, RecordType::envelope, std::move(state));
+  return {};
+}
+
+Result<void> Committer::stage(const RecordOutcomes& op) {
+  OutcomeHead head{op.outcomes, false};
+  const auto bytes = kRecordHeaderBytes + encode(head).size();
+  if (bytes > log_.capacity() / 2) return fail(ErrorClass::permanent, "too many outcomes at once");
+  flush_before(bytes);  // before looking at the state, which it may change
+  const auto* before = current(op.id);
+  if (before == nullptr) return unknown(op.id);
+  if (auto checked = before->check(op.outcomes); !checked) return checked;
+  auto state = *before;
+  state.apply(op.outcomes);
+  head.finishes = state.open() == 0;
+  group_.add(RecordType::outcome, op.id, head);
+  pend(op.id, RecordType::outcome, std::move(state));
+  return {};
+}
+
+Result<void> Committer::stage_mark(QueueId id, MarkKind kind) {
+  flush_before(kRecordHeaderBytes + sizeof(MarkKind));
+  const auto* before = current(id);
+  if (before == nullptr) return unknown(id);
+  auto state = *before;
+  state.held = kind == MarkKind::hold;
+  group_.add(RecordType::mark, id, Mark{kind});
+  pend(id, RecordType::mark, std::move(state));
+  return {};
+}
+
+void Committer::flush_before(std::uint64_t record_bytes) {
+  // A group stops where the segment does, so that segments are filled; only its first record opens the next
+  // one.
+  auto limit = std::min(limits_.max_group_bytes, log_.capacity());
+  if (log_.room() >= group_.extent()) limit = std::min(limit, log_.room());
+  if (!group_.empty() && group_.extent() + record_bytes > limit) flush();
+  if (group_.empty()) make_room_();
+}
+
+void Committer::flush() {
+  if (pending_.empty()) return;
+  auto place = log_.append(group_);
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    if (place) {
+      take(pending_[i], group_.records()[i], *place);
+    } else {
+      (*results_)[pending_[i].op] = std::unexpected(place.error());
+    }
+  }
+  if (!place) {
+    for (const auto op : refused_on_pending_) (*results_)[op] = std::unexpected(place.error());
+  }
+  refused_on_pending_.clear();
+  group_.clear();
+  pending_.clear();
+  latest_.clear();
+}
+
+void Committer::take(const Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& group) {
+  const Place place{group.slot, static_cast<std::uint32_t>(group.offset + built.offset),
+                    built.header.head_bytes, built.header.content_bytes};
+  if (pending.type == RecordType::message) {
+    committed_.insert(pending.id);
+    index_.put_message(pending.id, place, pending.state);
+  } else if (pending.state.open() == 0) {
+    index_.finish(pending.id, group.slot);
+  } else {
+    index_.put_state(pending.id, group.slot, pending.state,
+                     pending.type == RecordType::envelope ? &place : nullptr);
+  }
+}
+
+}  // namespace sternpost::spool

@@ -1,0 +1,53 @@
+// What the engine asks of a disk: named files in one folder, written, read and synced. The real one is
+// posix_disk.h; the simulated one (tests/sim) forgets, tears and reorders what was not synced.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace sternpost::spool {
+
+class DiskFile {
+ public:
+  virtual ~DiskFile() = default;
+
+  /// Writes all of `bytes`, extending the file where needed. After a failure any part of it may be there.
+  virtual Result<void> write(std::uint64_t offset, std::string_view bytes) = 0;
+  /// Fills `out`; the number of bytes is smaller only at the end of the file.
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> out) = 0;
+  /// What was written and the size are durable when this succeeds. After a failure nothing is known, and a
+  /// later success says nothing about what was written before the failure: write it again.
+  virtual Result<void> sync() = 0;
+  virtual Result<std::uint64_t> size() = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  /// Names of all files in the folder, in any order.
+  virtual Result<std::vector<std::string>> list() = 0;
+  /// Opens for reading and writing; creates the file where there is none.
+  virtual Result<std::unique_ptr<DiskFile>> open(const std::string& name) = 0;
+  virtual Result<void> remove(const std::string& name) = 0;
+  /// Names created and removed before are durable when this succeeds.
+  virtual Result<void> sync_directory() = 0;
+  /// Bytes that may still be written to new files.
+  virtual Result<std::uint64_t> free_bytes() = 0;
+};
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual WallTime now() = 0;
+};
+
+}  // namespace sternpost::spool

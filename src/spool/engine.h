@@ -1,0 +1,110 @@
+// The spool engine: what an MTA exists for. It appends messages and what becomes of them to a log of
+// segments, groups what arrives together under one sync, and recycles segments. docs/internals/spool.md has
+// the format and the argument why a crash at any point loses nothing that was acknowledged.
+//
+// Synchronous, single-threaded and deterministic: no clock, chance or I/O but through Disk, Clock and the
+// salt.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "spool/committer.h"
+#include "spool/disk.h"
+#include "spool/id_set.h"
+#include "spool/index.h"
+#include "spool/ops.h"
+#include "spool/reader.h"
+#include "spool/recovery.h"
+#include "spool/recycler.h"
+#include "spool/segment_log.h"
+
+namespace sternpost::spool {
+
+struct EngineOptions {
+  std::uint64_t segment_bytes = 16ULL << 20U;     ///< a multiple of kBlock, 64 KiB to 1 GiB
+  std::uint32_t spare_segments = 4;               ///< kept ready; at least 1
+  std::uint64_t max_message_bytes = 4ULL << 20U;  ///< of content; less than half a segment
+  std::uint64_t max_spool_bytes = 1ULL << 40U;    ///< of all segments
+  std::uint64_t min_free_bytes = 0;               ///< left to others on the disk
+  std::uint64_t max_group_bytes = 4ULL << 20U;    ///< a larger batch is several groups
+  std::uint64_t salt = 0;                         ///< random, new at every start
+};
+
+/// What is wrong with the options, in words for the administrator; nothing where they fit together.
+Result<void> check(const EngineOptions& options);
+
+struct EngineStats {
+  std::uint64_t live = 0;      ///< messages
+  std::uint64_t finished = 0;  ///< whose records are still in the log
+  std::uint64_t segments = 0;  ///< with records
+  std::uint64_t spares = 0;
+  std::uint64_t quarantined = 0;  ///< segments
+  std::uint64_t bytes = 0;        ///< of all segments on the disk
+  SegmentLogCounters log;
+};
+
+class Engine {
+ public:
+  /// Recovers what is there. `disk` and `clock` outlive the engine.
+  static Result<std::unique_ptr<Engine>> open(Disk& disk, Clock& clock, const EngineOptions& options);
+
+  [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
+
+  /// Ids that were never given before and never will be again, `count` of them in a row; 1 to 65,536.
+  Result<QueueId> lease(std::uint32_t count);
+
+  /// Makes operations durable, in order, in one group where they fit. One result for each: an operation that
+  /// does not apply is refused (permanent) without harm to the others; after a failure of the disk
+  /// (temporary) nothing of its group is visible, nor ever will be unless the process ends before the next
+  /// commit succeeds.
+  std::vector<Result<void>> commit(std::span<const Op> ops);
+
+  /// Does a bounded step of what should be done ahead of need: spares, recycling. True while there is more.
+  Result<bool> maintain();
+
+  /// Why new messages are refused just now; success when they are taken.
+  [[nodiscard]] Result<void> may_take_messages() const;
+
+  /// Null for what is finished or unknown. Valid until the next call that is not const.
+  [[nodiscard]] const Message* find(QueueId id) const { return index_.find(id); }
+  /// Live messages behind a position, with theirs, in order. Positions rise with every message and hold until
+  /// the process ends.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> messages_after(std::uint64_t position,
+                                                                              std::size_t max) const {
+    return index_.after(position, max);
+  }
+  /// Permanent where the id is not live or the bytes are damaged, temporary where the disk fails.
+  Result<mail::Envelope> read_envelope(QueueId id);
+  Result<std::string> read_content(QueueId id);
+  /// True for every message that was ever acknowledged, as far as the log still tells: live ones, those
+  /// finished since the start, and those finished earlier whose records are still there.
+  [[nodiscard]] bool was_committed(QueueId id) const { return committed_.contains(id); }
+
+  [[nodiscard]] EngineStats stats() const;
+  /// New limits while running; the segment size stays.
+  Result<void> reconfigure(const EngineOptions& options);
+
+ private:
+  Engine(Disk& disk, Clock& clock, const EngineOptions& options);
+  void make_room();
+  Result<bool> start_recycling_or_growing();
+  [[nodiscard]] SegmentLogOptions log_options() const;
+
+  EngineOptions options_;
+  SegmentLog log_;
+  Index index_;
+  IdSet committed_;
+  Recycler recycler_;
+  Committer committer_;
+  Reader reader_;
+  RecoveryReport report_;
+  bool growing_failed_ = false;  ///< recycle even what is expensive before trying again
+};
+
+}  // namespace sternpost::spool

@@ -1,0 +1,108 @@
+// A group: the records that one write and one sync make durable together.
+//
+// Layout: GroupHeader, the records, zeroes up to the next block.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/time.h"
+#include "spool/record.h"
+#include "spool/segment.h"
+
+namespace sternpost::spool {
+
+struct GroupHeader {
+  std::uint64_t checksum = 0;  ///< of the rest of the header
+  std::uint32_t slot = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t sequence = 0;  ///< 0, 1, 2 … in its segment
+  std::uint32_t length = 0;    ///< bytes of records
+  std::uint32_t records = 0;
+  std::uint64_t id_mark = 0;  ///< every queue id in use is smaller
+  WallTime written;
+
+  bool operator==(const GroupHeader&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&GroupHeader::checksum, &GroupHeader::slot, &GroupHeader::generation,
+                      &GroupHeader::sequence, &GroupHeader::length, &GroupHeader::records,
+                      &GroupHeader::id_mark, &GroupHeader::written);
+  }
+  /// Bytes on the disk, padding included.
+  [[nodiscard]] std::uint64_t extent() const;
+};
+
+inline constexpr std::size_t kGroupHeaderBytes = 8 + 4 + 8 + 8 + 4 + 4 + 8 + 8;
+
+inline std::uint64_t GroupHeader::extent() const {
+  return round_up_to_block(kGroupHeaderBytes + length);
+}
+
+/// The group header at the start of `bytes`, where one of this segment stands there undamaged.
+std::optional<GroupHeader> parse_group_header(std::string_view bytes, const SegmentIdentity& identity);
+
+/// Whether the bytes are a group header of this segment but for its checksum: what a torn write leaves.
+bool resembles_group_header(std::string_view bytes, const SegmentIdentity& identity);
+
+/// Bytes that hold no whole record where one was expected.
+struct Damage {
+  std::uint64_t offset = 0;  ///< in the segment
+  std::uint64_t length = 0;
+  QueueId id;  ///< of the record that was there, as far as it can be read; zero where it cannot
+  std::string why;
+};
+
+struct ParsedRecords {
+  std::vector<RecordView> records;
+  std::vector<Damage> damage;
+};
+
+/// The records in `bytes`, which stand at `offset` in the segment. With damage, whatever is whole is still
+/// found.
+ParsedRecords parse_records(std::string_view bytes, std::uint64_t offset, const SegmentIdentity& identity);
+
+/// The same for what follows an intact group header; also holds the number of records against it.
+ParsedRecords parse_group(std::string_view group, std::uint64_t offset, const GroupHeader& header,
+                          const SegmentIdentity& identity);
+
+/// Where a record of a group stands, relative to the group's start.
+struct BuiltRecord {
+  std::size_t offset = 0;
+  RecordHeader header;
+};
+
+/// Gathers records and makes a group of them once it is known where it goes. Keeps its memory between groups.
+class GroupBuilder {
+ public:
+  GroupBuilder() { clear(); }
+
+  /// Appends a record; its position is records().back().
+  template <class Head>
+  void add(RecordType type, QueueId id, const Head& head, std::string_view content = {}) {
+    const auto at = begin_record();
+    Encoder(buffer_).put(head);
+    end_record(at, type, id, content);
+  }
+
+  void clear();
+  [[nodiscard]] bool empty() const { return records_.empty(); }
+  [[nodiscard]] const std::vector<BuiltRecord>& records() const { return records_; }
+  /// Bytes on the disk, padding included.
+  [[nodiscard]] std::uint64_t extent() const { return round_up_to_block(buffer_.size()); }
+  /// The whole group as written to a segment; valid until the builder changes. May be called again.
+  std::string_view finish(const SegmentIdentity& identity, std::uint64_t sequence, std::uint64_t id_mark,
+                          WallTime now);
+
+ private:
+  std::size_t begin_record();
+  void end_record(std::size_t at, RecordType type, QueueId id, std::string_view content);
+
+  std::string buffer_;
+  std::vector<BuiltRecord> records_;
+};
+
+}  // namespace sternpost::spool

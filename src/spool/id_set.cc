@@ -1,0 +1,29 @@
+#include "spool/id_set.h"
+
+#include <iterator>
+
+namespace sternpost::spool {
+
+void IdSet::insert(QueueId id) {
+  const auto value = id.value;
+  auto next = intervals_.upper_bound(value);
+  const auto before = next == intervals_.begin() ? intervals_.end() : std::prev(next);
+  const bool joins_before = before != intervals_.end() && before->second >= value;
+  if (joins_before && before->second > value) return;
+  const bool joins_next = next != intervals_.end() && next->first == value + 1;
+  const auto end = joins_next ? next->second : value + 1;
+  if (joins_next) next = intervals_.erase(next);
+  if (joins_before) {
+    before->second = end;
+  } else {
+    intervals_.emplace_hint(next, value, end);
+  }
+  if (intervals_.size() > max_intervals_) intervals_.erase(intervals_.begin());
+}
+
+bool IdSet::contains(QueueId id) const {
+  const auto next = intervals_.upper_bound(id.value);
+  return next != intervals_.begin() && std::prev(next)->second > id.value;
+}
+
+}  // namespace sternpost::spool

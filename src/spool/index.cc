@@ -1,0 +1,162 @@
+#include "spool/index.h"
+
+#include <algorithm>
+
+namespace sternpost::spool {
+namespace {
+
+/// About what a dead list entry takes.
+constexpr std::uint64_t kDeadEntryBytes = sizeof(QueueId);
+
+/// About what an envelope record takes beyond the envelope it repeats.
+std::uint64_t state_bytes(const Message& message) {
+  constexpr std::uint64_t kOutcomeBytes = 64;
+  return kRecordHeaderBytes + message.envelope.head_bytes + kOutcomeBytes * message.state.attempted().size();
+}
+
+}  // namespace
+
+const Message* Index::find(QueueId id) const {
+  const auto at = live_.find(id);
+  return at == live_.end() ? nullptr : &at->second;
+}
+
+const Index::Finished* Index::find_finished(QueueId id) const {
+  const auto at = finished_.find(id);
+  return at == finished_.end() ? nullptr : &at->second;
+}
+
+void Index::put_message(QueueId id, const Place& data, MessageState state) {
+  if (finished_.contains(id)) {  // only a damaged log says so; what is finished stays finished
+    account(id, finished_.at(id), false);
+    extra_copies_[id].push_back(data.slot);
+    account(id, finished_.at(id), true);
+    return;
+  }
+  const auto [at, fresh] = live_.try_emplace(id);
+  auto& message = at->second;
+  if (fresh) {
+    message.position = next_position_++;
+    positions_.emplace_back(message.position, id);
+  } else {
+    account(id, message, false);
+    if (message.data.slot != data.slot) extra_copies_[id].push_back(message.data.slot);
+  }
+  message.data = data;
+  message.envelope = data;
+  message.state = std::move(state);
+  message.state_slots.clear();
+  account(id, message, true);
+}
+
+void Index::put_state(QueueId id, std::uint32_t slot, MessageState state, const Place* envelope) {
+  const auto at = live_.find(id);
+  if (at == live_.end()) return;
+  auto& message = at->second;
+  account(id, message, false);
+  message.state = std::move(state);
+  if (envelope != nullptr) {
+    message.envelope = *envelope;
+    message.state_slots.clear();
+  }
+  if (std::ranges::find(message.state_slots, slot) == message.state_slots.end()) {
+    message.state_slots.push_back(slot);
+  }
+  account(id, message, true);
+}
+
+void Index::finish(QueueId id, std::uint32_t slot) {
+  if (const auto at = live_.find(id); at != live_.end()) {
+    account(id, at->second, false);
+    finished_[id] = {slot, at->second.data.slot};
+    live_.erase(at);
+    compact_positions();
+  } else if (const auto known = finished_.find(id); known != finished_.end()) {
+    account(id, known->second, false);
+    known->second.certificate = slot;
+  } else {
+    return;
+  }
+  account(id, finished_.at(id), true);
+}
+
+std::vector<std::uint32_t> Index::copies(QueueId id) const {
+  std::vector<std::uint32_t> slots;
+  if (const auto extra = extra_copies_.find(id); extra != extra_copies_.end()) slots = extra->second;
+  if (const auto* message = find(id)) {
+    slots.push_back(message->data.slot);
+  } else if (const auto* finished = find_finished(id)) {
+    slots.push_back(finished->copy);
+  }
+  return slots;
+}
+
+void Index::retire(std::uint32_t slot, std::span<const QueueId> ids) {
+  for (const auto id : ids) forget_copy(id, slot);
+}
+
+void Index::forget_copy(QueueId id, std::uint32_t slot) {
+  const auto finished = finished_.find(id);
+  if (finished != finished_.end()) account(id, finished->second, false);
+  const auto extra = extra_copies_.find(id);
+  if (extra != extra_copies_.end()) {
+    std::erase(extra->second, slot);
+    if (finished != finished_.end() && finished->second.copy == slot && !extra->second.empty()) {
+      finished->second.copy = extra->second.back();
+      extra->second.pop_back();
+    }
+    if (extra->second.empty()) extra_copies_.erase(extra);
+  }
+  if (finished == finished_.end()) return;
+  if (finished->second.copy == slot) {
+    finished_.erase(finished);
+  } else {
+    account(id, finished->second, true);
+  }
+}
+
+Index::Need Index::need(std::uint32_t slot) const {
+  return slot < needs_.size() ? needs_[slot] : Need{};
+}
+
+void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
+  if (slot >= needs_.size()) needs_.resize(slot + 1ULL);
+  if (add) {
+    needs_[slot].bytes += bytes;
+    ++needs_[slot].items;
+  } else {
+    needs_[slot].bytes -= bytes;
+    --needs_[slot].items;
+  }
+}
+
+void Index::account(QueueId, const Message& message, bool add) {
+  add_need(message.data.slot, message.data.bytes(), add);
+  for (const auto slot : message.state_slots) {
+    if (slot != message.data.slot) add_need(slot, state_bytes(message), add);
+  }
+}
+
+void Index::account(QueueId id, const Finished& finished, bool add) {
+  const auto where = copies(id);
+  const bool elsewhere =
+      std::ranges::any_of(where, [&](std::uint32_t slot) { return slot != finished.certificate; });
+  if (elsewhere) add_need(finished.certificate, kDeadEntryBytes, add);
+}
+
+std::vector<std::pair<std::uint64_t, QueueId>> Index::after(std::uint64_t position, std::size_t max) const {
+  std::vector<std::pair<std::uint64_t, QueueId>> found;
+  auto at = std::ranges::upper_bound(positions_, position, {}, &std::pair<std::uint64_t, QueueId>::first);
+  for (; at != positions_.end() && found.size() < max; ++at) {
+    if (live_.contains(at->second)) found.push_back(*at);
+  }
+  return found;
+}
+
+void Index::compact_positions() {
+  constexpr std::size_t kSlack = 1024;
+  if (positions_.size() < 2 * live_.size() + kSlack) return;
+  std::erase_if(positions_, [&](const auto& entry) { return !live_.contains(entry.second); });
+}
+
+}  // namespace sternpost::spool

@@ -1,0 +1,100 @@
+// What is in the log, in memory: where each live message is and who is open; which finished ones a scan could
+// still find, and what proves that they are finished; and, for each segment, what recycling it would take.
+//
+// Slots name segments here: a slot gets a new generation only after retire() removed what pointed to it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/queue_id.h"
+#include "spool/message_state.h"
+#include "spool/record.h"
+
+namespace sternpost::spool {
+
+/// Where a record with an envelope is.
+struct Place {
+  std::uint32_t slot = 0;
+  std::uint32_t offset = 0;
+  std::uint32_t head_bytes = 0;
+  std::uint32_t content_bytes = 0;
+
+  bool operator==(const Place&) const = default;
+  [[nodiscard]] std::uint64_t bytes() const {
+    return kRecordHeaderBytes + std::uint64_t{head_bytes} + content_bytes;
+  }
+};
+
+struct Message {
+  Place data;      ///< the latest message record
+  Place envelope;  ///< the record with the latest envelope; the same where it was not replaced
+  std::uint64_t position = 0;
+  MessageState state;
+  /// Segments with records that changed `state` since the last record that holds all of it, that one's
+  /// included unless it is `data`.
+  std::vector<std::uint32_t> state_slots;
+};
+
+class Index {
+ public:
+  /// Null for what is finished or unknown.
+  [[nodiscard]] const Message* find(QueueId id) const;
+
+  /// A message record: of a new message, or a copy of a live one that supersedes the last.
+  void put_message(QueueId id, const Place& data, MessageState state);
+  /// A record in `slot` left a live message in this state, with at least one recipient open; `envelope` where
+  /// it is an envelope record.
+  void put_state(QueueId id, std::uint32_t slot, MessageState state, const Place* envelope = nullptr);
+  /// A record in `slot` proves alone that a message is finished, or proves it again. Unknown ids are ignored:
+  /// no segment holds them any more.
+  void finish(QueueId id, std::uint32_t slot);
+
+  /// A finished message that a scan could still find.
+  struct Finished {
+    std::uint32_t certificate = 0;  ///< slot of the record that proves it
+    std::uint32_t copy = 0;         ///< slot of a message record; others are in extra_copies_
+  };
+  [[nodiscard]] const Finished* find_finished(QueueId id) const;
+  /// Slots of all message records of a known id, superseded ones included.
+  [[nodiscard]] std::vector<std::uint32_t> copies(QueueId id) const;
+
+  /// The segment is a spare now, durably. `ids` are those of its message records. Nothing in it was needed.
+  void retire(std::uint32_t slot, std::span<const QueueId> ids);
+
+  /// What must be written elsewhere before a segment can be reused.
+  struct Need {
+    std::uint64_t bytes = 0;  ///< of message and state records, about
+    std::uint64_t items = 0;
+  };
+  [[nodiscard]] Need need(std::uint32_t slot) const;
+
+  /// Live messages by rising position, from the first behind `position`, with their positions.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> after(std::uint64_t position,
+                                                                     std::size_t max) const;
+  [[nodiscard]] std::size_t live() const { return live_.size(); }
+  [[nodiscard]] std::size_t finished() const { return finished_.size(); }
+  [[nodiscard]] std::uint64_t last_position() const { return next_position_ - 1; }
+
+ private:
+  void account(QueueId id, const Message& message, bool add);
+  void account(QueueId id, const Finished& finished, bool add);
+  void add_need(std::uint32_t slot, std::uint64_t bytes, bool add);
+  void forget_copy(QueueId id, std::uint32_t slot);
+  void compact_positions();
+
+  std::unordered_map<QueueId, Message> live_;
+  std::unordered_map<QueueId, Finished> finished_;
+  /// Message records beside the one that Message or Finished names: only while a segment is being recycled,
+  /// and after a crash in the middle of it.
+  std::unordered_map<QueueId, std::vector<std::uint32_t>> extra_copies_;
+  std::vector<Need> needs_;  ///< by slot
+  /// By rising position; finished ones are removed when they are the majority.
+  std::vector<std::pair<std::uint64_t, QueueId>> positions_;
+  std::uint64_t next_position_ = 1;
+};
+
+}  // namespace sternpost::spool

@@ -1,0 +1,76 @@
+#include "spool/message_state.h"
+
+#include <algorithm>
+
+namespace sternpost::spool {
+namespace {
+
+std::uint32_t index_of(const Attempted& attempted) {
+  return attempted.last.recipient;
+}
+
+}  // namespace
+
+std::optional<MessageState> MessageState::from(std::uint32_t recipients, bool held,
+                                               std::vector<Attempted> attempted) {
+  MessageState state(recipients, held);
+  std::uint64_t next = 0;
+  for (const auto& one : attempted) {
+    if (index_of(one) < next || index_of(one) >= recipients) return {};
+    next = index_of(one) + 1ULL;
+    if (mail::is_final(one.last.disposition)) --state.open_;
+  }
+  state.attempted_ = std::move(attempted);
+  return state;
+}
+
+const Attempted* MessageState::find(std::uint32_t recipient) const {
+  const auto at = std::ranges::lower_bound(attempted_, recipient, {}, index_of);
+  return at != attempted_.end() && index_of(*at) == recipient ? &*at : nullptr;
+}
+
+bool MessageState::is_open(std::uint32_t recipient) const {
+  if (recipient >= recipients_) return false;
+  const auto* attempted = find(recipient);
+  return attempted == nullptr || !mail::is_final(attempted->last.disposition);
+}
+
+Result<void> MessageState::check(std::span<const mail::RecipientOutcome> outcomes) const {
+  if (outcomes.empty()) return fail(ErrorClass::permanent, "no outcome");
+  std::vector<std::uint32_t> named;
+  named.reserve(outcomes.size());
+  for (const auto& outcome : outcomes) {
+    const auto name = "recipient " + std::to_string(outcome.recipient);
+    if (outcome.recipient >= recipients_) return fail(ErrorClass::permanent, name + " does not exist");
+    if (!is_open(outcome.recipient)) return fail(ErrorClass::permanent, name + " is finished already");
+    if (outcome.reply.text.size() > kMaxReplyText) {
+      return fail(ErrorClass::permanent, "the reply for " + name + " is too long");
+    }
+    named.push_back(outcome.recipient);
+  }
+  std::ranges::sort(named);
+  if (std::ranges::adjacent_find(named) != named.end()) {
+    return fail(ErrorClass::permanent, "two outcomes for one recipient");
+  }
+  return {};
+}
+
+void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
+  for (const auto& outcome : outcomes) {
+    auto at = std::ranges::lower_bound(attempted_, outcome.recipient, {}, index_of);
+    if (at == attempted_.end() || index_of(*at) != outcome.recipient) at = attempted_.insert(at, Attempted{});
+    if (outcome.disposition != mail::Disposition::deleted) ++at->attempts;
+    at->last = outcome;
+    if (mail::is_final(outcome.disposition)) --open_;
+  }
+}
+
+void MessageState::resize(std::uint32_t recipients, std::span<const std::uint32_t> changed) {
+  open_ += recipients - recipients_;
+  recipients_ = recipients;
+  std::erase_if(attempted_, [&](const Attempted& one) {
+    return std::ranges::find(changed, index_of(one)) != changed.end();
+  });
+}
+
+}  // namespace sternpost::spool

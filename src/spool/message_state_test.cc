@@ -1,0 +1,75 @@
+#include "spool/message_state.h"
+
+#include <gtest/gtest.h>
+
+namespace sternpost::spool {
+namespace {
+
+mail::RecipientOutcome outcome(std::uint32_t recipient, mail::Disposition disposition) {
+  return {recipient, disposition, {250, {2, 0, 0}, "ok"}, WallTime{7}};
+}
+
+TEST(message_state, counts_attempts_and_finishes_recipients_one_by_one) {
+  MessageState state(3, false);
+  state.apply(std::vector{outcome(2, mail::Disposition::deferred), outcome(0, mail::Disposition::delivered)});
+  state.apply(std::vector{outcome(2, mail::Disposition::deferred)});
+  EXPECT_EQ(state.open(), 2U);
+  EXPECT_FALSE(state.is_open(0));
+  EXPECT_TRUE(state.is_open(1));
+  EXPECT_EQ(state.find(1), nullptr);
+  EXPECT_EQ(state.find(2)->attempts, 2U);
+}
+
+TEST(message_state, does_not_count_a_deletion_as_an_attempt) {
+  MessageState state(1, false);
+  state.apply(std::vector{outcome(0, mail::Disposition::deleted)});
+  EXPECT_EQ(state.find(0)->attempts, 0U);
+  EXPECT_EQ(state.open(), 0U);
+}
+
+TEST(message_state, refuses_outcomes_that_do_not_apply) {
+  MessageState state(2, false);
+  state.apply(std::vector{outcome(0, mail::Disposition::failed)});
+  EXPECT_FALSE(state.check({}));
+  EXPECT_FALSE(state.check(std::vector{outcome(2, mail::Disposition::delivered)}));
+  EXPECT_FALSE(state.check(std::vector{outcome(0, mail::Disposition::delivered)}));
+  EXPECT_FALSE(state.check(
+      std::vector{outcome(1, mail::Disposition::deferred), outcome(1, mail::Disposition::failed)}));
+  EXPECT_TRUE(state.check(std::vector{outcome(1, mail::Disposition::delivered)}));
+}
+
+TEST(message_state, refuses_a_reply_text_beyond_the_bound) {
+  const MessageState state(1, false);
+  auto one = outcome(0, mail::Disposition::failed);
+  one.reply.text.assign(kMaxReplyText, 'x');
+  EXPECT_TRUE(state.check(std::vector{one}));
+  one.reply.text += 'x';
+  EXPECT_FALSE(state.check(std::vector{one}));
+}
+
+TEST(message_state, is_rebuilt_only_from_ordered_outcomes_of_existing_recipients) {
+  const Attempted first{1, outcome(0, mail::Disposition::delivered)};
+  const Attempted second{1, outcome(1, mail::Disposition::deferred)};
+  const auto state = MessageState::from(2, true, {first, second});
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->open(), 1U);
+  EXPECT_TRUE(state->held);
+  EXPECT_FALSE(MessageState::from(2, false, {second, first}));
+  EXPECT_FALSE(MessageState::from(2, false, {first, first}));
+  EXPECT_FALSE(MessageState::from(1, false, {second}));
+}
+
+TEST(message_state, forgets_the_attempts_of_changed_recipients_only) {
+  MessageState state(3, false);
+  state.apply(std::vector{outcome(0, mail::Disposition::delivered), outcome(1, mail::Disposition::deferred),
+                          outcome(2, mail::Disposition::deferred)});
+  state.resize(5, std::vector<std::uint32_t>{1});
+  EXPECT_EQ(state.recipients(), 5U);
+  EXPECT_EQ(state.open(), 4U);
+  EXPECT_EQ(state.find(1), nullptr);
+  EXPECT_NE(state.find(2), nullptr);
+  EXPECT_FALSE(state.is_open(0));
+}
+
+}  // namespace
+}  // namespace sternpost::spool

@@ -1,0 +1,45 @@
+// What can be done to the spool, durably.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/queue_id.h"
+#include "mail/envelope.h"
+#include "mail/outcome.h"
+
+namespace sternpost::spool {
+
+/// A new message under a leased id that was not used yet. At least one recipient.
+struct AddMessage {
+  QueueId id;
+  mail::Envelope envelope;
+  std::string content;
+  bool held = false;
+};
+
+/// The envelope as routing resolved it. No fewer recipients than before; finished ones keep index and
+/// address, an open one whose address changes starts anew without attempts.
+struct ReplaceEnvelope {
+  QueueId id;
+  mail::Envelope envelope;
+};
+
+/// What became of open recipients. The message is finished when none is left.
+struct RecordOutcomes {
+  QueueId id;
+  std::vector<mail::RecipientOutcome> outcomes;
+};
+
+struct Hold {
+  QueueId id;
+};
+
+struct Release {
+  QueueId id;
+};
+
+using Op = std::variant<AddMessage, ReplaceEnvelope, RecordOutcomes, Hold, Release>;
+
+}  // namespace sternpost::spool

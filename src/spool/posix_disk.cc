@@ -1,0 +1,109 @@
+#include "spool/posix_disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace sternpost::spool {
+namespace {
+
+class PosixFile : public DiskFile {
+ public:
+  PosixFile(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+
+  Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail_errno("writing " + name_);
+      if (n == 0) return fail_errno("writing " + name_, EIO);
+      offset += static_cast<std::uint64_t>(n);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t n =
+          ::pread(fd_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail_errno("reading " + name_);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+
+  Result<void> sync() override {
+    // EINTR is a failure like any other: what a second call would say about the first one's pages is not
+    // known.
+    if (::fdatasync(fd_.get()) != 0) return fail_errno("syncing " + name_);
+    return {};
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat status{};
+    if (::fstat(fd_.get(), &status) != 0) return fail_errno("looking at " + name_);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+ private:
+  UniqueFd fd_;
+  std::string name_;
+};
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> PosixDisk::list() {
+  UniqueFd fd(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno("opening the spool folder");
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
+  if (!directory) return fail_errno("opening the spool folder");
+  (void)fd.release();  // the stream owns it now
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(directory.get());
+    if (entry == nullptr) break;
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(std::move(name));
+  }
+  if (errno != 0) return fail_errno("listing the spool folder");
+  return names;
+}
+
+Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& name) {
+  UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("opening " + name);
+  return std::make_unique<PosixFile>(std::move(fd), name);
+}
+
+Result<void> PosixDisk::remove(const std::string& name) {
+  if (::unlinkat(directory_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+    return fail_errno("removing " + name);
+  }
+  return {};
+}
+
+Result<void> PosixDisk::sync_directory() {
+  if (::fsync(directory_.get()) != 0) return fail_errno("syncing the spool folder");
+  return {};
+}
+
+Result<std::uint64_t> PosixDisk::free_bytes() {
+  struct statvfs status{};
+  if (::fstatvfs(directory_.get(), &status) != 0) return fail_errno("asking for the free space of the spool");
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+}  // namespace sternpost::spool

@@ -1,0 +1,32 @@
+// The real disk: one folder of a file system, buffered writes and fdatasync.
+#pragma once
+
+#include <string>
+
+#include "base/unique_fd.h"
+#include "spool/disk.h"
+
+namespace sternpost::spool {
+
+/// Files below one directory descriptor, reached with openat only and never through a symbolic link.
+class PosixDisk : public Disk {
+ public:
+  explicit PosixDisk(UniqueFd directory) : directory_(std::move(directory)) {}
+
+  Result<std::vector<std::string>> list() override;
+  Result<std::unique_ptr<DiskFile>> open(const std::string& name) override;
+  Result<void> remove(const std::string& name) override;
+  Result<void> sync_directory() override;
+  Result<std::uint64_t> free_bytes() override;
+
+ private:
+  UniqueFd directory_;
+};
+
+/// The system's wall clock.
+class SystemClock : public Clock {
+ public:
+  WallTime now() override { return wall_now(); }
+};
+
+}  // namespace sternpost::spool

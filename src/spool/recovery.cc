@@ -1,0 +1,216 @@
+#include "spool/recovery.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "spool/replay.h"
+#include "spool/scan.h"
+
+namespace sternpost::spool {
+namespace {
+
+/// Ids skipped where a damaged segment may have held the highest mark.
+constexpr std::uint64_t kIdsAfterDamage = 1ULL << 32U;
+
+class Recovery {
+ public:
+  Recovery(Disk& disk, const SegmentLogOptions& options, SegmentLog& log, Index& index, IdSet& committed)
+      : disk_(disk), options_(options), log_(log), index_(index), committed_(committed) {}
+
+  Result<RecoveryReport> run() {
+    if (auto read = read_headers(); !read) return fail_with(std::move(read));
+    std::ranges::sort(logs_, {}, [](const Found& found) { return found.segment.header.generation; });
+    for (std::size_t i = 0; i < logs_.size(); ++i) {
+      if (auto read = read_segment(logs_[i], i + 1 == logs_.size()); !read) {
+        return fail_with(std::move(read), segment_name(logs_[i].segment.header.slot));
+      }
+    }
+    quarantine_misfits();
+    log_.start_ids_at(report_.quarantined.empty() ? id_mark_ : id_mark_ + kIdsAfterDamage);
+    report_.live = index_.live();
+    report_.finished = index_.finished();
+    return std::move(report_);
+  }
+
+ private:
+  struct Found {
+    Segment segment;
+    std::uint64_t file_bytes = 0;
+  };
+
+  Result<void> read_headers() {
+    auto names = disk_.list();
+    if (!names) return fail_with(std::move(names));
+    // Names of files that a killed process made may not be durable yet.
+    if (auto synced = disk_.sync_directory(); !synced) return synced;
+    for (const auto& name : *names) {
+      const auto slot = parse_segment_name(name);
+      if (!slot) continue;
+      if (auto read = read_header(*slot); !read) return fail_with(std::move(read), name);
+    }
+    return {};
+  }
+
+  Result<void> read_header(std::uint32_t slot) {
+    Found found;
+    auto file = disk_.open(segment_name(slot));
+    if (!file) return fail_with(std::move(file));
+    found.segment.file = std::move(*file);
+    // What a killed process had written and not synced can be read, and is not on the disk.
+    if (auto synced = found.segment.file->sync(); !synced) return synced;
+    auto bytes = found.segment.file->size();
+    if (!bytes) return fail_with(std::move(bytes));
+    found.file_bytes = *bytes;
+    std::string block(kBlock, '\0');
+    auto got = found.segment.file->read(0, block);
+    if (!got) return fail_with(std::move(got));
+    auto fault = HeaderFault::blank;
+    const auto header = decode_segment_header(block, fault);
+    if (header && header->slot == slot) return take_header(std::move(found), *header);
+    if (!header && fault == HeaderFault::blank) return {};  // prepared again when it is needed
+    if (!header && fault == HeaderFault::other_version) {
+      return fail(ErrorClass::internal, "written by another version of Sternpost");
+    }
+    report_.quarantined.push_back(
+        {segment_name(slot), 0, found.file_bytes, {}, "the segment's header is damaged"});
+    found.segment.state = SegmentState::quarantined;
+    found.segment.header.slot = slot;
+    found.segment.header.segment_bytes = found.file_bytes;
+    log_.adopt(slot, std::move(found.segment));
+    return {};
+  }
+
+  Result<void> take_header(Found found, const SegmentHeader& header) {
+    id_mark_ = std::max(id_mark_, header.id_mark);
+    found.segment.header = header;
+    if (header.role == SegmentRole::log) {
+      found.segment.state = SegmentState::closed;
+      auto& end = named_ends_[{header.previous.slot, header.previous.generation}];
+      end = end == 0 ? header.previous.end : std::min(end, header.previous.end);
+      logs_.push_back(std::move(found));
+      return {};
+    }
+    return take_spare(std::move(found));
+  }
+
+  Result<void> take_spare(Found found) {
+    const auto& header = found.segment.header;
+    if (found.file_bytes < header.segment_bytes) return {};
+    if (header.segment_bytes != options_.segment_bytes) return disk_.remove(segment_name(header.slot));
+    // Its reset may have failed in the last process and be in memory only; records elsewhere rely on it now.
+    if (auto kept = rewrite(found.segment, 0, kBlock); !kept) return kept;
+    found.segment.state = SegmentState::spare;
+    ++report_.spares;
+    log_.adopt(header.slot, std::move(found.segment));
+    return {};
+  }
+
+  /// Writes what is read there once more and syncs: after a sync that failed, what memory holds and the disk
+  /// has not is not written by a later sync.
+  static Result<void> rewrite(Segment& segment, std::uint64_t offset, std::uint64_t length) {
+    std::string bytes(length, '\0');
+    auto got = segment.file->read(offset, bytes);
+    if (!got) return fail_with(std::move(got));
+    if (auto written = segment.file->write(offset, std::string_view(bytes).substr(0, *got)); !written)
+      return written;
+    return segment.file->sync();
+  }
+
+  Result<void> read_segment(Found& found, bool newest) {
+    auto& segment = found.segment;
+    const auto& header = segment.header;
+    const auto named = named_ends_.find({header.slot, header.generation});
+    const bool is_named = named != named_ends_.end();
+    const auto limit = is_named ? std::min(named->second, header.segment_bytes) : header.segment_bytes;
+    std::string bytes(std::min(limit, found.file_bytes), '\0');
+    auto got = segment.file->read(0, bytes);
+    if (!got) return fail_with(std::move(got));
+    const auto knowledge = is_named ? EndKnowledge::named
+                           : newest ? EndKnowledge::newest
+                                    : EndKnowledge::sealed;
+    auto scan = scan_segment(bytes, header, knowledge);
+    if (limit > bytes.size())
+      scan.damage.push_back({bytes.size(), limit - bytes.size(), {}, "the file is cut short"});
+    segment.end = std::max(scan.end, kBlock);
+    segment.next_sequence = scan.next_sequence;
+    const auto reported = report_.quarantined.size();
+    apply(scan, header.slot);
+    if (report_.quarantined.size() > reported) segment.state = SegmentState::quarantined;
+    ++report_.segments;
+    if (newest) {
+      if (auto kept = keep_last(segment, scan); !kept) return kept;
+    }
+    log_.adopt(header.slot, std::move(segment));
+    return {};
+  }
+
+  /// Only the newest header and the last group can be in memory and not on the disk.
+  Result<void> keep_last(Segment& segment, const SegmentScan& scan) {
+    if (auto kept = rewrite(segment, 0, kBlock); !kept) return kept;
+    if (scan.groups.empty()) return {};
+    return rewrite(segment, scan.groups.back().offset, scan.groups.back().extent);
+  }
+
+  void apply(const SegmentScan& scan, std::uint32_t slot) {
+    const auto name = segment_name(slot);
+    for (const auto& group : scan.groups) {
+      ++report_.groups;
+      id_mark_ = std::max(id_mark_, group.id_mark);
+      for (const auto& record : group.records) {
+        ++report_.records;
+        apply(record, slot);
+      }
+    }
+    for (const auto& damage : scan.damage) {
+      report_.quarantined.push_back({name, damage.offset, damage.length, damage.id, damage.why});
+    }
+    if (scan.torn_tail) ++report_.torn_tails;
+  }
+
+  void apply(const RecordView& record, std::uint32_t slot) {
+    const auto id = record.header.id;
+    const auto fault = replay(record, slot, index_, committed_);
+    if (fault == ReplayFault::none) {
+      const bool full =
+          record.header.type == RecordType::message || record.header.type == RecordType::envelope;
+      if (full) misfits_.erase(id);
+      return;
+    }
+    Quarantined one{segment_name(slot), record.offset, record.bytes(), id, std::string(to_string(fault))};
+    if (fault == ReplayFault::misfit) {
+      misfits_.insert_or_assign(id, std::pair(slot, std::move(one)));
+    } else {
+      report_.quarantined.push_back(std::move(one));
+    }
+  }
+
+  /// What nothing superseded.
+  void quarantine_misfits() {
+    for (auto& [id, misfit] : misfits_) {
+      if (index_.find(id) == nullptr) continue;
+      log_.quarantine(misfit.first);
+      report_.quarantined.push_back(std::move(misfit.second));
+    }
+  }
+
+  Disk& disk_;
+  SegmentLogOptions options_;
+  SegmentLog& log_;
+  Index& index_;
+  IdSet& committed_;
+  RecoveryReport report_;
+  std::vector<Found> logs_;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
+  std::map<QueueId, std::pair<std::uint32_t, Quarantined>> misfits_;  ///< with their slots
+  std::uint64_t id_mark_ = 1;
+};
+
+}  // namespace
+
+Result<RecoveryReport> recover(Disk& disk, const SegmentLogOptions& options, SegmentLog& log, Index& index,
+                               IdSet& committed) {
+  return Recovery(disk, options, log, index, committed).run();
+}
+
+}  // namespace sternpost::spool

@@ -1,0 +1,199 @@
+#include "spool/recycler.h"
+
+#include <algorithm>
+
+namespace sternpost::spool {
+
+std::optional<std::uint32_t> Recycler::cheapest(std::uint64_t max_bytes) const {
+  std::optional<std::uint32_t> best;
+  std::uint64_t least = max_bytes;
+  const auto& segments = log_.segments();
+  for (std::uint32_t slot = 0; slot < segments.size(); ++slot) {
+    if (segments[slot].state != SegmentState::closed) continue;
+    const auto bytes = index_.need(slot).bytes;
+    if (bytes < least || (bytes == least && !best)) {
+      best = slot;
+      least = bytes;
+    }
+  }
+  return best;
+}
+
+void Recycler::start(std::uint32_t slot) {
+  victim_ = slot;
+  next_group_ = kBlock;
+  records_.clear();
+  next_record_ = 0;
+  copies_.clear();
+}
+
+Result<bool> Recycler::step() {
+  const auto slot = *victim_;
+  if (log_.segments()[slot].state == SegmentState::closed) {
+    auto moved = move_some();
+    if (!moved && victim_) return failed(std::move(moved.error()));
+    if (!moved || *moved) return moved;
+    if (index_.need(slot).items != 0) return give_up("records that are still needed were not found in it");
+  }
+  if (auto reset = log_.reset(slot); !reset) return fail_with(std::move(reset), "recycling");
+  index_.retire(slot, copies_);
+  victim_.reset();
+  group_bytes_ = {};
+  copies_ = {};
+  return false;
+}
+
+/// What was gathered is out of date as soon as anything else is committed, so it is never kept for another
+/// try.
+std::unexpected<Error> Recycler::failed(Error error) {
+  if (error.what_to_do == ErrorClass::permanent) return give_up(std::move(error.text));
+  drop_step();
+  start(*victim_);
+  return std::unexpected(std::move(error).within("recycling"));
+}
+
+std::unexpected<Error> Recycler::give_up(std::string why) {
+  const auto slot = *victim_;
+  log_.quarantine(slot);
+  victim_.reset();
+  drop_step();
+  return fail(ErrorClass::permanent, segment_name(slot) + " cannot be recycled: " + std::move(why));
+}
+
+void Recycler::drop_step() {
+  group_.clear();
+  moved_.clear();
+  in_group_.clear();
+  dead_.clear();
+  dead_entries_ = 0;
+}
+
+/// True where something was written: there may be more.
+Result<bool> Recycler::move_some() {
+  if (auto gathered = gather(); !gathered) return fail_with(std::move(gathered));
+  if (group_.empty()) return false;
+  if (auto written = write(); !written) return fail_with(std::move(written));
+  return true;
+}
+
+/// The next group of the victim; no records where there is none.
+Result<void> Recycler::read_group() {
+  const auto& segment = log_.segments()[*victim_];
+  const SegmentIdentity identity(segment.header);
+  records_.clear();
+  next_record_ = 0;
+  auto block = log_.read(*victim_, next_group_, kBlock);
+  if (!block) return fail_with(std::move(block));
+  const auto header = parse_group_header(*block, identity);
+  if (!header) return fail(ErrorClass::permanent, "a group's header is damaged");
+  auto bytes = log_.read(*victim_, next_group_, std::min(header->extent(), segment.end - next_group_));
+  if (!bytes) return fail_with(std::move(bytes));
+  group_bytes_ = std::move(*bytes);
+  auto parsed = parse_group(group_bytes_, next_group_, *header, identity);
+  if (!parsed.damage.empty()) return fail(ErrorClass::permanent, parsed.damage.front().why);
+  records_ = std::move(parsed.records);
+  next_group_ += header->extent();
+  return {};
+}
+
+/// Reads on until the step is full or the victim ends.
+Result<void> Recycler::gather() {
+  const auto& segment = log_.segments()[*victim_];
+  while (group_.extent() + dead_entries_ * sizeof(QueueId) < step_bytes_) {
+    if (next_record_ == records_.size()) {
+      if (next_group_ >= segment.end) break;
+      if (auto read = read_group(); !read) return read;
+      continue;
+    }
+    if (auto considered = consider(records_[next_record_]); !considered) return considered;
+    ++next_record_;
+  }
+  for (auto& [slot, ids] : dead_) {
+    group_.add(RecordType::dead_list, {}, DeadList{slot, log_.segments()[slot].header.generation, ids});
+  }
+  return {};
+}
+
+Result<void> Recycler::consider(const RecordView& record) {
+  switch (record.header.type) {
+    case RecordType::message:
+      return consider_message(record);
+    case RecordType::envelope:
+    case RecordType::outcome:
+    case RecordType::mark:
+      consider_certificate(record.header.id);
+      return consider_state(record.header.id);
+    case RecordType::dead_list:
+      if (const auto list = decode<DeadList>(record.head)) {
+        for (const auto id : list->ids) consider_certificate(id);
+      }
+      return {};
+  }
+  return {};
+}
+
+Result<void> Recycler::consider_message(const RecordView& record) {
+  const auto id = record.header.id;
+  const auto* message = index_.find(id);
+  const bool current =
+      message != nullptr && message->data.slot == *victim_ && message->data.offset == record.offset;
+  if (current) {
+    auto envelope = reader_.envelope_bytes(*message);
+    if (!envelope) return fail_with(std::move(envelope));
+    const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
+    group_.add(
+        RecordType::message, id,
+        MessageHead{ContentKind::inline_bytes, to_record(message->state, std::move(*envelope), budget)},
+        record.content);
+    moved_.push_back({id, RecordType::message, message->state});
+    in_group_.insert(id);
+  }
+  copies_.push_back(id);
+  return {};
+}
+
+Result<void> Recycler::consider_state(QueueId id) {
+  const auto* message = index_.find(id);
+  if (message == nullptr || message->data.slot == *victim_ || in_group_.contains(id)) return {};
+  if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
+  auto envelope = reader_.envelope_bytes(*message);
+  if (!envelope) return fail_with(std::move(envelope));
+  group_.add(RecordType::envelope, id,
+             to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));
+  moved_.push_back({id, RecordType::envelope, message->state});
+  in_group_.insert(id);
+  return {};
+}
+
+void Recycler::consider_certificate(QueueId id) {
+  const auto* finished = index_.find_finished(id);
+  if (finished == nullptr || finished->certificate != *victim_ || in_group_.contains(id)) return;
+  for (const auto slot : index_.copies(id)) {
+    if (slot == *victim_) continue;
+    dead_[slot].push_back(id);
+    ++dead_entries_;
+    in_group_.insert(id);
+  }
+}
+
+Result<void> Recycler::write() {
+  const auto place = log_.append(group_);
+  if (!place) return fail_with(Result<SegmentLog::GroupPlace>(place));
+  for (std::size_t i = 0; i < moved_.size(); ++i) {
+    const auto& built = group_.records()[i];
+    const Place at{place->slot, static_cast<std::uint32_t>(place->offset + built.offset),
+                   built.header.head_bytes, built.header.content_bytes};
+    if (moved_[i].type == RecordType::message) {
+      index_.put_message(moved_[i].id, at, std::move(moved_[i].state));
+    } else {
+      index_.put_state(moved_[i].id, at.slot, std::move(moved_[i].state), &at);
+    }
+  }
+  for (const auto& [slot, ids] : dead_) {
+    for (const auto id : ids) index_.finish(id, place->slot);
+  }
+  drop_step();
+  return {};
+}
+
+}  // namespace sternpost::spool

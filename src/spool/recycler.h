@@ -1,0 +1,72 @@
+// Empties one closed segment at a time, in bounded steps, so that it can be reused: what a scan of the rest
+// of the log would miss without it is written again at the head of the log. Only when the segment's new
+// header is durable does it forget which copies were there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/result.h"
+#include "spool/index.h"
+#include "spool/reader.h"
+#include "spool/segment_log.h"
+
+namespace sternpost::spool {
+
+class Recycler {
+ public:
+  /// `step_bytes`: how much is written in one step, but for one record more; at most a quarter of a segment.
+  Recycler(SegmentLog& log, Index& index, std::uint64_t step_bytes)
+      : log_(log), index_(index), reader_(log), step_bytes_(step_bytes) {}
+
+  [[nodiscard]] bool busy() const { return victim_.has_value(); }
+  /// The closed segment that takes the least work, where there is one that takes at most `max_bytes`.
+  [[nodiscard]] std::optional<std::uint32_t> cheapest(std::uint64_t max_bytes) const;
+  void start(std::uint32_t slot);
+  /// One bounded step. True while there is more to do. After a temporary failure, call again later; damage
+  /// found on the way quarantines the segment and ends its recycling with an error of class permanent.
+  Result<bool> step();
+
+ private:
+  Result<bool> move_some();
+  Result<void> read_group();
+  Result<void> gather();
+  Result<void> consider(const RecordView& record);
+  Result<void> consider_message(const RecordView& record);
+  Result<void> consider_state(QueueId id);
+  void consider_certificate(QueueId id);
+  Result<void> write();
+  std::unexpected<Error> failed(Error error);
+  std::unexpected<Error> give_up(std::string why);
+  void drop_step();
+
+  SegmentLog& log_;
+  Index& index_;
+  Reader reader_;
+  std::uint64_t step_bytes_;
+
+  std::optional<std::uint32_t> victim_;
+  std::vector<QueueId> copies_;   ///< ids of the victim's message records
+  std::uint64_t next_group_ = 0;  ///< offset in the victim
+  std::string group_bytes_;
+  std::vector<RecordView> records_;  ///< of that group
+  std::size_t next_record_ = 0;
+
+  /// What the current step writes.
+  GroupBuilder group_;
+  struct Moved {
+    QueueId id;
+    RecordType type = RecordType::message;
+    MessageState state;
+  };
+  std::vector<Moved> moved_;  ///< one for each of the first records in group_; dead lists follow
+  std::unordered_set<QueueId> in_group_;
+  std::map<std::uint32_t, std::vector<QueueId>> dead_;  ///< by slot of the copy
+  std::size_t dead_entries_ = 0;
+};
+
+}  // namespace sternpost::spool

@@ -1,0 +1,99 @@
+#include "spool/replay.h"
+
+namespace sternpost::spool {
+namespace {
+
+Place place_of(const RecordView& record, std::uint32_t slot) {
+  return {slot, static_cast<std::uint32_t>(record.offset), record.header.head_bytes,
+          record.header.content_bytes};
+}
+
+ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& index) {
+  auto head = decode<MessageHead>(record.head);
+  if (!head) return ReplayFault::malformed;
+  if (head->kind != ContentKind::inline_bytes) return ReplayFault::unsupported;
+  auto state = MessageState::from(head->state.recipients, head->state.held, std::move(head->state.attempted));
+  if (!state || state->open() == 0) return ReplayFault::malformed;
+  index.put_message(record.header.id, place_of(record, slot), std::move(*state));
+  return ReplayFault::none;
+}
+
+ReplayFault replay_envelope(const RecordView& record, std::uint32_t slot, Index& index) {
+  auto head = decode<FullState>(record.head);
+  if (!head) return ReplayFault::malformed;
+  auto state = MessageState::from(head->recipients, head->held, std::move(head->attempted));
+  if (!state || state->open() == 0) return ReplayFault::malformed;
+  const auto place = place_of(record, slot);
+  index.put_state(record.header.id, slot, std::move(*state), &place);
+  return ReplayFault::none;
+}
+
+ReplayFault replay_outcome(const RecordView& record, std::uint32_t slot, Index& index) {
+  const auto head = decode<OutcomeHead>(record.head);
+  if (!head) return ReplayFault::malformed;
+  if (head->finishes) {
+    index.finish(record.header.id, slot);
+    return ReplayFault::none;
+  }
+  const auto* message = index.find(record.header.id);
+  if (message == nullptr) return ReplayFault::none;  // its message record was in a segment that is recycled
+  if (!message->state.check(head->outcomes)) return ReplayFault::misfit;
+  auto state = message->state;
+  state.apply(head->outcomes);
+  if (state.open() == 0) return ReplayFault::misfit;
+  index.put_state(record.header.id, slot, std::move(state));
+  return ReplayFault::none;
+}
+
+ReplayFault replay_mark(const RecordView& record, std::uint32_t slot, Index& index) {
+  const auto mark = decode<Mark>(record.head);
+  if (!mark) return ReplayFault::malformed;
+  const auto* message = index.find(record.header.id);
+  if (mark->kind == MarkKind::closed || message == nullptr) return ReplayFault::none;
+  auto state = message->state;
+  state.held = mark->kind == MarkKind::hold;
+  index.put_state(record.header.id, slot, std::move(state));
+  return ReplayFault::none;
+}
+
+}  // namespace
+
+std::string_view to_string(ReplayFault fault) {
+  switch (fault) {
+    case ReplayFault::none:
+      break;
+    case ReplayFault::malformed:
+      return "a record's head is malformed";
+    case ReplayFault::unsupported:
+      return "the content is in a file, which this version does not read";
+    case ReplayFault::misfit:
+      return "outcomes do not fit the envelope before them";
+  }
+  return "";
+}
+
+ReplayFault replay(const RecordView& record, std::uint32_t slot, Index& index, IdSet& committed) {
+  if (record.header.id != QueueId{}) committed.insert(record.header.id);
+  switch (record.header.type) {
+    case RecordType::message:
+      return replay_message(record, slot, index);
+    case RecordType::envelope:
+      return replay_envelope(record, slot, index);
+    case RecordType::outcome:
+      return replay_outcome(record, slot, index);
+    case RecordType::mark:
+      return replay_mark(record, slot, index);
+    case RecordType::dead_list: {
+      const auto list = decode<DeadList>(record.head);
+      if (!list) return ReplayFault::malformed;
+      for (const auto id : list->ids) {
+        committed.insert(id);
+        index.finish(id, slot);
+      }
+      return ReplayFault::none;
+    }
+  }
+  return ReplayFault::malformed;
+}
+
+}  // namespace sternpost::spool

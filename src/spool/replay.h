@@ -1,0 +1,24 @@
+// Applies the records of a log, in order, to an index.
+#pragma once
+
+#include <string_view>
+
+#include "spool/id_set.h"
+#include "spool/index.h"
+#include "spool/record.h"
+
+namespace sternpost::spool {
+
+enum class ReplayFault : unsigned char {
+  none,
+  malformed,    ///< the checksum is right and the meaning is not
+  unsupported,  ///< the content is in a file
+  misfit,       ///< does not fit the state before it, which may be a leftover that a later record supersedes
+};
+
+std::string_view to_string(ReplayFault fault);
+
+/// Applies one record that stands in `slot`. With a fault, nothing has changed.
+ReplayFault replay(const RecordView& record, std::uint32_t slot, Index& index, IdSet& committed);
+
+}  // namespace sternpost::spool

@@ -1,0 +1,101 @@
+#include "spool/replay.h"
+
+#include <gtest/gtest.h>
+
+#include "spool/reader.h"
+
+namespace sternpost::spool {
+namespace {
+
+/// Replays heads as records of one segment, in order.
+class replay_of : public testing::Test {
+ protected:
+  template <class Head>
+  ReplayFault put(RecordType type, QueueId id, const Head& head, std::uint32_t slot = 0) {
+    const auto bytes = encode(head);
+    RecordView record;
+    record.header.type = type;
+    record.header.id = id;
+    record.head = bytes;
+    return replay(record, slot, index_, committed_);
+  }
+  ReplayFault put_message(std::uint32_t recipients, ContentKind kind = ContentKind::inline_bytes) {
+    return put(RecordType::message, kId, MessageHead{kind, {false, recipients, {}, "envelope"}});
+  }
+  static OutcomeHead outcome(std::uint32_t recipient, mail::Disposition disposition, bool finishes = false) {
+    return {{{recipient, disposition, {}, {}}}, finishes};
+  }
+
+  static constexpr QueueId kId{7};
+  Index index_;
+  IdSet committed_{100};
+};
+
+TEST_F(replay_of, a_message_whose_content_is_in_a_file_is_unsupported_and_not_shown) {
+  EXPECT_EQ(put_message(1, ContentKind::file), ReplayFault::unsupported);
+  EXPECT_EQ(index_.find(kId), nullptr);
+  EXPECT_TRUE(committed_.contains(kId)) << "it was acknowledged once";
+}
+
+TEST_F(replay_of, a_message_without_open_recipients_is_malformed) {
+  EXPECT_EQ(put_message(0), ReplayFault::malformed);
+  EXPECT_EQ(index_.live(), 0U);
+}
+
+TEST_F(replay_of, heads_with_bytes_behind_them_are_malformed) {
+  struct Longer {
+    Mark mark;
+    bool more = true;
+    static constexpr auto fields() { return std::tuple(&Longer::mark, &Longer::more); }
+  };
+  EXPECT_EQ(put(RecordType::mark, kId, Longer{}), ReplayFault::malformed);
+}
+
+TEST_F(replay_of, outcomes_that_do_not_fit_change_nothing) {
+  EXPECT_EQ(put_message(2), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(2, mail::Disposition::delivered)), ReplayFault::misfit);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(0, mail::Disposition::delivered)), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(0, mail::Disposition::delivered)), ReplayFault::misfit);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(1, mail::Disposition::delivered)), ReplayFault::misfit)
+      << "it finishes the message and does not say so";
+  ASSERT_NE(index_.find(kId), nullptr);
+  EXPECT_EQ(index_.find(kId)->state.open(), 1U);
+}
+
+TEST_F(replay_of, a_finishing_outcome_is_proof_alone) {
+  EXPECT_EQ(put_message(3), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(2, mail::Disposition::delivered, true)), ReplayFault::none);
+  EXPECT_EQ(index_.find(kId), nullptr);
+}
+
+TEST_F(replay_of, a_dead_list_finishes_what_it_names) {
+  EXPECT_EQ(put_message(3), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::dead_list, {}, DeadList{0, 1, {{5}, kId}}, 4), ReplayFault::none);
+  EXPECT_EQ(index_.find(kId), nullptr);
+  EXPECT_TRUE(committed_.contains({5}));
+  ASSERT_NE(index_.find_finished(kId), nullptr);
+  EXPECT_EQ(index_.find_finished(kId)->certificate, 4U);
+}
+
+TEST_F(replay_of, records_of_unknown_messages_are_leftovers) {
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(9, mail::Disposition::deferred)), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::mark, kId, Mark{MarkKind::hold}), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::envelope, kId, FullState{false, 1, {}, "e"}), ReplayFault::none);
+  EXPECT_EQ(index_.live(), 0U);
+}
+
+TEST(to_record, leaves_out_reply_texts_that_do_not_fit) {
+  MessageState state(2, false);
+  state.apply(std::vector<mail::RecipientOutcome>{
+      {0, mail::Disposition::delivered, {250, {2, 0, 0}, std::string(512, 'x')}, WallTime{3}}});
+  const auto whole = to_record(state, "envelope", 1000);
+  EXPECT_EQ(whole.attempted[0].last.reply.text.size(), 512U);
+  const auto bare = to_record(state, "envelope", 500);
+  EXPECT_TRUE(bare.attempted[0].last.reply.text.empty());
+  EXPECT_EQ(bare.attempted[0].last.reply.code, 250);
+  EXPECT_EQ(bare.attempted[0].attempts, 1U);
+  EXPECT_LE(encode(bare.attempted[0]).size(), kBareStateBytes);
+}
+
+}  // namespace
+}  // namespace sternpost::spool

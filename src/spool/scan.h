@@ -1,0 +1,39 @@
+// Reads one segment as recovery must: which groups count, where the log ends, what is a torn tail and what is
+// damage. A pure function of the segment's bytes.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "spool/group.h"
+
+namespace sternpost::spool {
+
+/// What is known from elsewhere about where a segment's log ends.
+enum class EndKnowledge : unsigned char {
+  named,   ///< a later header names it, and `bytes` stop there: all before it was acknowledged
+  newest,  ///< nothing was written after this segment: its last group may be torn
+  sealed,  ///< nobody names it any more: it has a closing mark, or is full
+};
+
+struct ScannedGroup {
+  std::uint64_t offset = 0;
+  std::uint64_t extent = 0;
+  std::uint64_t id_mark = 0;        ///< 0 where the group header is damaged
+  std::vector<RecordView> records;  ///< those that count
+};
+
+struct SegmentScan {
+  std::vector<ScannedGroup> groups;  ///< without the closing mark
+  std::vector<Damage> damage;        ///< of what was acknowledged, or may have been
+  std::uint64_t end = kBlock;        ///< where the next group would start
+  std::uint64_t next_sequence = 0;
+  bool sealed = false;
+  bool torn_tail = false;
+};
+
+/// `bytes` are the segment from its header block on, up to its known end; views in the result are into it.
+SegmentScan scan_segment(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge);
+
+}  // namespace sternpost::spool

@@ -1,0 +1,283 @@
+#include "spool/segment_log.h"
+
+#include <algorithm>
+
+#include "base/checksum.h"
+
+namespace sternpost::spool {
+namespace {
+
+constexpr std::uint64_t kPrepareStep = 1024 * 1024;
+/// The mark is raised by this much, before half of it is used up where a group is written anyway.
+constexpr std::uint64_t kIdStep = 65536;
+
+}  // namespace
+
+SegmentLog::SegmentLog(Disk& disk, Clock& clock, const SegmentLogOptions& options)
+    : disk_(disk), clock_(clock), options_(options) {}
+
+Segment& SegmentLog::segment_at(std::uint32_t slot) {
+  if (slot >= segments_.size()) segments_.resize(slot + 1ULL);
+  return segments_[slot];
+}
+
+void SegmentLog::adopt(std::uint32_t slot, Segment segment) {
+  next_generation_ = std::max(next_generation_, segment.header.generation + 1);
+  if (segment.state == SegmentState::spare) ++spares_;
+  // Recovery adopts by rising generation, so the last one stays.
+  if (segment.state == SegmentState::closed || segment.state == SegmentState::quarantined) {
+    if (segment.header.generation > last_.generation) {
+      last_ = {segment.header.slot, segment.header.generation, segment.end};
+    }
+  }
+  segment_at(slot) = std::move(segment);
+}
+
+void SegmentLog::start_ids_at(std::uint64_t mark) {
+  next_id_ = mark;
+  durable_mark_ = mark;
+}
+
+std::uint64_t SegmentLog::room() const {
+  if (!active_) return 0;
+  const auto& segment = segments_[*active_];
+  return segment.header.segment_bytes - segment.end;
+}
+
+std::uint64_t SegmentLog::total_bytes() const {
+  std::uint64_t total = 0;
+  for (const auto& segment : segments_) {
+    if (segment.state == SegmentState::preparing) {
+      total += options_.segment_bytes;
+    } else if (segment.state != SegmentState::absent) {
+      total += segment.header.segment_bytes;
+    }
+  }
+  return total;
+}
+
+void SegmentLog::close_active() {
+  if (!active_) return;
+  auto& segment = segments_[*active_];
+  segment.state = SegmentState::closed;
+  last_ = {segment.header.slot, segment.header.generation, segment.end};
+  active_.reset();
+}
+
+Result<void> SegmentLog::write_header(Segment& segment, const SegmentHeader& header) {
+  auto written = segment.file->write(0, encode_segment_header(header));
+  if (written) written = segment.file->sync();
+  if (!written) {
+    ++counters_.failures;
+    return written;
+  }
+  ++counters_.syncs;
+  counters_.bytes_written += kBlock;
+  segment.header = header;
+  segment.end = kBlock;
+  segment.next_sequence = 0;
+  segment.sealed = false;
+  return {};
+}
+
+std::uint64_t SegmentLog::raised_mark() const {
+  return next_id_ + kIdStep / 2 > durable_mark_ ? std::max(next_id_, durable_mark_) + kIdStep : durable_mark_;
+}
+
+Result<void> SegmentLog::activate() {
+  const auto spare = std::ranges::find(segments_, SegmentState::spare, &Segment::state);
+  if (spare == segments_.end()) {
+    return fail(ErrorClass::temporary, "the spool is full: no spare segment", ENOSPC);
+  }
+  close_active();
+  const auto slot = static_cast<std::uint32_t>(spare - segments_.begin());
+  const auto generation = next_generation_++;
+  const SegmentHeader header{.slot = slot,
+                             .generation = generation,
+                             .segment_bytes = spare->header.segment_bytes,
+                             .role = SegmentRole::log,
+                             .salt = checksum(encode(generation), options_.salt),
+                             .id_mark = raised_mark(),
+                             .previous = last_};
+  --spares_;
+  // Even a failed write may be found by recovery, so from here on nothing may be added to the segment before.
+  spare->state = SegmentState::doubtful;
+  if (auto written = write_header(*spare, header); !written) {
+    ++failures_in_row_;
+    return fail_with(std::move(written), "opening " + segment_name(slot));
+  }
+  spare->state = SegmentState::active;
+  active_ = slot;
+  durable_mark_ = header.id_mark;
+  failures_in_row_ = 0;
+  return {};
+}
+
+Result<SegmentLog::GroupPlace> SegmentLog::append(GroupBuilder& group) {
+  if (group.extent() > capacity()) return fail(ErrorClass::permanent, "a group is larger than a segment");
+  if (group.extent() > room()) {
+    if (auto opened = activate(); !opened) return fail_with(std::move(opened));
+  }
+  auto& segment = segments_[*active_];
+  const GroupPlace place{segment.header.slot, segment.end};
+  const auto mark = raised_mark();
+  const auto bytes = group.finish(SegmentIdentity(segment.header), segment.next_sequence, mark, clock_.now());
+  auto written = segment.file->write(segment.end, bytes);
+  if (written) written = segment.file->sync();
+  if (!written) {
+    close_active();
+    ++failures_in_row_;
+    ++counters_.failures;
+    return fail_with(std::move(written), segment_name(place.slot));
+  }
+  failures_in_row_ = 0;
+  ++counters_.groups;
+  ++counters_.syncs;
+  counters_.bytes_written += bytes.size();
+  segment.end += bytes.size();
+  ++segment.next_sequence;
+  durable_mark_ = mark;
+  return place;
+}
+
+Result<void> SegmentLog::seal(Segment& segment) {
+  if (segment.header.segment_bytes - segment.end >= kBlock) {
+    GroupBuilder group;
+    group.add(RecordType::mark, {}, Mark{MarkKind::closed});
+    auto written = segment.file->write(
+        segment.end,
+        group.finish(SegmentIdentity(segment.header), segment.next_sequence, durable_mark_, clock_.now()));
+    if (written) written = segment.file->sync();
+    if (!written) {
+      ++counters_.failures;
+      return written;
+    }
+    ++counters_.syncs;
+    counters_.bytes_written += kBlock;
+  }
+  segment.sealed = true;
+  return {};
+}
+
+Result<void> SegmentLog::seal_named_by(const Segment& segment) {
+  const auto& named = segment.header.previous;
+  if (named.generation == 0 || named.slot >= segments_.size()) return {};
+  auto& before = segments_[named.slot];
+  const bool holds_records =
+      before.state == SegmentState::closed || before.state == SegmentState::quarantined;
+  const bool still_there = holds_records && before.header.generation == named.generation;
+  return still_there && !before.sealed ? seal(before) : Result<void>{};
+}
+
+Result<void> SegmentLog::reset(std::uint32_t slot) {
+  auto& segment = segments_[slot];
+  // Without this header nobody says where the segment before ends, so that one must say it itself.
+  if (auto sealed = seal_named_by(segment); !sealed) return fail_with(std::move(sealed), "closing a segment");
+  segment.state = SegmentState::doubtful;
+  auto header = segment.header;
+  header.role = SegmentRole::spare;
+  header.generation = next_generation_++;
+  header.id_mark = durable_mark_;
+  header.previous = {};
+  if (auto written = write_header(segment, header); !written) {
+    return fail_with(std::move(written), "resetting " + segment_name(slot));
+  }
+  ++counters_.segments_reset;
+  if (header.segment_bytes != options_.segment_bytes) {
+    segment.state = SegmentState::absent;
+    segment.file.reset();
+    return disk_.remove(segment_name(slot));
+  }
+  segment.state = SegmentState::spare;
+  ++spares_;
+  return {};
+}
+
+std::optional<std::uint32_t> SegmentLog::doubtful() const {
+  const auto at = std::ranges::find(segments_, SegmentState::doubtful, &Segment::state);
+  if (at == segments_.end()) return {};
+  return static_cast<std::uint32_t>(at - segments_.begin());
+}
+
+bool SegmentLog::may_grow() {
+  if (total_bytes() + options_.segment_bytes > options_.max_bytes) return false;
+  const auto free = disk_.free_bytes();
+  return free && *free >= options_.min_free_bytes + options_.segment_bytes;
+}
+
+Result<bool> SegmentLog::prepare_step() {
+  if (!preparing_) {
+    const auto at = std::ranges::find(segments_, SegmentState::absent, &Segment::state);
+    const auto slot = static_cast<std::uint32_t>(at - segments_.begin());
+    auto file = disk_.open(segment_name(slot));
+    if (!file) return fail_with(std::move(file));
+    auto& segment = segment_at(slot);
+    segment.file = std::move(*file);
+    segment.state = SegmentState::preparing;
+    preparing_ = slot;
+    prepared_bytes_ = 0;
+  }
+  const auto slot = *preparing_;
+  auto& segment = segments_[slot];
+  Result<void> step;
+  if (prepared_bytes_ < options_.segment_bytes) {
+    const auto bytes = std::min(kPrepareStep, options_.segment_bytes - prepared_bytes_);
+    step = segment.file->write(prepared_bytes_, std::string(bytes, '\0'));
+    prepared_bytes_ += bytes;
+    counters_.bytes_written += bytes;
+  } else {
+    step = finish_preparing(slot);
+    if (step) return false;
+  }
+  if (step) return true;
+  preparing_.reset();
+  segment = Segment{};
+  (void)disk_.remove(segment_name(slot));  // what remains is blank, and found again at the next start
+  return fail_with(std::move(step), "preparing " + segment_name(slot));
+}
+
+Result<void> SegmentLog::finish_preparing(std::uint32_t slot) {
+  auto& segment = segments_[slot];
+  auto done = segment.file->sync();
+  if (done) done = disk_.sync_directory();
+  if (!done) return done;
+  counters_.syncs += 2;
+  const SegmentHeader header{.slot = slot,
+                             .generation = next_generation_++,
+                             .segment_bytes = options_.segment_bytes,
+                             .role = SegmentRole::spare,
+                             .salt = 0,
+                             .id_mark = durable_mark_,
+                             .previous = {}};
+  done = segment.file->write(0, encode_segment_header(header));
+  if (done) done = segment.file->sync();
+  if (!done) return done;
+  segment.header = header;
+  segment.state = SegmentState::spare;
+  preparing_.reset();
+  ++spares_;
+  return {};
+}
+
+Result<std::string> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) {
+  std::string bytes(length, '\0');
+  auto got = segments_[slot].file->read(offset, bytes);
+  if (!got) return fail_with(std::move(got));
+  if (*got != length) return fail(ErrorClass::internal, segment_name(slot) + " is shorter than it was", EIO);
+  return bytes;
+}
+
+Result<QueueId> SegmentLog::lease(std::uint32_t count) {
+  if (next_id_ + count > durable_mark_) {
+    GroupBuilder mark_only;
+    next_id_ += count;  // so that the mark is raised beyond what is asked for
+    auto raised = append(mark_only);
+    next_id_ -= count;
+    if (!raised) return fail_with(std::move(raised), "leasing queue ids");
+  }
+  const QueueId first{next_id_};
+  next_id_ += count;
+  return first;
+}
+
+}  // namespace sternpost::spool

@@ -1,0 +1,145 @@
+// The log as a sequence of segments: appends groups, opens the next segment, prepares spares, resets what was
+// recycled. It knows nothing of messages.
+//
+// Invariants that recovery relies on (docs/internals/spool.md):
+//   - a group is written only when the one before it was synced, and behind its last byte;
+//   - a segment is written to only between its activation, synced, and the first failure or the next
+//   activation;
+//   - the header of each activated segment names the durable end of the one before, and while that one has no
+//     closing mark this header stays.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "spool/disk.h"
+#include "spool/group.h"
+#include "spool/segment.h"
+
+namespace sternpost::spool {
+
+enum class SegmentState : unsigned char {
+  absent,
+  preparing,    ///< being filled with zeroes
+  spare,        ///< durably so
+  active,       ///< takes the next group
+  closed,       ///< holds records
+  doubtful,     ///< nothing in it is needed, but writing its header failed: reset it before anything else
+  quarantined,  ///< damaged: kept as it is for people to look at
+};
+
+struct Segment {
+  SegmentState state = SegmentState::absent;
+  SegmentHeader header;
+  std::uint64_t end = kBlock;  ///< durable; the next group starts here
+  std::uint64_t next_sequence = 0;
+  bool sealed = false;  ///< a closing mark stands at `end`, durably
+  std::unique_ptr<DiskFile> file;
+};
+
+struct SegmentLogOptions {
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t max_bytes = 0;       ///< of all segments
+  std::uint64_t min_free_bytes = 0;  ///< left to others on the disk
+  std::uint64_t salt = 0;
+};
+
+struct SegmentLogCounters {
+  std::uint64_t groups = 0;
+  std::uint64_t syncs = 0;
+  std::uint64_t bytes_written = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t segments_reset = 0;
+};
+
+class SegmentLog {
+ public:
+  SegmentLog(Disk& disk, Clock& clock, const SegmentLogOptions& options);
+
+  /// Where a group went.
+  struct GroupPlace {
+    std::uint32_t slot = 0;
+    std::uint64_t offset = 0;
+  };
+  /// Writes and syncs a group, in the next segment where it does not fit into this one. When this fails the
+  /// segment is closed at its last durable end, and whether the group is on the disk is not known until the
+  /// next activation succeeds; after that it is not in the log.
+  Result<GroupPlace> append(GroupBuilder& group);
+
+  /// Opens the next segment; the one before is closed. Temporary where there is no spare.
+  Result<void> activate();
+
+  /// Bytes that groups may still take in the active segment; 0 without one.
+  [[nodiscard]] std::uint64_t room() const;
+  /// The extent of the largest group that fits in a segment.
+  [[nodiscard]] std::uint64_t capacity() const { return options_.segment_bytes - kBlock; }
+  [[nodiscard]] std::size_t spares() const { return spares_; }
+  [[nodiscard]] bool has_active() const { return active_.has_value(); }
+  /// Failures of writing or syncing the log since the last success.
+  [[nodiscard]] unsigned failures_in_row() const { return failures_in_row_; }
+
+  /// Whether the limits allow one more segment.
+  [[nodiscard]] bool may_grow();
+  [[nodiscard]] bool preparing() const { return preparing_.has_value(); }
+  /// One bounded step (1 MiB) towards one more spare. True while there is more to do. After a failure the
+  /// file is gone again.
+  Result<bool> prepare_step();
+
+  /// Writes the header of a spare over a segment in which nothing is needed any more. Until this has
+  /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary.
+  Result<void> reset(std::uint32_t slot);
+  /// A segment whose activation or reset failed.
+  [[nodiscard]] std::optional<std::uint32_t> doubtful() const;
+
+  /// Exactly `length` bytes of a segment.
+  Result<std::string> read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length);
+  [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
+  void quarantine(std::uint32_t slot) { segments_[slot].state = SegmentState::quarantined; }
+
+  /// Takes `count` ids that no one else was or will be given. May have to write to the disk first.
+  Result<QueueId> lease(std::uint32_t count);
+  [[nodiscard]] bool was_leased(QueueId id) const { return id.value != 0 && id.value < next_id_; }
+
+  [[nodiscard]] const SegmentLogCounters& counters() const { return counters_; }
+  [[nodiscard]] std::uint64_t total_bytes() const;
+
+  void set_limits(std::uint64_t max_bytes, std::uint64_t min_free_bytes) {
+    options_.max_bytes = max_bytes;
+    options_.min_free_bytes = min_free_bytes;
+  }
+
+  /// For recovery, before anything else: a segment as it was found.
+  void adopt(std::uint32_t slot, Segment segment);
+  /// For recovery, at last: ids go on from here.
+  void start_ids_at(std::uint64_t mark);
+
+ private:
+  Result<void> write_header(Segment& segment, const SegmentHeader& header);
+  Result<void> seal(Segment& segment);
+  Result<void> seal_named_by(const Segment& segment);
+  Result<void> finish_preparing(std::uint32_t slot);
+  void close_active();
+  [[nodiscard]] std::uint64_t raised_mark() const;
+  Segment& segment_at(std::uint32_t slot);
+
+  Disk& disk_;
+  Clock& clock_;
+  SegmentLogOptions options_;
+  std::vector<Segment> segments_;  ///< by slot
+  std::optional<std::uint32_t> active_;
+  std::optional<std::uint32_t> preparing_;
+  std::uint64_t prepared_bytes_ = 0;
+  SegmentEnd last_;  ///< of the segment closed last
+  std::size_t spares_ = 0;
+  std::uint64_t next_generation_ = 1;
+  std::uint64_t next_id_ = 1;
+  std::uint64_t durable_mark_ = 1;
+  unsigned failures_in_row_ = 0;
+  SegmentLogCounters counters_;
+};
+
+}  // namespace sternpost::spool

@@ -1,0 +1,172 @@
+#include "model.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace sternpost::sim {
+
+QueueId Model::id_of(const spool::Op& op) {
+  return std::visit([](const auto& any) { return any.id; }, op);
+}
+
+/// Applies an operation to one message. False where it does not apply.
+bool Model::apply(const spool::Op& op, Fate& fate) {
+  if (const auto* add = std::get_if<spool::AddMessage>(&op)) {
+    if (fate) return false;
+    fate =
+        Expected{add->envelope, add->content,
+                 spool::MessageState(static_cast<std::uint32_t>(add->envelope.recipients.size()), add->held)};
+    return true;
+  }
+  if (!fate) return false;
+  if (const auto* outcomes = std::get_if<spool::RecordOutcomes>(&op)) {
+    if (!fate->state.check(outcomes->outcomes)) return false;
+    fate->state.apply(outcomes->outcomes);
+    if (fate->state.open() == 0) fate.reset();
+    return true;
+  }
+  if (const auto* replace = std::get_if<spool::ReplaceEnvelope>(&op)) {
+    const auto& before = fate->envelope.recipients;
+    const auto& after = replace->envelope.recipients;
+    if (after.size() < before.size()) return false;
+    std::vector<std::uint32_t> changed;
+    for (std::uint32_t i = 0; i < before.size(); ++i) {
+      if (before[i] == after[i]) continue;
+      if (!fate->state.is_open(i)) return false;
+      changed.push_back(i);
+    }
+    fate->state.resize(static_cast<std::uint32_t>(after.size()), changed);
+    fate->envelope = replace->envelope;
+    return true;
+  }
+  fate->state.held = std::holds_alternative<spool::Hold>(op);
+  return true;
+}
+
+Model::Fate Model::fate(QueueId id) const {
+  const auto at = messages_.find(id);
+  return at == messages_.end() ? Fate{} : Fate{at->second};
+}
+
+void Model::settle(QueueId id, const Fate& fate, bool existed) {
+  if (fate) {
+    messages_[id] = *fate;
+  } else {
+    messages_.erase(id);
+    if (existed) finished_.insert(id);
+  }
+}
+
+void Model::committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results) {
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const auto id = id_of(ops[i]);
+    const auto* result = results == nullptr ? nullptr : &(*results)[i];
+    if (result == nullptr || (!*result && result->error().what_to_do != ErrorClass::permanent)) {
+      open_ops_.push_back(ops[i]);
+      continue;
+    }
+    auto now = finished_.contains(id) ? Fate{} : fate(id);
+    const bool existed = now.has_value();
+    const bool applies = !finished_.contains(id) && apply(ops[i], now);
+    if (!*result) {
+      if (applies)
+        throw Violation{fmt::format("{}: refused for good: {}", to_string(id), result->error().text)};
+      continue;
+    }
+    if (!applies) throw Violation{fmt::format("{}: acknowledged what cannot be", to_string(id))};
+    open_ops_.clear();  // what failed before cannot come back after a success
+    settle(id, now, existed);
+    era_.insert(id);
+  }
+}
+
+void Model::leased(QueueId first, std::uint32_t count) {
+  if (first.value <= highest_id_) throw Violation{fmt::format("id {} was given twice", first.value)};
+  highest_id_ = first.value + count - 1;
+}
+
+Model::Fate Model::observe(spool::Engine& engine, QueueId id) {
+  const auto* message = engine.find(id);
+  if (message == nullptr) return {};
+  auto envelope = engine.read_envelope(id);
+  if (!envelope) throw Violation{to_string(id) + ": " + envelope.error().text};
+  auto content = engine.read_content(id);
+  if (!content) throw Violation{to_string(id) + ": " + content.error().text};
+  return Expected{std::move(*envelope), std::move(*content), engine.find(id)->state};
+}
+
+std::string Model::difference(QueueId id, const Fate& expected, const Fate& observed) {
+  const auto say = [](const Fate& fate) {
+    if (!fate) return std::string("not in the queue");
+    std::string text =
+        fmt::format("{} bytes, {} recipients, {} open{}", fate->content.size(), fate->state.recipients(),
+                    fate->state.open(), fate->state.held ? ", held" : "");
+    for (const auto& one : fate->state.attempted()) {
+      text += fmt::format(" [{}: {} attempts, last {}]", one.last.recipient, one.attempts,
+                          static_cast<unsigned>(one.last.disposition));
+    }
+    return text;
+  };
+  return fmt::format("{}: expected {}; found {}", to_string(id), say(expected), say(observed));
+}
+
+/// After a recovery: each message is as acknowledged, or as some run of what was not acknowledged leaves it.
+void Model::settle_open_ops(spool::Engine& engine) {
+  std::map<QueueId, std::vector<const spool::Op*>> by_id;
+  for (const auto& op : open_ops_) by_id[id_of(op)].push_back(&op);
+  for (const auto& [id, ops] : by_id) {
+    if (finished_.contains(id)) continue;  // stays finished; held against below
+    const auto observed = observe(engine, id);
+    const auto base = fate(id);
+    bool explained = observed == base;
+    bool appeared = base.has_value();
+    for (std::size_t first = 0; first < ops.size() && !explained; ++first) {
+      auto now = base;
+      for (auto i = first; i < ops.size() && !explained; ++i) {
+        if (apply(*ops[i], now)) appeared = true;
+        explained = observed == now && appeared;
+      }
+    }
+    if (!explained) throw Violation{"after recovery, " + difference(id, base, observed)};
+    settle(id, observed, appeared && !(observed == base));
+    if (observed) era_.insert(id);
+  }
+  open_ops_.clear();
+}
+
+void Model::check(spool::Engine& engine) {
+  if (recovered_) {
+    recovered_ = false;
+    era_.clear();
+    if (!engine.recovery().quarantined.empty()) {
+      const auto& first = engine.recovery().quarantined.front();
+      throw Violation{fmt::format("recovery quarantined {} at {}: {}", first.file, first.offset, first.why)};
+    }
+    settle_open_ops(engine);
+    for (const auto& [id, expected] : messages_) era_.insert(id);
+  }
+  if (engine.stats().quarantined > 0) throw Violation{"a segment was quarantined"};
+  for (const auto& [id, expected] : messages_) {
+    if (auto observed = observe(engine, id); !(observed == Fate{expected})) {
+      throw Violation{difference(id, expected, observed)};
+    }
+  }
+  const auto all = engine.messages_after(0, std::numeric_limits<std::size_t>::max());
+  for (const auto& [position, id] : all) {
+    if (finished_.contains(id)) throw Violation{to_string(id) + ": finished and open again"};
+    if (!messages_.contains(id)) throw Violation{to_string(id) + ": never acknowledged and visible"};
+  }
+  if (all.size() != messages_.size()) throw Violation{"the list of messages is not complete"};
+  for (const auto id : era_) {
+    if (!engine.was_committed(id)) throw Violation{to_string(id) + ": acknowledged and denied"};
+  }
+}
+
+std::vector<QueueId> Model::live() const {
+  std::vector<QueueId> ids;
+  for (const auto& [id, expected] : messages_) ids.push_back(id);
+  return ids;
+}
+
+}  // namespace sternpost::sim

@@ -1,0 +1,67 @@
+// What the spool must hold, as its callers may believe: acknowledged operations, and those whose fate a crash
+// or a failure left open.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "spool/engine.h"
+
+namespace sternpost::sim {
+
+/// A broken promise; what() says which.
+struct Violation {
+  std::string what;
+};
+
+class Model {
+ public:
+  /// These were sent in one commit and this is what came of it; no results: the process died inside.
+  void committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results);
+  /// Ids were leased.
+  void leased(QueueId first, std::uint32_t count);
+  /// The process ended; the next check is of a recovered engine.
+  void restarted() { recovered_ = true; }
+
+  /// Holds all that can be asked of the engine against all that is known. Throws Violation.
+  void check(spool::Engine& engine);
+
+  [[nodiscard]] std::vector<QueueId> live() const;
+  [[nodiscard]] std::size_t finished() const { return finished_.size(); }
+  /// The state of a live message.
+  [[nodiscard]] const spool::MessageState& state(QueueId id) const { return messages_.at(id).state; }
+  [[nodiscard]] const mail::Envelope& envelope(QueueId id) const { return messages_.at(id).envelope; }
+
+ private:
+  struct Expected {
+    mail::Envelope envelope;
+    std::string content;
+    spool::MessageState state;
+    bool operator==(const Expected&) const = default;
+  };
+  /// Live, or finished, or never there.
+  using Fate = std::optional<Expected>;
+
+  static bool apply(const spool::Op& op, Fate& fate);
+  static QueueId id_of(const spool::Op& op);
+  [[nodiscard]] Fate fate(QueueId id) const;
+  void settle(QueueId id, const Fate& fate, bool existed);
+  void settle_open_ops(spool::Engine& engine);
+  static Fate observe(spool::Engine& engine, QueueId id);
+  static std::string difference(QueueId id, const Fate& expected, const Fate& observed);
+
+  std::map<QueueId, Expected> messages_;
+  std::set<QueueId> finished_;
+  /// Sent and not acknowledged, in order; a recovery may find any run of them.
+  std::vector<spool::Op> open_ops_;
+  /// Acknowledged since the last recovery, or found by it: was_committed must say so.
+  std::set<QueueId> era_;
+  std::uint64_t highest_id_ = 0;
+  bool recovered_ = false;
+};
+
+}  // namespace sternpost::sim

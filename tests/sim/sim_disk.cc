@@ -1,0 +1,166 @@
+#include "sim_disk.h"
+
+#include <algorithm>
+#include <set>
+
+namespace sternpost::sim {
+
+class SimDisk::File : public spool::DiskFile {
+ public:
+  File(SimDisk& disk, std::shared_ptr<Inode> inode) : disk_(disk), inode_(std::move(inode)) {}
+
+  Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+    return disk_.write(*inode_, offset, bytes);
+  }
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
+    disk_.count_call();
+    if (auto may = disk_.may_fail(disk_.rates_.other, "reading"); !may) return fail_with(std::move(may));
+    if (offset >= inode_->cache.size()) return std::size_t{0};
+    const auto n = std::min(out.size(), inode_->cache.size() - offset);
+    std::copy_n(inode_->cache.data() + offset, n, out.data());
+    return n;
+  }
+  Result<void> sync() override { return disk_.sync(*inode_); }
+  Result<std::uint64_t> size() override {
+    disk_.count_call();
+    return inode_->cache.size();
+  }
+
+ private:
+  SimDisk& disk_;
+  std::shared_ptr<Inode> inode_;
+};
+
+bool SimDisk::chance(double probability) {
+  return std::uniform_real_distribution<double>(0, 1)(random_) < probability;
+}
+
+std::size_t SimDisk::below(std::size_t n) {
+  return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_);
+}
+
+void SimDisk::count_call() {
+  if (!calm_ && calls_to_crash_ > 0 && --calls_to_crash_ == 0) throw Crash{};
+}
+
+Result<void> SimDisk::may_fail(double rate, const char* what) {
+  if (calm_ || !chance(rate)) return {};
+  return fail_errno(what, EIO);
+}
+
+Result<std::vector<std::string>> SimDisk::list() {
+  count_call();
+  if (auto may = may_fail(rates_.other, "listing"); !may) return fail_with(std::move(may));
+  std::vector<std::string> names;
+  for (const auto& [name, inode] : cached_names_) names.push_back(name);
+  std::ranges::shuffle(names, random_);
+  return names;
+}
+
+Result<std::unique_ptr<spool::DiskFile>> SimDisk::open(const std::string& name) {
+  count_call();
+  if (auto may = may_fail(rates_.other, "opening"); !may) return fail_with(std::move(may));
+  auto& inode = cached_names_[name];
+  if (!inode) inode = std::make_shared<Inode>();
+  return std::make_unique<File>(*this, inode);
+}
+
+Result<void> SimDisk::remove(const std::string& name) {
+  count_call();
+  if (auto may = may_fail(rates_.other, "removing"); !may) return may;
+  cached_names_.erase(name);
+  return {};
+}
+
+Result<void> SimDisk::sync_directory() {
+  count_call();
+  if (auto may = may_fail(rates_.sync, "syncing the folder"); !may) return may;
+  if (!lies_.directory_sync_forgets) durable_names_ = cached_names_;
+  return {};
+}
+
+Result<std::uint64_t> SimDisk::free_bytes() {
+  count_call();
+  std::uint64_t used = 0;
+  for (const auto& [name, inode] : cached_names_) used += inode->cache.size();
+  return used > capacity_ ? 0 : capacity_ - used;
+}
+
+void SimDisk::write_sectors(Inode& inode, std::uint64_t offset, std::string_view bytes) {
+  if (bytes.empty()) return;
+  const auto end = offset + bytes.size();
+  if (end > inode.cache.size()) inode.cache.resize(end);
+  inode.cache.replace(offset, bytes.size(), bytes);
+  for (auto sector = offset / kSector; sector * kSector < end; ++sector) {
+    inode.unsynced[sector].push_back(inode.cache.substr(sector * kSector, kSector));
+  }
+}
+
+Result<void> SimDisk::write(Inode& inode, std::uint64_t offset, std::string_view bytes) {
+  const auto part = [&] { return bytes.substr(0, below(bytes.size() / kSector + 1) * kSector); };
+  try {
+    count_call();
+  } catch (const Crash&) {
+    write_sectors(inode, offset, part());
+    throw;
+  }
+  const auto grows = std::max(offset + bytes.size(), inode.cache.size()) - inode.cache.size();
+  const auto free = free_bytes();
+  if (!calm_ && (!free || grows > *free)) return fail_errno("writing", ENOSPC);
+  if (auto may = may_fail(rates_.write, "writing"); !may) {
+    write_sectors(inode, offset, part());
+    return may;
+  }
+  write_sectors(inode, offset, bytes);
+  return {};
+}
+
+void SimDisk::put_durable(Inode& inode, std::size_t sector, const std::string& bytes) {
+  const auto end = sector * kSector + bytes.size();
+  if (end > inode.durable.size()) inode.durable.resize(end);
+  inode.durable.replace(sector * kSector, bytes.size(), bytes);
+}
+
+Result<void> SimDisk::sync(Inode& inode) {
+  count_call();
+  if (auto may = may_fail(rates_.sync, "syncing"); !may) {
+    for (const auto& [sector, versions] : inode.unsynced) {
+      if (chance(0.5)) put_durable(inode, sector, versions.back());
+    }
+    inode.unsynced.clear();  // clean pages now, whatever the disk has
+    return may;
+  }
+  const bool header_only =
+      !inode.unsynced.empty() && inode.unsynced.rbegin()->first < spool::kBlock / kSector;
+  if (lies_.sync_forgets || (lies_.header_sync_forgets && header_only)) return {};
+  for (const auto& [sector, versions] : inode.unsynced) put_durable(inode, sector, versions.back());
+  inode.unsynced.clear();
+  return {};
+}
+
+void SimDisk::lose_power() {
+  std::set<std::string> names;
+  for (const auto* directory : {&cached_names_, &durable_names_}) {
+    for (const auto& [name, inode] : *directory) names.insert(name);
+  }
+  for (const auto& name : names) {
+    if (!chance(0.5)) continue;
+    const auto cached = cached_names_.find(name);
+    if (cached == cached_names_.end()) {
+      durable_names_.erase(name);
+    } else {
+      durable_names_[name] = cached->second;
+    }
+  }
+  cached_names_ = durable_names_;
+  const auto kept = std::uniform_real_distribution<double>(0, 1)(random_);
+  for (const auto& [name, inode] : cached_names_) {
+    for (const auto& [sector, versions] : inode->unsynced) {
+      if (chance(kept)) put_durable(*inode, sector, versions[below(versions.size())]);
+    }
+    inode->unsynced.clear();
+    inode->cache = inode->durable;
+  }
+}
+
+}  // namespace sternpost::sim

@@ -1,0 +1,240 @@
+#include "workload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "model.h"
+#include "spool/engine.h"
+
+namespace sternpost::sim {
+namespace {
+
+constexpr std::uint64_t kSegment = 64 * 1024;
+
+class SimClock : public spool::Clock {
+ public:
+  WallTime now() override { return {++microseconds_}; }
+
+ private:
+  std::int64_t microseconds_ = 1'700'000'000'000'000;
+};
+
+class Life {
+ public:
+  Life(std::uint64_t seed, const Lies& lies)
+      : random_(seed), disk_(random_, (6 + below(20)) * kSegment, lies) {
+    options_.segment_bytes = kSegment;
+    options_.spare_segments = static_cast<std::uint32_t>(1 + below(3));
+    options_.max_message_bytes = kSegment / 4;
+    options_.max_spool_bytes = (options_.spare_segments + 2 + below(16)) * kSegment;
+    options_.max_group_bytes = (1 + below(16)) * spool::kBlock;
+    target_live_ = 1 + below(60);
+    steps_ = 120 + below(200);
+    mean_calls_to_crash_ = 30 + below(400);
+    if (chance(0.6)) rates_ = {0.03 * unit(), 0.02 * unit(), 0.005 * unit()};
+  }
+
+  LifeStory run() {
+    try {
+      for (std::uint64_t i = 0; i < steps_; ++i) step();
+      if (engine_) check();
+      end(/*power=*/true);
+      disk_.set_failures({});
+      disk_.crash_after(0);
+      open();
+      if (!engine_) throw Violation{"a working disk and no spool"};
+    } catch (const Violation& violation) {
+      story_.violation = violation.what;
+    }
+    story_.finished = model_.finished();
+    return story_;
+  }
+
+ private:
+  double unit() { return std::uniform_real_distribution<double>(0, 1)(random_); }
+  bool chance(double probability) { return unit() < probability; }
+  std::uint64_t below(std::uint64_t n) {
+    return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
+  }
+
+  void step() {
+    try {
+      if (!engine_) {
+        // What keeps failing is repaired at last.
+        disk_.set_failures(failed_opens_ < 3 ? rates_ : FailureRates{});
+        disk_.crash_after(1 + below(2 * mean_calls_to_crash_));
+        open();
+        return;
+      }
+      act();
+    } catch (const Crash&) {
+      ++story_.crashes;
+      if (!in_flight_.empty()) model_.committed(in_flight_, nullptr);
+      end(chance(0.5));
+    }
+  }
+
+  void end(bool power) {
+    in_flight_.clear();
+    leases_.clear();
+    if (engine_) story_.segments_reset += engine_->stats().log.segments_reset;
+    engine_.reset();
+    model_.restarted();
+    if (!power) return;  // killed: what was written can still be read, and be lost later
+    ++story_.power_losses;
+    disk_.lose_power();
+  }
+
+  void open() {
+    options_.salt = random_();
+    auto opened = spool::Engine::open(disk_, clock_, options_);
+    if (!opened) {
+      ++failed_opens_;
+      ++story_.failed_calls;
+      return;
+    }
+    failed_opens_ = 0;
+    engine_ = std::move(*opened);
+    story_.torn_tails += engine_->recovery().torn_tails;
+    check();
+  }
+
+  void check() {
+    disk_.set_calm(true);
+    model_.check(*engine_);
+    disk_.set_calm(false);
+  }
+
+  void act() {
+    const auto what = below(100);
+    if (what < 60) {
+      commit();
+    } else if (what < 90) {
+      for (auto n = below(6); n > 0; --n) maintain();
+    } else if (what < 96) {
+      check();
+    } else if (what < 98) {
+      disk_.set_capacity((2 + below(24)) * kSegment);
+    } else {
+      end(chance(0.5));
+    }
+  }
+
+  void maintain() {
+    if (!engine_->maintain()) ++story_.failed_calls;
+  }
+
+  void commit() {
+    for (auto n = 1 + below(8); n > 0; --n) {
+      if (auto op = next_op()) in_flight_.push_back(std::move(*op));
+    }
+    const auto results = engine_->commit(in_flight_);
+    for (const auto& result : results) {
+      if (result || result.error().what_to_do == ErrorClass::permanent) continue;
+      ++(result.error().errno_value == ENOSPC ? story_.refused_full : story_.failed_calls);
+    }
+    const auto ops = std::exchange(in_flight_, {});
+    model_.committed(ops, &results);
+  }
+
+  std::optional<spool::Op> next_op() {
+    const auto live = model_.live();
+    if (live.empty() || (live.size() < target_live_ && chance(0.5)) || chance(0.1)) return add();
+    const auto id = live[below(live.size())];
+    const auto what = below(20);
+    if (what < 13) return outcomes(id);
+    if (what < 16) return replace(id);
+    if (what < 18) return spool::Op(spool::Hold{id});
+    return spool::Op(spool::Release{id});
+  }
+
+  std::optional<spool::Op> add() {
+    if (leases_.empty()) {
+      const auto count = static_cast<std::uint32_t>(1 + below(20));
+      const auto first = engine_->lease(count);
+      if (!first) {
+        ++story_.failed_calls;
+        return {};
+      }
+      model_.leased(*first, count);
+      for (std::uint32_t i = 0; i < count; ++i) leases_.push_back({first->value + i});
+    }
+    const auto id = leases_.back();
+    leases_.pop_back();
+    ++story_.messages;
+    mail::Envelope envelope;
+    envelope.reverse_path = address();
+    for (auto n = 1 + below(4); n > 0; --n) envelope.recipients.push_back(address());
+    envelope.arrival = clock_.now();
+    envelope.origin = {"ESMTP", "192.0.2.1:25", "client.example", std::string(below(40), 's')};
+    return spool::AddMessage{id, std::move(envelope), content(), chance(0.1)};
+  }
+
+  mail::Mailbox address() {
+    return *mail::Mailbox::from_wire(fmt::format("user{}@example.org", below(1000000)));
+  }
+
+  std::string content() {
+    static constexpr std::uint64_t kSizes[] = {1, 600, 4096, 9000, 16000};
+    std::string bytes(below(kSizes[below(5)]), '\0');
+    for (auto& byte : bytes) byte = static_cast<char>(random_());
+    return bytes;
+  }
+
+  spool::Op outcomes(QueueId id) {
+    const auto& state = model_.state(id);
+    std::vector<mail::RecipientOutcome> all;
+    for (std::uint32_t i = 0; i < state.recipients(); ++i) {
+      if (!state.is_open(i) || chance(0.3)) continue;
+      const auto disposition =
+          chance(0.3) ? mail::Disposition::deferred : static_cast<mail::Disposition>(below(2));
+      all.push_back({i, disposition, {250, {2, 0, 0}, std::string(below(60), 'r')}, clock_.now()});
+    }
+    if (chance(0.02))
+      all.push_back({state.recipients(), mail::Disposition::delivered, {}, {}});  // no such recipient
+    if (chance(0.02))
+      all.insert(all.begin(), {0, mail::Disposition::failed, {}, {}});  // maybe done, maybe twice
+    return spool::RecordOutcomes{id, std::move(all)};
+  }
+
+  spool::Op replace(QueueId id) {
+    const auto& state = model_.state(id);
+    auto envelope = model_.envelope(id);
+    for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
+      if (state.is_open(i) && chance(0.3)) envelope.recipients[i] = address();
+    }
+    if (envelope.recipients.size() < 12) {
+      for (auto n = below(3); n > 0; --n) envelope.recipients.push_back(address());
+    }
+    return spool::ReplaceEnvelope{id, std::move(envelope)};
+  }
+
+  std::mt19937_64 random_;
+  SimDisk disk_;
+  SimClock clock_;
+  spool::EngineOptions options_;
+  FailureRates rates_;
+  Model model_;
+  std::unique_ptr<spool::Engine> engine_;
+  std::vector<QueueId> leases_;
+  std::vector<spool::Op> in_flight_;
+  std::uint64_t target_live_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t mean_calls_to_crash_ = 0;
+  unsigned failed_opens_ = 0;
+  LifeStory story_;
+};
+
+}  // namespace
+
+LifeStory live(std::uint64_t seed, const Lies& lies) {
+  return Life(seed, lies).run();
+}
+
+}  // namespace sternpost::sim

@@ -1,0 +1,26 @@
+// One simulated life of a spool: a seed decides what is asked of it, what fails, and when it dies.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sim_disk.h"
+
+namespace sternpost::sim {
+
+/// What happened, so that a test can tell that the simulation exercises what it claims to.
+struct LifeStory {
+  std::string violation;  ///< empty where every promise was kept
+  std::uint64_t crashes = 0;
+  std::uint64_t power_losses = 0;
+  std::uint64_t failed_calls = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t segments_reset = 0;
+  std::uint64_t torn_tails = 0;
+  std::uint64_t refused_full = 0;
+};
+
+LifeStory live(std::uint64_t seed, const Lies& lies);
+
+}  // namespace sternpost::sim
