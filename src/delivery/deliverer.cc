@@ -1,0 +1,182 @@
+#include "delivery/deliverer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "delivery/content.h"
+#include "delivery/loop.h"
+
+namespace sternpost::delivery {
+
+mail::Reply deferral(Errno error, std::string_view what) {
+  switch (error.value) {
+    case ENOSPC:
+      return {452, {4, 3, 1}, fmt::format("{}: the mail disk is full", what)};
+    case EDQUOT:
+      return {452, {4, 2, 2}, fmt::format("{}: the quota is used up", what)};
+    case ELOOP:
+    case ENOTDIR:
+      return {451, {4, 3, 0}, fmt::format("{}: a symbolic link or a file is where a folder should be", what)};
+    case EACCES:
+    case EPERM:
+      return {451, {4, 3, 0}, fmt::format("{}: the owner of the mail folder has no permission", what)};
+    default:
+      return {451, {4, 3, 0}, fmt::format("{}: {}", what, ::strerrordesc_np(error.value))};
+  }
+}
+
+std::vector<DeliveryResult> Deliverer::deliver(std::span<const Delivery> batch) {
+  std::vector<DeliveryResult> results(batch.size());
+  for (std::size_t from = 0; from < batch.size(); from += kMaxGroup) {
+    const auto count = std::min(kMaxGroup, batch.size() - from);
+    deliver_group(batch.subspan(from, count), std::span(results).subspan(from, count));
+  }
+  return results;
+}
+
+void Deliverer::deliver_group(std::span<const Delivery> group, std::span<DeliveryResult> results) {
+  std::vector<Progress> progress;
+  progress.reserve(group.size());
+  const bool alone = group.size() == 1;
+  for (const auto& delivery : group) progress.push_back(begin(delivery, alone));
+
+  auto any = [&](Stage stage) {
+    return std::any_of(progress.begin(), progress.end(), [&](const auto& p) { return p.stage == stage; });
+  };
+  // fsync of a file says nothing about folders that were made on its way.
+  const bool durable =
+      !alone || progress.front().stage == Stage::done || progress.front().maildir->known_durable;
+  FileResult<void> synced;
+  if ((!alone || !durable) && any(Stage::written)) synced = files_.sync_all(root_);
+  if (!synced) {
+    defer_all(progress, synced.error(), "syncing the mailbox files");
+  } else if (any(Stage::written) || any(Stage::found)) {
+    if (const auto committed = commit_names(progress, alone && durable); !committed) {
+      defer_all(progress, committed.error(), "syncing the mailbox folders");
+    }
+  }
+
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    auto& result = progress[i].result;
+    if (progress[i].stage != Stage::done) {
+      result.disposition = mail::Disposition::delivered;
+      result.reply = {250, {2, 1, 5}, result.found_earlier ? "delivered by an earlier attempt" : "delivered"};
+    } else if (result.disposition == mail::Disposition::deferred) {
+      maildirs_.forget(group[i].folder);
+    }
+    results[i] = std::move(result);
+  }
+}
+
+Deliverer::Progress Deliverer::begin(const Delivery& delivery, bool sync_now) {
+  Progress progress;
+  if (auto loop = find_loop(delivery.content, delivery.address)) {
+    progress.result.disposition = mail::Disposition::failed;
+    progress.result.reply = std::move(*loop);
+    return progress;
+  }
+  auto maildir = maildirs_.open(delivery.folder);
+  if (!maildir) {
+    progress.result.reply = deferral(maildir.error(), "opening the mailbox");
+    return progress;
+  }
+  progress.maildir = std::move(*maildir);
+  progress.result.file = maildir_file_name(delivery.arrival, delivery.id, delivery.recipient, hostname_);
+  const auto earlier = find_earlier(delivery, progress);
+  if (!earlier) {
+    progress.result.reply = deferral(earlier.error(), "reading the mailbox");
+    return progress;
+  }
+  if (*earlier) {
+    progress.result.found_earlier = true;
+    progress.stage = Stage::found;
+    return progress;
+  }
+  const auto written = write_tmp(delivery, progress, sync_now && progress.maildir->known_durable);
+  if (!written) {
+    (void)files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
+    progress.result.reply = deferral(written.error(), "writing to the mailbox");
+    return progress;
+  }
+  progress.stage = Stage::written;
+  return progress;
+}
+
+FileResult<bool> Deliverer::find_earlier(const Delivery& delivery, Progress& progress) {
+  const auto& maildir = *progress.maildir;
+  const auto in_new = files_.exists(maildir.new_dir.get(), progress.result.file);
+  if (!in_new || *in_new) return in_new;
+  const auto changed = files_.modified(maildir.cur_dir.get());
+  if (!changed) return std::unexpected(changed.error());
+  if (*changed + kClockSlack < delivery.arrival) return false;
+  const auto in_cur = files_.has_flagged(maildir.cur_dir.get(), progress.result.file);
+  progress.found_in_cur = in_cur && *in_cur;
+  return in_cur;
+}
+
+FileResult<void> Deliverer::write_tmp(const Delivery& delivery, const Progress& progress, bool sync_now) {
+  const auto tmp = progress.maildir->tmp_dir.get();
+  const auto& name = progress.result.file;
+  auto created = files_.create(tmp, name);
+  if (!created && created.error().value == EEXIST) {
+    // Left by an attempt that was cut off; nobody else has this name.
+    if (auto removed = files_.remove(tmp, name); !removed) return removed;
+    created = files_.create(tmp, name);
+  }
+  if (!created) return std::unexpected(created.error());
+  const OpenHandle file(files_, *created);
+  const auto prefix = fmt::format("Return-Path: {}\nDelivered-To: {}\n", mail::to_path(delivery.reverse_path),
+                                  delivery.address.to_wire());
+  if (auto written = write_message(files_, file.get(), prefix, delivery.content, buffer_); !written) {
+    return written;
+  }
+  return sync_now ? files_.sync(file.get()) : FileResult<void>{};
+}
+
+FileResult<void> Deliverer::commit_names(std::span<Progress> group, bool alone) {
+  bool changed = false;
+  for (auto& progress : group) {
+    changed |= progress.stage == Stage::found;
+    if (progress.stage != Stage::written) continue;
+    const auto& maildir = *progress.maildir;
+    const auto renamed = files_.rename(maildir.tmp_dir.get(), progress.result.file, maildir.new_dir.get());
+    if (renamed) {
+      progress.stage = Stage::in_new;
+      changed = true;
+    } else {
+      (void)files_.remove(maildir.tmp_dir.get(), progress.result.file);
+      progress.stage = Stage::done;
+      progress.result.reply = deferral(renamed.error(), "moving the message into the mailbox");
+    }
+  }
+  if (!changed) return {};
+  if (alone) {
+    const auto& only = group.front();
+    return files_.sync(only.found_in_cur ? only.maildir->cur_dir.get() : only.maildir->new_dir.get());
+  }
+  if (auto synced = files_.sync_all(root_); !synced) return synced;
+  for (auto& progress : group) {
+    if (progress.stage != Stage::done) progress.maildir->known_durable = true;
+  }
+  return {};
+}
+
+void Deliverer::defer_all(std::span<Progress> group, Errno error, std::string_view what) {
+  for (auto& progress : group) {
+    if (progress.stage == Stage::done) continue;
+    if (progress.stage == Stage::written) {
+      (void)files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
+    } else if (progress.stage == Stage::in_new) {
+      (void)files_.remove(progress.maildir->new_dir.get(), progress.result.file);
+    }
+    progress.stage = Stage::done;
+    progress.result.found_earlier = false;
+    progress.result.reply = deferral(error, what);
+  }
+}
+
+}  // namespace sternpost::delivery

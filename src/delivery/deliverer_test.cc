@@ -1,0 +1,269 @@
+#include "delivery/deliverer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "delivery/loop.h"
+#include "delivery/simulated_files.h"
+
+namespace sternpost::delivery {
+namespace {
+
+using mail::Disposition;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr WallTime kArrival{2'000'000'123'456};
+constexpr std::string_view kContent = "Subject: hello\r\n\r\nline one\r\nline two\r\n";
+constexpr std::string_view kStored =
+    "Return-Path: <from@example.net>\nDelivered-To: ann@example.org\nSubject: hello\n\nline one\nline two\n";
+
+Delivery delivery(std::uint64_t id, std::string folder = "ann", std::uint32_t recipient = 0) {
+  return {.folder = std::move(folder),
+          .id = QueueId{id},
+          .arrival = kArrival,
+          .reverse_path = mail::Mailbox::from_wire("from@example.net"),
+          .recipient = recipient,
+          .address = *mail::Mailbox::from_wire("ann@example.org"),
+          .content = kContent};
+}
+
+class DelivererTest : public testing::Test {
+ protected:
+  DeliveryResult deliver_one(const Delivery& one) { return deliverer().deliver({&one, 1}).front(); }
+
+  Deliverer& deliverer() {
+    if (!deliverer_) deliverer_.emplace(files, SimulatedFiles::kRoot, "mx.example.org");
+    return *deliverer_;
+  }
+
+  [[nodiscard]] std::size_t count_in(const std::string& path) const {
+    const auto folder = files.at(path);
+    return folder ? folder->entries.size() : 0;
+  }
+
+  /// Makes the Maildir and its durability known, so that one message alone is synced by fsync.
+  void warm_up() {
+    ASSERT_EQ(deliver_one(delivery(999)).disposition, Disposition::delivered);
+    files.log.clear();
+  }
+
+  SimulatedFiles files;
+  std::optional<Deliverer> deliverer_;
+};
+
+TEST_F(DelivererTest, WritesTheFileWithItsFieldsAndLocalLineEnds) {
+  const auto result = deliver_one(delivery(7));
+  EXPECT_EQ(result.disposition, Disposition::delivered);
+  EXPECT_EQ(result.reply.code, 250);
+  EXPECT_EQ(result.file, "2000000.M123456Q" + to_string(QueueId{7}) + "R0.mx.example.org");
+  const auto file = files.at("ann/new/" + result.file);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->bytes, kStored);
+  EXPECT_EQ(file->durable_bytes, kStored);
+  EXPECT_EQ(count_in("ann/tmp"), 0U);
+  EXPECT_TRUE(files.at("ann/cur"));
+}
+
+TEST_F(DelivererTest, ABatchSharesTwoSyncs) {
+  std::vector<Delivery> batch;
+  for (std::uint64_t i = 1; i <= 50; ++i) batch.push_back(delivery(i, "user" + std::to_string(i % 7)));
+  for (const auto& result : deliverer().deliver(batch)) EXPECT_EQ(result.disposition, Disposition::delivered);
+  EXPECT_EQ(std::count(files.log.begin(), files.log.end(), "sync_all"), 2);
+  EXPECT_EQ(std::count(files.log.begin(), files.log.end(), "sync"), 0);
+}
+
+TEST_F(DelivererTest, OneAloneInAKnownMaildirIsSyncedByItself) {
+  warm_up();
+  EXPECT_EQ(deliver_one(delivery(1)).disposition, Disposition::delivered);
+  EXPECT_EQ(std::count(files.log.begin(), files.log.end(), "sync_all"), 0);
+  EXPECT_EQ(std::count(files.log.begin(), files.log.end(), "sync"), 2);
+}
+
+TEST_F(DelivererTest, ARepeatedAttemptFindsItselfInNewAndInCurWithFlags) {
+  const auto first = deliver_one(delivery(1));
+  const auto second = deliver_one(delivery(1));
+  EXPECT_TRUE(second.found_earlier);
+  EXPECT_EQ(second.disposition, Disposition::delivered);
+  EXPECT_EQ(count_in("ann/new"), 1U);
+
+  files.now = kArrival + Seconds(60);
+  files.at("ann/new")->entries.clear();
+  files.add_file(files.at("ann/cur"), first.file + ":2,S", std::string(kStored));
+  const auto third = deliver_one(delivery(1));
+  EXPECT_TRUE(third.found_earlier);
+  EXPECT_EQ(count_in("ann/new"), 0U);
+  EXPECT_FALSE(deliver_one(delivery(2)).found_earlier);
+}
+
+TEST_F(DelivererTest, CurIsNotSearchedWhereItDidNotChangeSinceTheArrival) {
+  warm_up();
+  (void)deliver_one(delivery(1));
+  EXPECT_THAT(files.log, Not(Contains("has_flagged")));
+  files.at("ann/cur")->modified = kArrival - Deliverer::kClockSlack;
+  (void)deliver_one(delivery(2));
+  EXPECT_THAT(files.log, Contains("has_flagged"));
+}
+
+TEST_F(DelivererTest, ALeftoverInTmpIsReplaced) {
+  warm_up();
+  const auto name = maildir_file_name(kArrival, QueueId{5}, 0, "mx.example.org");
+  files.add_file(files.at("ann/tmp"), name, "half of a mess");
+  EXPECT_EQ(deliver_one(delivery(5)).disposition, Disposition::delivered);
+  EXPECT_EQ(files.at("ann/new/" + name)->bytes, kStored);
+}
+
+TEST_F(DelivererTest, RecipientsOfOneMessageInOneMailboxGetAFileEach) {
+  const std::vector<Delivery> batch = {delivery(1, "ann", 0), delivery(1, "ann", 1)};
+  (void)deliverer().deliver(batch);
+  EXPECT_EQ(count_in("ann/new"), 2U);
+}
+
+TEST_F(DelivererTest, EveryFailingCallDefersAndLeavesNoTraceInTmpOrNew) {
+  for (const auto* call :
+       {"open_directory", "make_directory", "create", "write", "sync_all", "rename", "exists", "modified"}) {
+    SCOPED_TRACE(call);
+    files = SimulatedFiles();
+    deliverer_.reset();
+    files.failing_calls[call] = EIO;
+    const auto result = deliver_one(delivery(1));
+    EXPECT_EQ(result.disposition, Disposition::deferred);
+    EXPECT_EQ(result.reply.status, (mail::EnhancedStatus{4, 3, 0}));
+    EXPECT_EQ(count_in("ann/tmp") + count_in("ann/new"), 0U);
+    files.failing_calls.clear();
+    EXPECT_EQ(deliver_one(delivery(1)).disposition, Disposition::delivered);
+    EXPECT_EQ(count_in("ann/new"), 1U);
+  }
+}
+
+TEST_F(DelivererTest, AFailedSyncOfOneAloneDefersIt) {
+  warm_up();
+  files.failing_calls["sync"] = ENOSPC;
+  EXPECT_EQ(deliver_one(delivery(1)).disposition, Disposition::deferred);
+  EXPECT_EQ(count_in("ann/tmp"), 0U);
+  EXPECT_EQ(count_in("ann/new"), 1U) << "only the one from before";
+}
+
+TEST_F(DelivererTest, AFailedSecondSyncDefersAllAndTakesTheFilesBack) {
+  const std::vector<Delivery> batch = {delivery(1), delivery(2, "bob")};
+  (void)deliverer().deliver(batch);
+  const std::vector<Delivery> next = {delivery(3), delivery(4, "bob")};
+  files.log.clear();
+  (void)deliverer().deliver(next);
+  const auto last = files.log.size() - 1;
+  ASSERT_EQ(files.log[last], "sync_all");
+  const std::vector<Delivery> failing = {delivery(5), delivery(6, "bob")};
+  files.log.clear();
+  files.failures[last] = EIO;
+  for (const auto& result : deliverer().deliver(failing))
+    EXPECT_EQ(result.disposition, Disposition::deferred);
+  EXPECT_EQ(count_in("ann/new"), 2U);
+  EXPECT_EQ(count_in("bob/new"), 2U);
+}
+
+TEST_F(DelivererTest, OneFailureInABatchDefersOnlyThatOne) {
+  const std::vector<Delivery> setup = {delivery(1), delivery(2, "bob")};
+  (void)deliverer().deliver(setup);
+  files.at("bob")->entries["new"] =
+      files.at("ann/new/" + maildir_file_name(kArrival, QueueId{1}, 0, "mx.example.org"));
+  deliverer_.reset();
+  const std::vector<Delivery> batch = {delivery(3), delivery(4, "bob"), delivery(5)};
+  const auto results = deliverer().deliver(batch);
+  EXPECT_EQ(results[0].disposition, Disposition::delivered);
+  EXPECT_EQ(results[1].disposition, Disposition::deferred);
+  EXPECT_THAT(results[1].reply.text, HasSubstr("symbolic link or a file"));
+  EXPECT_EQ(results[2].disposition, Disposition::delivered);
+}
+
+TEST_F(DelivererTest, RepliesTellDiskQuotaAndPermissionApart) {
+  EXPECT_EQ(to_string(deferral({ENOSPC}, "w")), "452 4.3.1 w: the mail disk is full");
+  EXPECT_EQ(to_string(deferral({EDQUOT}, "w")), "452 4.2.2 w: the quota is used up");
+  EXPECT_THAT(deferral({EACCES}, "w").text, HasSubstr("permission"));
+  EXPECT_THAT(deferral({ELOOP}, "w").text, HasSubstr("symbolic link"));
+  EXPECT_EQ(deferral({EIO}, "w").status, (mail::EnhancedStatus{4, 3, 0}));
+}
+
+TEST_F(DelivererTest, ALoopFailsForGood) {
+  auto one = delivery(1);
+  one.content = "Delivered-To: other@example.org\r\ndelivered-to:\r\n ANN@example.org\r\n\r\n";
+  const auto result = deliver_one(one);
+  EXPECT_EQ(result.disposition, Disposition::failed);
+  EXPECT_EQ(result.reply.status, (mail::EnhancedStatus{5, 4, 6}));
+  one.content = "Subject: x\r\n\r\nDelivered-To: ann@example.org\r\n";
+  EXPECT_EQ(deliver_one(one).disposition, Disposition::delivered);
+}
+
+TEST_F(DelivererTest, TooManyHopsFailForGood) {
+  std::string content;
+  for (std::size_t i = 0; i < kMaxHops; ++i) content += "Received: from a by b\r\n";
+  auto one = delivery(1);
+  one.content = content;
+  EXPECT_EQ(deliver_one(one).disposition, Disposition::delivered);
+  content += "Received: from a by b\r\n\r\n";
+  one = delivery(2);
+  one.content = content;
+  EXPECT_EQ(deliver_one(one).disposition, Disposition::failed);
+}
+
+TEST_F(DelivererTest, AnUnsafeFolderIsDeferredAndTouchesNothing) {
+  for (const auto* folder : {"../etc", "", "a//b", "/a", ".hidden", "a/"}) {
+    EXPECT_EQ(deliver_one(delivery(1, folder)).disposition, Disposition::deferred) << folder;
+  }
+  EXPECT_TRUE(files.at("")->entries.empty());
+}
+
+TEST_F(DelivererTest, HandlesAreBoundedHoweverManyMailboxesThereAre) {
+  for (std::uint64_t i = 0; i < 2 * MaildirCache::kMaxOpen; ++i) {
+    (void)deliver_one(delivery(i + 1, "user" + std::to_string(i)));
+  }
+  EXPECT_LE(files.open_handles(), 3 * MaildirCache::kMaxOpen);
+}
+
+/// A run that crashes at each call in turn, of the process or of the machine, and is repeated until it
+/// reports.
+void survive(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<Delivery> batch;
+  const auto size = 1 + random() % 4;
+  for (std::uint64_t i = 0; i < size; ++i)
+    batch.push_back(delivery(i + 1, "user" + std::to_string(random() % 2)));
+
+  SimulatedFiles files;
+  auto deliverer = std::make_unique<Deliverer>(files, SimulatedFiles::kRoot, "mx");
+  while (true) {
+    files.crash_at = files.calls() + random() % 40;
+    try {
+      for (const auto& result : deliverer->deliver(batch))
+        ASSERT_EQ(result.disposition, Disposition::delivered);
+      break;
+    } catch (const SimulatedFiles::Crash&) {
+      if (random() % 2 == 0) {
+        files.restart_process();
+      } else {
+        files.restart_machine(random);
+      }
+      deliverer = std::make_unique<Deliverer>(files, SimulatedFiles::kRoot, "mx");
+    }
+  }
+  files.restart_machine(random);
+  for (const auto& one : batch) {
+    const auto name = maildir_file_name(one.arrival, one.id, one.recipient, "mx");
+    const auto file = files.at(one.folder + "/new/" + name);
+    ASSERT_TRUE(file) << "seed " << seed;
+    ASSERT_EQ(file->bytes, kStored) << "seed " << seed;
+  }
+}
+
+TEST(DelivererSimulation, WhatWasReportedSurvivesACrashWholeAndOnce) {
+  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+    survive(seed);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace sternpost::delivery

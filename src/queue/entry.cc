@@ -1,0 +1,64 @@
+#include "queue/entry.h"
+
+#include <algorithm>
+
+namespace sternpost::queue {
+namespace {
+
+template <class List>
+auto lower(List& list, std::uint32_t index) {
+  return std::lower_bound(list.begin(), list.end(), index,
+                          [](const auto& element, std::uint32_t wanted) { return element.index < wanted; });
+}
+
+template <class List>
+void sort_unique(List& list) {
+  auto before = [](const auto& a, const auto& b) { return a.index < b.index; };
+  auto same = [](const auto& a, const auto& b) { return a.index == b.index; };
+  if (!std::is_sorted(list.begin(), list.end(), before)) std::sort(list.begin(), list.end(), before);
+  list.erase(std::unique(list.begin(), list.end(), same), list.end());
+}
+
+}  // namespace
+
+void Entry::normalize() {
+  sort_unique(recipients);
+  sort_unique(unrouted);
+}
+
+Recipient* Entry::find(std::uint32_t index) {
+  const auto at = lower(recipients, index);
+  return at == recipients.end() || at->index != index ? nullptr : &*at;
+}
+
+AddressedRecipient Entry::take_address(std::uint32_t index) {
+  const auto at = lower(unrouted, index);
+  AddressedRecipient taken = std::move(*at);
+  unrouted.erase(at);
+  if (unrouted.empty()) unrouted.shrink_to_fit();
+  return taken;
+}
+
+const mail::Mailbox& Entry::address(std::uint32_t index) const {
+  return lower(unrouted, index)->address;
+}
+
+Category Entry::sort_out() const {
+  if (count(State::in_hand) + count(State::deciding) > 0) return Category::active;
+  if (held) return Category::held;
+  if (count(State::ready) > 0) return Category::ready;
+  if (count(State::unasked) + count(State::asking) > 0) return Category::routing;
+  return Category::deferred;
+}
+
+std::optional<WallTime> Entry::earliest_due() const {
+  if (held || count(State::waiting) == 0) return std::nullopt;
+  std::optional<WallTime> earliest;
+  for (const auto& recipient : recipients) {
+    if (recipient.state == State::waiting && (!earliest || recipient.due < *earliest))
+      earliest = recipient.due;
+  }
+  return earliest;
+}
+
+}  // namespace sternpost::queue

@@ -1,0 +1,66 @@
+// What the scheduler knows of one message: no address once it is routed, 40 bytes for each recipient.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "queue/events.h"
+#include "queue/sites.h"
+
+namespace sternpost::queue {
+
+enum class State : unsigned char {
+  waiting,   ///< for its time, or for the message's release
+  unasked,   ///< its route is to be asked for
+  asking,    ///< router was asked
+  ready,     ///< waits for its turn at its site
+  in_hand,   ///< an agent works on it, or will once spool has handed the job over
+  deciding,  ///< its outcome was decided here and is not durable yet
+};
+inline constexpr std::size_t kStates = 6;
+
+inline constexpr std::uint32_t kNoJob = UINT32_MAX;
+
+struct Recipient {
+  std::uint32_t index = 0;
+  std::uint32_t attempts = 0;
+  SiteId site = kNoSite;  ///< kNoSite: not routed; the address stands in Entry::unrouted
+  std::uint32_t job = kNoJob;
+  State state = State::waiting;
+  WallTime due;
+};
+
+/// What a message waits for first of all; see Counts.
+enum class Category : unsigned char { active, ready, routing, held, deferred };
+inline constexpr std::size_t kCategories = 5;
+
+struct Entry {
+  WallTime arrival;
+  bool held = false;
+  std::vector<Recipient> recipients;         ///< those not finished, by index
+  std::vector<AddressedRecipient> unrouted;  ///< by index
+  std::array<std::uint32_t, kStates> in_state{};
+  Category category = Category::deferred;
+  std::optional<WallTime> timer;  ///< the earliest due time of a waiting recipient, where it counts
+
+  /// Sorts both lists by index and drops repeated indexes.
+  void normalize();
+  [[nodiscard]] Recipient* find(std::uint32_t index);
+  /// Takes the address out; the recipient must have no site yet.
+  AddressedRecipient take_address(std::uint32_t index);
+  [[nodiscard]] const mail::Mailbox& address(std::uint32_t index) const;
+
+  void set(Recipient& recipient, State state) {
+    --in_state[static_cast<std::size_t>(recipient.state)];
+    recipient.state = state;
+    ++in_state[static_cast<std::size_t>(state)];
+  }
+  [[nodiscard]] std::uint32_t count(State state) const { return in_state[static_cast<std::size_t>(state)]; }
+  [[nodiscard]] Category sort_out() const;
+  [[nodiscard]] std::optional<WallTime> earliest_due() const;
+};
+
+}  // namespace sternpost::queue

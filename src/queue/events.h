@@ -1,0 +1,132 @@
+// What the scheduler is told and what it answers: values of its own, which the shell converts from frames.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/queue_id.h"
+#include "base/rule.h"
+#include "base/time.h"
+#include "mail/address.h"
+#include "mail/outcome.h"
+#include "mail/status.h"
+
+namespace sternpost::queue {
+
+/// Which kind of agent does a job.
+enum class Agent : unsigned char { virtual_mailbox };
+
+/// Limits and times, from the configuration.
+struct Settings {
+  std::uint32_t max_active_messages = 1;  ///< see Scheduler on what counts
+  std::uint32_t site_concurrency = 1;     ///< the most jobs in hand at one site
+  Seconds retry_min{1};
+  Seconds retry_max{1};
+  Seconds expire{1};  ///< a deferral of a message this old is a failure
+  Rule expire_rule;
+};
+
+/// A recipient that is not finished. `in_hand`: an agent works on it, and its outcome will be recorded.
+struct OpenRecipient {
+  std::uint32_t index = 0;
+  mail::Mailbox address;
+  std::uint32_t attempts = 0;
+  WallTime last_attempt;  ///< without meaning where attempts is 0
+  bool in_hand = false;
+};
+
+struct Message {
+  QueueId id;
+  WallTime arrival;
+  bool held = false;
+  std::vector<OpenRecipient> recipients;
+};
+
+struct AddressedRecipient {
+  std::uint32_t index = 0;
+  mail::Mailbox address;
+};
+
+/// Where do these recipients go?
+struct RouteQuestion {
+  QueueId id;
+  std::vector<AddressedRecipient> recipients;
+};
+
+/// `reply` 250: to `agent` at `site`. 4xx: no route for now. 5xx: none for good.
+struct RouteAnswer {
+  std::uint32_t index = 0;
+  mail::Reply reply;
+  Agent agent = Agent::virtual_mailbox;
+  std::string site;
+  Rule rule;
+};
+
+/// A job for an agent: these recipients of this message.
+struct Order {
+  QueueId id;
+  Agent agent = Agent::virtual_mailbox;
+  std::vector<std::uint32_t> recipients;
+};
+
+/// Outcomes that need no agent.
+struct Decided {
+  QueueId id;
+  std::vector<mail::RecipientOutcome> recipients;
+};
+
+/// Give up to `max` messages behind the position `after`.
+struct Pull {
+  std::uint64_t after = 0;
+  std::uint32_t max = 0;
+};
+
+/// For the records: a recipient got its route (or, by `answer.reply`, none).
+struct RoutedNotice {
+  QueueId id;
+  mail::Mailbox recipient;
+  RouteAnswer answer;
+};
+
+/// For the records: these recipients are tried again at `next`.
+struct DeferredNotice {
+  QueueId id;
+  std::vector<std::uint32_t> recipients;
+  mail::Reply reply;
+  WallTime next;
+};
+
+/// For the records: these recipients failed by a decision made here, durably.
+struct FailedNotice {
+  QueueId id;
+  std::vector<std::uint32_t> recipients;
+  mail::Reply reply;
+};
+
+using Notice = std::variant<RoutedNotice, DeferredNotice, FailedNotice>;
+
+/// What to do now, and when to ask again at the latest.
+struct Actions {
+  std::optional<Pull> pull;
+  std::vector<RouteQuestion> questions;
+  std::vector<Order> orders;
+  std::vector<Decided> decisions;
+  std::vector<Notice> notices;
+  std::optional<WallTime> wake;
+};
+
+/// Messages by what they wait for; one that waits for several counts once, for the first of active, ready,
+/// routing. A held message whose recipients are still with agents counts as active.
+struct Counts {
+  std::uint64_t routing = 0;
+  std::uint64_t ready = 0;
+  std::uint64_t active = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t held = 0;
+  bool operator==(const Counts&) const = default;
+};
+
+}  // namespace sternpost::queue

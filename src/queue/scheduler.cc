@@ -1,0 +1,326 @@
+#include "queue/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "queue/retry.h"
+
+namespace sternpost::queue {
+namespace {
+
+constexpr std::size_t kMaxReplyText = 512;
+
+/// RFC 3463: subjects 3 (mail system) and 4 (network and routing) speak of the site, the others of the
+/// recipient.
+bool site_trouble(const mail::RecipientOutcome& outcome) {
+  return outcome.disposition == mail::Disposition::deferred &&
+         (outcome.reply.status.subject == 3 || outcome.reply.status.subject == 4);
+}
+
+}  // namespace
+
+void Scheduler::set(const Settings& settings) {
+  settings_ = settings;
+  sites_.set_cap(settings.site_concurrency);
+}
+
+void Scheduler::forget_all() {
+  pull_outstanding_ = false;
+  cursor_ = 0;
+  recipients_ = 0;
+  entries_.clear();
+  in_category_ = {};
+  sites_.clear();
+  jobs_.clear();
+  free_jobs_.clear();
+  timers_.clear();
+  to_ask_.clear();
+  decisions_.clear();
+}
+
+void Scheduler::spool_connected() {
+  forget_all();
+  spool_up_ = true;
+}
+
+void Scheduler::spool_lost() {
+  forget_all();
+  spool_up_ = false;
+}
+
+void Scheduler::router_connected() {
+  router_lost();
+  router_up_ = true;
+}
+
+void Scheduler::router_lost() {
+  router_up_ = false;
+  for (auto& [id, entry] : entries_) {
+    if (entry.count(State::asking) == 0) continue;
+    for (auto& recipient : entry.recipients) {
+      if (recipient.state == State::asking) entry.set(recipient, State::unasked);
+    }
+    to_ask_.push_back(id);
+  }
+}
+
+Result<void> Scheduler::pulled(std::vector<Message>&& messages, std::uint64_t position, WallTime now) {
+  if (!pull_outstanding_) return fail(ErrorClass::peer, "messages that were not pulled");
+  pull_outstanding_ = false;
+  cursor_ = position;
+  for (auto& message : messages) admit(std::move(message), now);
+  return {};
+}
+
+void Scheduler::admit(Message&& message, WallTime now) {
+  const auto [at, fresh] = entries_.try_emplace(message.id);
+  if (!fresh) return;  // moved in the spool's log; what is known here is newer
+  auto& entry = at->second;
+  entry.arrival = message.arrival;
+  entry.held = message.held;
+  ++in_category_[static_cast<std::size_t>(entry.category)];
+  for (auto& open : message.recipients) {
+    auto& recipient = entry.recipients.emplace_back();
+    recipient.index = open.index;
+    recipient.attempts = open.attempts;
+    entry.unrouted.push_back({open.index, std::move(open.address)});
+  }
+  entry.normalize();
+  entry.in_state[static_cast<std::size_t>(State::waiting)] =
+      static_cast<std::uint32_t>(entry.recipients.size());
+  recipients_ += entry.recipients.size();
+  for (const auto& open : message.recipients) place(entry, at->first, *entry.find(open.index), open, now);
+  settle(at);
+}
+
+void Scheduler::place(Entry& entry, QueueId id, Recipient& recipient, const OpenRecipient& open,
+                      WallTime now) {
+  if (recipient.state != State::waiting) return;
+  if (open.in_hand) {
+    entry.set(recipient, State::in_hand);
+    return;
+  }
+  if (open.attempts == 0) {
+    recipient.due = now;
+  } else if (expired(settings_, entry.arrival, std::min(open.last_attempt, now))) {
+    expire(entry, id, recipient, {}, now);
+    return;
+  } else {
+    recipient.due = next_attempt(settings_, id, entry.arrival, open.attempts, open.last_attempt, now);
+  }
+  if (!entry.held && recipient.due <= now) start(entry, id, recipient);
+}
+
+void Scheduler::start(Entry& entry, QueueId id, Recipient& recipient) {
+  if (recipient.site != kNoSite) {
+    entry.set(recipient, State::ready);
+    sites_.add_ready(recipient.site, id, recipient.index);
+    return;
+  }
+  if (entry.count(State::unasked) == 0) to_ask_.push_back(id);
+  entry.set(recipient, State::unasked);
+}
+
+void Scheduler::start_due(Entry& entry, QueueId id, WallTime now) {
+  if (entry.held) return;
+  for (auto& recipient : entry.recipients) {
+    if (recipient.state == State::waiting && recipient.due <= now) start(entry, id, recipient);
+  }
+}
+
+void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime now) {
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return;
+  auto& entry = at->second;
+  for (auto& answer : answers) {
+    auto* recipient = entry.find(answer.index);
+    if (recipient == nullptr || recipient->state != State::asking) continue;
+    if (answer.reply.positive()) {
+      recipient->site = sites_.refer(answer.agent, answer.site);
+      entry.set(*recipient, State::waiting);
+      recipient->due = now;
+      if (!entry.held) start(entry, id, *recipient);
+      notices_.emplace_back(RoutedNotice{id, entry.take_address(answer.index).address, std::move(answer)});
+    } else {
+      const auto disposition =
+          answer.reply.permanent() ? mail::Disposition::failed : mail::Disposition::deferred;
+      decide(entry, id, *recipient, disposition, answer.reply, now);
+      notices_.emplace_back(RoutedNotice{id, entry.address(answer.index), std::move(answer)});
+    }
+  }
+  settle(at);
+}
+
+void Scheduler::decide(Entry& entry, QueueId id, Recipient& recipient, mail::Disposition disposition,
+                       mail::Reply reply, WallTime now) {
+  entry.set(recipient, State::deciding);
+  if (decisions_.empty() || decisions_.back().id != id) decisions_.push_back({id, {}});
+  if (reply.text.size() > kMaxReplyText) reply.text.resize(kMaxReplyText);
+  decisions_.back().recipients.push_back({.recipient = recipient.index,
+                                          .disposition = disposition,
+                                          .reply = std::move(reply),
+                                          .attempted = now});
+}
+
+void Scheduler::expire(Entry& entry, QueueId id, Recipient& recipient, const mail::Reply& last,
+                       WallTime now) {
+  auto text = fmt::format("delivery time expired after {} hours",
+                          std::chrono::duration_cast<std::chrono::hours>(now - entry.arrival).count());
+  if (last.code != 0) text.append("; last reply: ").append(to_string(last));
+  decide(entry, id, recipient, mail::Disposition::failed, {554, kExpiredStatus, std::move(text)}, now);
+}
+
+void Scheduler::recorded(QueueId id, std::span<const mail::RecipientOutcome> outcomes, WallTime now) {
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return;
+  auto& entry = at->second;
+  for (const auto& outcome : outcomes) {
+    auto* recipient = entry.find(outcome.recipient);
+    if (recipient == nullptr) continue;
+    const bool ours = recipient->state == State::deciding;
+    leave_job(*recipient, site_trouble(outcome) ? Sites::JobEnd::trouble : Sites::JobEnd::done, now);
+    if (!mail::is_final(outcome.disposition)) {
+      defer(entry, id, *recipient, outcome, now);
+      continue;
+    }
+    if (ours && outcome.disposition == mail::Disposition::failed) note_failed(id, outcome);
+    finish(entry, outcome.recipient);
+  }
+  settle(at);
+}
+
+void Scheduler::defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
+                      WallTime now) {
+  ++recipient.attempts;
+  if (expired(settings_, entry.arrival, now)) {
+    expire(entry, id, recipient, outcome.reply, now);
+    return;
+  }
+  entry.set(recipient, State::waiting);
+  recipient.due = next_attempt(settings_, id, entry.arrival, recipient.attempts, outcome.attempted, now);
+  note_deferred(id, recipient.index, outcome.reply, recipient.due);
+}
+
+void Scheduler::finish(Entry& entry, std::uint32_t index) {
+  auto* recipient = entry.find(index);
+  if (recipient->site == kNoSite) {
+    (void)entry.take_address(index);
+  } else {
+    sites_.release(recipient->site);
+  }
+  --entry.in_state[static_cast<std::size_t>(recipient->state)];
+  --recipients_;
+  entry.recipients.erase(entry.recipients.begin() + (recipient - entry.recipients.data()));
+}
+
+std::uint32_t Scheduler::new_job(SiteId site, std::uint32_t round, std::uint32_t recipients) {
+  std::uint32_t slot = 0;
+  if (free_jobs_.empty()) {
+    slot = static_cast<std::uint32_t>(jobs_.size());
+    jobs_.emplace_back();
+  } else {
+    slot = free_jobs_.back();
+    free_jobs_.pop_back();
+  }
+  jobs_[slot] = {site, round, recipients, Sites::JobEnd::done};
+  return slot;
+}
+
+void Scheduler::leave_job(Recipient& recipient, Sites::JobEnd how, WallTime now) {
+  if (recipient.job == kNoJob) return;
+  const auto slot = std::exchange(recipient.job, kNoJob);
+  auto& job = jobs_[slot];
+  job.end = std::max(job.end, how);
+  if (--job.outstanding > 0) return;
+  sites_.ended(job.site, job.round, job.end, now);
+  free_jobs_.push_back(slot);
+}
+
+void Scheduler::not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now) {
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return;
+  auto& entry = at->second;
+  for (const auto index : recipients) {
+    auto* recipient = entry.find(index);
+    if (recipient == nullptr || recipient->state != State::in_hand) continue;
+    leave_job(*recipient, Sites::JobEnd::not_handed, now);
+    entry.set(*recipient, State::waiting);
+    recipient->due = now;
+  }
+  start_due(entry, id, now);
+  settle(at);
+}
+
+void Scheduler::hold_changed(QueueId id, bool held, WallTime now) {
+  const auto at = entries_.find(id);
+  if (at == entries_.end() || at->second.held == held) return;
+  auto& entry = at->second;
+  entry.held = held;
+  if (held) {
+    // What waits for a turn finds out there that it is not ready; an answer of router is kept for the
+    // release.
+    for (auto& recipient : entry.recipients) {
+      if (recipient.state != State::ready && recipient.state != State::unasked) continue;
+      entry.set(recipient, State::waiting);
+      recipient.due = now;
+    }
+  }
+  start_due(entry, id, now);
+  settle(at);
+}
+
+void Scheduler::settle(Entries::iterator at) {
+  auto& [id, entry] = *at;
+  --in_category_[static_cast<std::size_t>(entry.category)];
+  if (entry.recipients.empty()) {
+    if (entry.timer) timers_.erase({*entry.timer, id});
+    entries_.erase(at);
+    return;
+  }
+  entry.category = entry.sort_out();
+  ++in_category_[static_cast<std::size_t>(entry.category)];
+  settle_timer(entry, id);
+}
+
+void Scheduler::settle_timer(Entry& entry, QueueId id) {
+  const auto due = entry.earliest_due();
+  if (due == entry.timer) return;
+  if (entry.timer) timers_.erase({*entry.timer, id});
+  if (due) timers_.emplace(*due, id);
+  entry.timer = due;
+}
+
+void Scheduler::note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next) {
+  if (!notices_.empty()) {
+    auto* last = std::get_if<DeferredNotice>(&notices_.back());
+    if (last != nullptr && last->id == id && last->next == next && last->reply == reply) {
+      last->recipients.push_back(index);
+      return;
+    }
+  }
+  notices_.emplace_back(DeferredNotice{id, {index}, reply, next});
+}
+
+void Scheduler::note_failed(QueueId id, const mail::RecipientOutcome& outcome) {
+  if (!notices_.empty()) {
+    auto* last = std::get_if<FailedNotice>(&notices_.back());
+    if (last != nullptr && last->id == id && last->reply == outcome.reply) {
+      last->recipients.push_back(outcome.recipient);
+      return;
+    }
+  }
+  notices_.emplace_back(FailedNotice{id, {outcome.recipient}, outcome.reply});
+}
+
+Counts Scheduler::counts() const {
+  auto in = [&](Category category) { return in_category_[static_cast<std::size_t>(category)]; };
+  return {.routing = in(Category::routing),
+          .ready = in(Category::ready),
+          .active = in(Category::active),
+          .deferred = in(Category::deferred),
+          .held = in(Category::held)};
+}
+
+}  // namespace sternpost::queue

@@ -1,0 +1,123 @@
+// What is delivered when: pure logic on virtual time (docs/architecture.md section 5).
+//
+// The scheduler is told events and asked for actions; it reads no clock and owns no channel. It holds nothing
+// that the spool does not hold: when the spool's channel is lost it forgets all and pulls again from position
+// 0.
+//
+// What it keeps to, and its simulation checks:
+// - a recipient is ordered only when its route is known, its time has come, its message is not held and its
+// last
+//   outcome is durable; while it is in hand it is not ordered again;
+// - the recipients of a message that become ready at one site at one time share jobs of up to
+// kMaxJobRecipients;
+// - a site has at most its limit of jobs in hand, and turns go round among sites and messages;
+// - nothing that was pulled is forgotten before its outcome is final.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "queue/entry.h"
+#include "queue/events.h"
+#include "queue/sites.h"
+
+namespace sternpost::queue {
+
+/// Bounds: messages that are routed, ready or active count against max_active_messages; those that only wait
+/// for their time or are held are small and may be kParkedFactor times as many, so that a host that is down
+/// for a day does not stop new mail. Recipients are bounded at kRecipientsFactor for each message allowed. At
+/// a bound the scheduler stops pulling; one pull may overshoot by what one frame carries.
+class Scheduler {
+ public:
+  static constexpr std::uint32_t kMaxJobRecipients = 100;
+  static constexpr std::uint32_t kMaxPull = 512;
+  static constexpr std::uint32_t kMaxOrders = 512;
+  static constexpr std::uint64_t kParkedFactor = 16;
+  static constexpr std::uint64_t kRecipientsFactor = 10;
+
+  explicit Scheduler(const Settings& settings) : settings_(settings), sites_(settings.site_concurrency) {}
+
+  /// New limits and times; what is planned already stays planned.
+  void set(const Settings& settings);
+
+  void spool_connected();
+  void spool_lost();
+  /// Questions without an answer are asked again.
+  void router_connected();
+  void router_lost();
+
+  /// Fails, as a breach of protocol, where no pull is outstanding.
+  Result<void> pulled(std::vector<Message>&& messages, std::uint64_t position, WallTime now);
+  /// Answers for what is not being asked are ignored.
+  void routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime now);
+  /// Durable outcomes, whoever brought them. Unknown messages and recipients are ignored.
+  void recorded(QueueId id, std::span<const mail::RecipientOutcome> outcomes, WallTime now);
+  /// An order that no agent took: ready again, but the site is blocked for a moment.
+  void not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now);
+  void hold_changed(QueueId id, bool held, WallTime now);
+
+  /// What is to be done at `now`. Called after every event, and when the wake time has come.
+  Actions take(WallTime now);
+
+  [[nodiscard]] Counts counts() const;
+
+ private:
+  using Entries = std::unordered_map<QueueId, Entry>;
+
+  struct Job {
+    SiteId site = kNoSite;
+    std::uint32_t round = 0;
+    std::uint32_t outstanding = 0;  ///< recipients without an outcome
+    Sites::JobEnd end = Sites::JobEnd::done;
+  };
+
+  void forget_all();
+  void admit(Message&& message, WallTime now);
+  void place(Entry& entry, QueueId id, Recipient& recipient, const OpenRecipient& open, WallTime now);
+  void start(Entry& entry, QueueId id, Recipient& recipient);
+  void start_due(Entry& entry, QueueId id, WallTime now);
+  void decide(Entry& entry, QueueId id, Recipient& recipient, mail::Disposition disposition,
+              mail::Reply reply, WallTime now);
+  void expire(Entry& entry, QueueId id, Recipient& recipient, const mail::Reply& last, WallTime now);
+  void defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
+             WallTime now);
+  void finish(Entry& entry, std::uint32_t index);
+  void leave_job(Recipient& recipient, Sites::JobEnd how, WallTime now);
+  void note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next);
+  void note_failed(QueueId id, const mail::RecipientOutcome& outcome);
+  /// Brings category, counts and timer up to date after a change; removes the entry when nothing is open.
+  void settle(Entries::iterator at);
+  void settle_timer(Entry& entry, QueueId id);
+
+  void fire_timers(WallTime now);
+  void ask(Actions& actions);
+  void order(Actions& actions, WallTime now);
+  void pull(Actions& actions);
+  [[nodiscard]] std::uint64_t room() const;
+  std::uint32_t new_job(SiteId site, std::uint32_t round, std::uint32_t recipients);
+
+  Settings settings_;
+  bool spool_up_ = false;
+  bool router_up_ = false;
+  bool pull_outstanding_ = false;
+  std::uint64_t cursor_ = 0;
+  std::uint64_t recipients_ = 0;
+  Entries entries_;
+  std::array<std::uint64_t, kCategories> in_category_{};
+  Sites sites_;
+  std::vector<Job> jobs_;
+  std::vector<std::uint32_t> free_jobs_;
+  std::set<std::pair<WallTime, QueueId>> timers_;
+  std::vector<QueueId> to_ask_;
+  std::vector<Decided> decisions_;
+  std::vector<Notice> notices_;
+};
+
+}  // namespace sternpost::queue

@@ -1,0 +1,103 @@
+// The half of Scheduler that turns its state into actions.
+#include <algorithm>
+#include <utility>
+
+#include "queue/scheduler.h"
+
+namespace sternpost::queue {
+
+Actions Scheduler::take(WallTime now) {
+  Actions actions;
+  fire_timers(now);
+  ask(actions);
+  if (spool_up_) {
+    order(actions, now);
+    pull(actions);
+  }
+  actions.decisions = std::exchange(decisions_, {});
+  actions.notices = std::exchange(notices_, {});
+  if (!timers_.empty()) actions.wake = timers_.begin()->first;
+  if (const auto unblocked = sites_.wake(); unblocked && (!actions.wake || *unblocked < *actions.wake)) {
+    actions.wake = unblocked;
+  }
+  if (sites_.has_turn()) actions.wake = now;
+  return actions;
+}
+
+void Scheduler::fire_timers(WallTime now) {
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const auto at = entries_.find(timers_.begin()->second);
+    start_due(at->second, at->first, now);
+    settle(at);
+  }
+}
+
+void Scheduler::ask(Actions& actions) {
+  if (!router_up_) return;
+  for (const auto id : std::exchange(to_ask_, {})) {
+    const auto at = entries_.find(id);
+    if (at == entries_.end() || at->second.count(State::unasked) == 0) continue;
+    auto& entry = at->second;
+    RouteQuestion question{id, {}};
+    for (auto& recipient : entry.recipients) {
+      if (recipient.state != State::unasked) continue;
+      question.recipients.push_back({recipient.index, entry.address(recipient.index)});
+      entry.set(recipient, State::asking);
+    }
+    actions.questions.push_back(std::move(question));
+  }
+}
+
+void Scheduler::order(Actions& actions, WallTime now) {
+  while (actions.orders.size() < kMaxOrders) {
+    auto turn = sites_.next_turn(now);
+    if (!turn) break;
+    const auto at = entries_.find(turn->ready.id);
+    Order order{turn->ready.id, sites_.agent(turn->site), {}};
+    auto& indexes = turn->ready.indexes;
+    std::size_t looked_at = 0;
+    for (; looked_at < indexes.size() && order.recipients.size() < kMaxJobRecipients; ++looked_at) {
+      if (at == entries_.end()) continue;
+      auto& entry = at->second;
+      auto* recipient = entry.find(indexes[looked_at]);
+      if (recipient == nullptr || recipient->state != State::ready || recipient->site != turn->site) continue;
+      entry.set(*recipient, State::in_hand);
+      order.recipients.push_back(recipient->index);
+    }
+    indexes.erase(indexes.begin(), indexes.begin() + static_cast<std::ptrdiff_t>(looked_at));
+    if (!indexes.empty()) sites_.add_ready(turn->site, std::move(turn->ready));
+    if (order.recipients.empty()) {
+      sites_.skipped(turn->site);
+      continue;
+    }
+    const auto job =
+        new_job(turn->site, sites_.started(turn->site), static_cast<std::uint32_t>(order.recipients.size()));
+    for (const auto index : order.recipients) at->second.find(index)->job = job;
+    actions.orders.push_back(std::move(order));
+    settle(at);
+  }
+}
+
+std::uint64_t Scheduler::room() const {
+  auto in = [&](Category category) { return in_category_[static_cast<std::size_t>(category)]; };
+  auto left = [](std::uint64_t bound, std::uint64_t used) { return used < bound ? bound - used : 0; };
+  const std::uint64_t max_active = std::max(settings_.max_active_messages, 1U);
+  const auto max_parked = max_active * kParkedFactor;
+  const auto parked = in(Category::deferred) + in(Category::held);
+  const auto active = in(Category::active) + in(Category::ready) + in(Category::routing);
+  // Active ones may all come to wait, and parked ones may all come due; recipients are bounded over both.
+  const auto recipients_left = left(max_parked * kRecipientsFactor, recipients_);
+  return std::min({left(max_active, active), left(max_parked, parked), recipients_left});
+}
+
+void Scheduler::pull(Actions& actions) {
+  if (pull_outstanding_) return;
+  // A few at a time would cost a frame each: wait until a quarter, or a full pull, has room.
+  const std::uint64_t worthwhile = std::clamp(settings_.max_active_messages / 4, 1U, kMaxPull);
+  const auto free = room();
+  if (free < worthwhile) return;
+  actions.pull = Pull{cursor_, static_cast<std::uint32_t>(std::min<std::uint64_t>(free, kMaxPull))};
+  pull_outstanding_ = true;
+}
+
+}  // namespace sternpost::queue

@@ -1,0 +1,344 @@
+#include "queue/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sternpost::queue {
+namespace {
+
+using mail::Disposition;
+using testing::ElementsAre;
+using testing::SizeIs;
+
+constexpr WallTime kStart{1'700'000'000'000'000};
+
+class SchedulerTest : public testing::Test {
+ protected:
+  static Settings settings() {
+    Settings s;
+    s.max_active_messages = 100;
+    s.site_concurrency = 4;
+    s.retry_min = Seconds(60);
+    s.retry_max = Seconds(3600);
+    s.expire = Seconds(7200);
+    return s;
+  }
+
+  void SetUp() override {
+    scheduler.spool_connected();
+    scheduler.router_connected();
+  }
+
+  static mail::Mailbox address(std::uint32_t index) {
+    return *mail::Mailbox::from_wire("user" + std::to_string(index) + "@example.org");
+  }
+
+  static Message message(std::uint64_t id, std::uint32_t recipients = 1) {
+    Message m{.id = QueueId{id}, .arrival = kStart, .held = false, .recipients = {}};
+    for (std::uint32_t i = 0; i < recipients; ++i) {
+      m.recipients.push_back(
+          {.index = i, .address = address(i), .attempts = 0, .last_attempt = {}, .in_hand = false});
+    }
+    return m;
+  }
+
+  Actions give(std::vector<Message> messages) {
+    if (!pull_seen) (void)take();
+    EXPECT_TRUE(scheduler.pulled(std::move(messages), 1, now));
+    pull_seen = false;
+    return take();
+  }
+
+  Actions take() {
+    auto actions = scheduler.take(now);
+    if (actions.pull) pull_seen = true;
+    return actions;
+  }
+
+  void route(std::uint64_t id, std::uint32_t recipients, const std::string& site = "virtual") {
+    std::vector<RouteAnswer> answers;
+    for (std::uint32_t i = 0; i < recipients; ++i) {
+      answers.push_back({i, {250, {2, 1, 5}, "ok"}, Agent::virtual_mailbox, site, {"rule", "", 0}});
+    }
+    scheduler.routed(QueueId{id}, std::move(answers), now);
+  }
+
+  void record(std::uint64_t id, std::uint32_t index, Disposition disposition,
+              const mail::Reply& reply = {250, {2, 0, 0}, "ok"}) {
+    const mail::RecipientOutcome outcome{index, disposition, reply, now};
+    scheduler.recorded(QueueId{id}, std::span(&outcome, 1), now);
+  }
+
+  Scheduler scheduler{settings()};
+  WallTime now = kStart;
+  bool pull_seen = false;
+};
+
+TEST_F(SchedulerTest, AsksOrdersAndForgetsADeliveredMessage) {
+  const auto asked = give({message(1)});
+  ASSERT_THAT(asked.questions, SizeIs(1));
+  EXPECT_EQ(asked.questions[0].recipients[0].address, address(0));
+  EXPECT_THAT(asked.orders, SizeIs(0));
+  route(1, 1);
+  const auto ordered = take();
+  ASSERT_THAT(ordered.orders, SizeIs(1));
+  EXPECT_THAT(ordered.orders[0].recipients, ElementsAre(0));
+  EXPECT_EQ(scheduler.counts().active, 1U);
+  ASSERT_THAT(ordered.notices, SizeIs(1));
+  EXPECT_EQ(std::get<RoutedNotice>(ordered.notices[0]).recipient, address(0));
+  record(1, 0, Disposition::delivered);
+  EXPECT_EQ(scheduler.counts(), Counts{});
+}
+
+TEST_F(SchedulerTest, RecipientsOfOneMessageAtOneSiteShareAJobUpToTheLimit) {
+  (void)give({message(1, Scheduler::kMaxJobRecipients + 5)});
+  route(1, Scheduler::kMaxJobRecipients + 5);
+  const auto actions = take();
+  ASSERT_THAT(actions.orders, SizeIs(2));
+  EXPECT_THAT(actions.orders[0].recipients, SizeIs(Scheduler::kMaxJobRecipients));
+  EXPECT_THAT(actions.orders[1].recipients, SizeIs(5));
+}
+
+TEST_F(SchedulerTest, AMessageWithManyRecipientsDoesNotDelayOneWithOne) {
+  (void)give({message(1, 1000), message(2)});
+  route(1, 1000);
+  route(2, 1);
+  const auto actions = take();
+  ASSERT_THAT(actions.orders, SizeIs(4));
+  EXPECT_EQ(actions.orders[1].id, QueueId{2});
+}
+
+TEST_F(SchedulerTest, ASiteHasNoMoreJobsThanItsLimit) {
+  std::vector<Message> messages;
+  for (std::uint64_t i = 1; i <= 10; ++i) messages.push_back(message(i));
+  (void)give(std::move(messages));
+  for (std::uint64_t i = 1; i <= 10; ++i) route(i, 1);
+  EXPECT_THAT(take().orders, SizeIs(4));
+  EXPECT_THAT(take().orders, SizeIs(0));
+  record(1, 0, Disposition::delivered);
+  EXPECT_THAT(take().orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, ADeferredRecipientIsTriedAgainAtItsTimeWithoutAnotherQuestion) {
+  (void)give({message(1)});
+  route(1, 1);
+  (void)take();
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  const auto waiting = take();
+  EXPECT_THAT(waiting.orders, SizeIs(0));
+  ASSERT_TRUE(waiting.wake);
+  ASSERT_THAT(waiting.notices, SizeIs(1));
+  EXPECT_EQ(std::get<DeferredNotice>(waiting.notices[0]).next, *waiting.wake);
+  EXPECT_EQ(scheduler.counts().deferred, 1U);
+  now = *waiting.wake - Microseconds(1);
+  EXPECT_THAT(take().orders, SizeIs(0));
+  now = *waiting.wake;
+  const auto again = take();
+  EXPECT_THAT(again.questions, SizeIs(0));
+  EXPECT_THAT(again.orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, ADeferralOfAnOldMessageFailsItOnceAndSaysSoWhenDurable) {
+  (void)give({message(1)});
+  route(1, 1);
+  (void)take();
+  now = kStart + Seconds(7200);
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  const auto actions = take();
+  ASSERT_THAT(actions.decisions, SizeIs(1));
+  const auto& outcome = actions.decisions[0].recipients.at(0);
+  EXPECT_EQ(outcome.disposition, Disposition::failed);
+  EXPECT_EQ(outcome.reply.status, (mail::EnhancedStatus{5, 4, 7}));
+  EXPECT_THAT(outcome.reply.text, testing::HasSubstr("452 4.2.2 full"));
+  EXPECT_THAT(actions.notices, SizeIs(0)) << "not durable yet";
+  EXPECT_THAT(take().decisions, SizeIs(0));
+  record(1, 0, Disposition::failed, outcome.reply);
+  const auto done = take();
+  ASSERT_THAT(done.notices, SizeIs(1));
+  EXPECT_TRUE(std::holds_alternative<FailedNotice>(done.notices[0]));
+  EXPECT_EQ(scheduler.counts(), Counts{});
+}
+
+TEST_F(SchedulerTest, ADeferralThatWasTheLastOneBeforeACrashFailsAtThePull) {
+  auto m = message(1);
+  m.recipients[0].attempts = 9;
+  m.recipients[0].last_attempt = kStart + Seconds(7200);
+  now = kStart + Seconds(7300);
+  const auto actions = give({m});
+  EXPECT_THAT(actions.decisions, SizeIs(1));
+  EXPECT_THAT(actions.questions, SizeIs(0));
+}
+
+TEST_F(SchedulerTest, AHeldMessageIsNotTriedUntilReleased) {
+  auto m = message(1);
+  m.held = true;
+  const auto actions = give({m});
+  EXPECT_THAT(actions.questions, SizeIs(0));
+  EXPECT_FALSE(actions.wake);
+  EXPECT_EQ(scheduler.counts().held, 1U);
+  scheduler.hold_changed(QueueId{1}, false, now);
+  EXPECT_THAT(take().questions, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, AMessageHeldWhileItWaitsForItsTurnLosesIt) {
+  std::vector<Message> messages;
+  for (std::uint64_t i = 1; i <= 5; ++i) messages.push_back(message(i));
+  (void)give(std::move(messages));
+  for (std::uint64_t i = 1; i <= 5; ++i) route(i, 1);
+  EXPECT_THAT(take().orders, SizeIs(4));
+  scheduler.hold_changed(QueueId{5}, true, now);
+  record(1, 0, Disposition::delivered);
+  EXPECT_THAT(take().orders, SizeIs(0));
+  scheduler.hold_changed(QueueId{5}, false, now);
+  const auto actions = take();
+  ASSERT_THAT(actions.orders, SizeIs(1));
+  EXPECT_EQ(actions.orders[0].id, QueueId{5});
+  record(5, 0, Disposition::delivered);
+  EXPECT_THAT(take().orders, SizeIs(0));
+}
+
+TEST_F(SchedulerTest, ARouteAnsweredWhileHeldIsKeptForTheRelease) {
+  (void)give({message(1)});
+  scheduler.hold_changed(QueueId{1}, true, now);
+  route(1, 1);
+  EXPECT_THAT(take().orders, SizeIs(0));
+  scheduler.hold_changed(QueueId{1}, false, now);
+  const auto actions = take();
+  EXPECT_THAT(actions.questions, SizeIs(0));
+  EXPECT_THAT(actions.orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, UnansweredQuestionsAreAskedAgainOnANewRouter) {
+  EXPECT_THAT(give({message(1), message(2)}).questions, SizeIs(2));
+  route(1, 1);
+  scheduler.router_lost();
+  EXPECT_THAT(take().questions, SizeIs(0));
+  scheduler.router_connected();
+  const auto actions = take();
+  ASSERT_THAT(actions.questions, SizeIs(1));
+  EXPECT_EQ(actions.questions[0].id, QueueId{2});
+}
+
+TEST_F(SchedulerTest, ARouteThatFailsIsDecidedAndItsOutcomeAwaited) {
+  (void)give({message(1, 2)});
+  std::vector<RouteAnswer> answers;
+  answers.push_back({0, {550, {5, 1, 1}, "no such user"}, Agent::virtual_mailbox, "", {}});
+  answers.push_back({1, {451, {4, 3, 0}, "users are away"}, Agent::virtual_mailbox, "", {}});
+  scheduler.routed(QueueId{1}, std::move(answers), now);
+  const auto actions = take();
+  ASSERT_THAT(actions.decisions, SizeIs(1));
+  ASSERT_THAT(actions.decisions[0].recipients, SizeIs(2));
+  EXPECT_EQ(actions.decisions[0].recipients[0].disposition, Disposition::failed);
+  EXPECT_EQ(actions.decisions[0].recipients[1].disposition, Disposition::deferred);
+  EXPECT_EQ(scheduler.counts().active, 1U);
+  record(1, 0, Disposition::failed);
+  record(1, 1, Disposition::deferred, {451, {4, 3, 0}, "users are away"});
+  const auto waiting = take();
+  ASSERT_TRUE(waiting.wake);
+  now = *waiting.wake;
+  const auto again = take();
+  ASSERT_THAT(again.questions, SizeIs(1)) << "it has no route yet, so it is asked again";
+  EXPECT_EQ(again.questions[0].recipients.at(0).address, address(1));
+}
+
+TEST_F(SchedulerTest, AnOrderThatNobodyTookIsRepeatedAfterAMoment) {
+  (void)give({message(1)});
+  route(1, 1);
+  (void)take();
+  const std::uint32_t index = 0;
+  scheduler.not_handed(QueueId{1}, std::span(&index, 1), now);
+  const auto blocked = take();
+  EXPECT_THAT(blocked.orders, SizeIs(0));
+  ASSERT_TRUE(blocked.wake);
+  now = *blocked.wake;
+  EXPECT_THAT(take().orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, ARecipientInHandAtThePullWaitsForItsOutcome) {
+  auto m = message(1, 2);
+  m.recipients[0].in_hand = true;
+  const auto actions = give({m});
+  ASSERT_THAT(actions.questions, SizeIs(1));
+  ASSERT_THAT(actions.questions[0].recipients, SizeIs(1));
+  EXPECT_EQ(actions.questions[0].recipients[0].index, 1U);
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  now = *take().wake;
+  const auto again = take();
+  ASSERT_THAT(again.questions, SizeIs(1));
+  EXPECT_EQ(again.questions[0].recipients.at(0).index, 0U);
+}
+
+TEST_F(SchedulerTest, ADeletedRecipientIsForgottenWhereverItWaits) {
+  (void)give({message(1), message(2), message(3)});
+  route(2, 1);
+  route(3, 1);
+  record(1, 0, Disposition::deleted);
+  record(2, 0, Disposition::deleted);
+  EXPECT_THAT(take().orders, SizeIs(1));
+  record(3, 0, Disposition::deleted);
+  EXPECT_EQ(scheduler.counts(), Counts{});
+  EXPECT_THAT(take().orders, SizeIs(0));
+}
+
+TEST_F(SchedulerTest, ANewSpoolMeansThatAllIsPulledAgainFromTheStart) {
+  (void)give({message(1)});
+  scheduler.spool_lost();
+  EXPECT_FALSE(take().pull);
+  EXPECT_EQ(scheduler.counts(), Counts{});
+  scheduler.spool_connected();
+  const auto actions = take();
+  ASSERT_TRUE(actions.pull);
+  EXPECT_EQ(actions.pull->after, 0U);
+}
+
+TEST_F(SchedulerTest, MessagesThatWereNotPulledAreABreach) {
+  (void)give({});
+  scheduler.spool_connected();
+  EXPECT_FALSE(scheduler.pulled({}, 5, now));
+}
+
+TEST_F(SchedulerTest, PullsNoMoreThanItHasRoomForAndNewMailPassesDeferredMail) {
+  std::vector<Message> messages;
+  for (std::uint64_t i = 1; i <= 100; ++i) messages.push_back(message(i));
+  EXPECT_FALSE(give(std::move(messages)).pull) << "full";
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    std::vector<RouteAnswer> away;
+    away.push_back({0, {451, {4, 3, 0}, "away"}, Agent::virtual_mailbox, "", {}});
+    scheduler.routed(QueueId{i}, std::move(away), now);
+    record(i, 0, Disposition::deferred, {451, {4, 3, 0}, "away"});
+  }
+  const auto actions = take();
+  ASSERT_TRUE(actions.pull) << "deferred mail does not stop new mail";
+  EXPECT_EQ(actions.pull->max, 100U);
+}
+
+TEST_F(SchedulerTest, DeferredMailIsBoundedToo) {
+  std::uint64_t id = 0;
+  int pulls = 0;
+  for (; pulls < 100; ++pulls) {
+    if (!pull_seen && !take().pull) break;
+    std::vector<Message> messages;
+    for (int i = 0; i < 100; ++i) {
+      auto m = message(++id);
+      m.held = true;
+      messages.push_back(std::move(m));
+    }
+    (void)give(std::move(messages));
+  }
+  EXPECT_EQ(pulls, 16);
+}
+
+TEST_F(SchedulerTest, TroubleAtASiteHalvesItsJobsAndARecipientsTroubleDoesNot) {
+  std::vector<Message> messages;
+  for (std::uint64_t i = 1; i <= 20; ++i) messages.push_back(message(i));
+  (void)give(std::move(messages));
+  for (std::uint64_t i = 1; i <= 20; ++i) route(i, 1);
+  EXPECT_THAT(take().orders, SizeIs(4));
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "mailbox full"});
+  EXPECT_THAT(take().orders, SizeIs(1));
+  record(2, 0, Disposition::deferred, {452, {4, 3, 1}, "disk full"});
+  EXPECT_THAT(take().orders, SizeIs(0));
+}
+
+}  // namespace
+}  // namespace sternpost::queue

@@ -1,0 +1,146 @@
+#include "queue/sites.h"
+
+#include <algorithm>
+
+namespace sternpost::queue {
+
+void Sites::set_cap(std::uint32_t cap) {
+  cap_ = cap;
+  for (SiteId id = 0; id < sites_.size(); ++id) {
+    sites_[id].limit.set_cap(cap);
+    schedule(id);
+  }
+}
+
+void Sites::clear() {
+  *this = Sites(cap_);
+}
+
+SiteId Sites::refer(Agent agent, std::string_view name) {
+  std::string key(1, static_cast<char>(agent));
+  key.append(name);
+  auto [at, fresh] = by_name_.try_emplace(std::move(key), kNoSite);
+  if (fresh) {
+    if (free_.empty()) {
+      at->second = static_cast<SiteId>(sites_.size());
+      sites_.emplace_back();
+    } else {
+      at->second = free_.back();
+      free_.pop_back();
+    }
+    auto& site = sites_[at->second];
+    site = Site{};
+    site.agent = agent;
+    site.key = at->first;
+    site.limit = ConcurrencyLimit(cap_);
+  }
+  ++sites_[at->second].references;
+  return at->second;
+}
+
+void Sites::release(SiteId id) {
+  auto& site = sites_[id];
+  if (--site.references > 0 || site.idle) return;
+  site.idle = true;
+  idle_.push_back(id);
+  retire_idle();
+}
+
+void Sites::retire_idle() {
+  // A pass over what is there now: sites that are used again leave the list, busy ones go to its end.
+  for (auto left = idle_.size(); left > 0 && idle_.size() > kMaxIdle; --left) {
+    const SiteId id = idle_.front();
+    idle_.pop_front();
+    auto& site = sites_[id];
+    if (site.references > 0) {
+      site.idle = false;
+    } else if (site.jobs > 0 || site.listed || !site.rotation.empty()) {
+      idle_.push_back(id);
+    } else {
+      if (site.blocked) blocked_.erase({site.blocked_until, id});
+      by_name_.erase(site.key);
+      site = Site{};
+      free_.push_back(id);
+    }
+  }
+}
+
+void Sites::add_ready(SiteId id, QueueId message, std::uint32_t index) {
+  auto& rotation = sites_[id].rotation;
+  if (rotation.empty() || rotation.back().id != message) rotation.push_back({message, {}});
+  rotation.back().indexes.push_back(index);
+  schedule(id);
+}
+
+void Sites::add_ready(SiteId id, ReadyRecipients ready) {
+  sites_[id].rotation.push_back(std::move(ready));
+  schedule(id);
+}
+
+void Sites::schedule(SiteId id) {
+  auto& site = sites_[id];
+  if (site.listed || site.blocked || site.rotation.empty() || site.jobs >= site.limit.value()) return;
+  site.listed = true;
+  runnable_.push_back(id);
+}
+
+void Sites::unblock_due(WallTime now) {
+  while (!blocked_.empty() && blocked_.begin()->first <= now) {
+    const SiteId id = blocked_.begin()->second;
+    blocked_.erase(blocked_.begin());
+    sites_[id].blocked = false;
+    schedule(id);
+  }
+}
+
+std::optional<Sites::Turn> Sites::next_turn(WallTime now) {
+  unblock_due(now);
+  while (!runnable_.empty()) {
+    const SiteId id = runnable_.front();
+    runnable_.pop_front();
+    auto& site = sites_[id];
+    site.listed = false;
+    if (site.blocked || site.rotation.empty() || site.jobs >= site.limit.value()) continue;
+    Turn turn{id, std::move(site.rotation.front())};
+    site.rotation.pop_front();
+    return turn;
+  }
+  return std::nullopt;
+}
+
+std::uint32_t Sites::started(SiteId id) {
+  auto& site = sites_[id];
+  ++site.jobs;
+  schedule(id);
+  return site.limit.round();
+}
+
+void Sites::ended(SiteId id, std::uint32_t round, JobEnd how, WallTime now) {
+  auto& site = sites_[id];
+  --site.jobs;
+  switch (how) {
+    case JobEnd::done:
+      site.limit.succeeded();
+      site.next_block = kFirstBlock;
+      break;
+    case JobEnd::trouble:
+      site.limit.had_trouble(round);
+      break;
+    case JobEnd::not_handed:
+      if (!site.blocked) {
+        site.blocked = true;
+        site.blocked_until = now + site.next_block;
+        site.next_block = std::min(site.next_block * 2, kLongestBlock);
+        blocked_.emplace(site.blocked_until, id);
+      }
+      break;
+  }
+  schedule(id);
+}
+
+std::optional<WallTime> Sites::wake() const {
+  if (blocked_.empty()) return std::nullopt;
+  return blocked_.begin()->first;
+}
+
+}  // namespace sternpost::queue

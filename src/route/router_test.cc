@@ -1,0 +1,129 @@
+#include "route/router.h"
+
+#include <gtest/gtest.h>
+
+namespace sternpost::route {
+namespace {
+
+constexpr std::string_view kStranger = "203.0.113.5";
+constexpr std::string_view kFriend = "192.0.2.5";
+
+Settings settings(bool system_users) {
+  Settings s;
+  s.hostname = "mx.example.org";
+  s.domains = {"example.org", "example.net"};
+  s.relay_clients = {"192.0.2.0/24", "::1/128"};
+  s.extension_delimiter = "+";
+  s.system_users = system_users;
+  s.mailboxes = {{"ann@example.org", "example.org/ann", {"mailboxes", "f", 3}},
+                 {"ann+list@example.org", "lists", {"mailboxes", "f", 4}},
+                 {"@example.net", "all", {"mailboxes", "f", 5}}};
+  s.domains_rule = {"domains", "f", 1};
+  s.relay_clients_rule = {"relay_clients", "f", 2};
+  s.mailbox_rule = {"mailbox_source", "", 0};
+  s.postmaster_rule = {"postmaster", "", 0};
+  return s;
+}
+
+mail::Mailbox box(std::string_view text) {
+  return *mail::Mailbox::from_wire(text);
+}
+
+Ruling verify(const Router& router, std::string_view recipient, std::string_view client = kStranger,
+              const KnownUsers& known = {}) {
+  return std::get<Ruling>(router.verify(client, box(recipient), known));
+}
+
+TEST(Router, ListedMailboxesMatchLongestFirst) {
+  const auto router = *Router::make(settings(false));
+  EXPECT_EQ(verify(router, "ann@example.org").rule.line, 3U);
+  EXPECT_EQ(verify(router, "ann+other@example.org").rule.line, 3U);
+  EXPECT_EQ(verify(router, "ann+list@example.org").rule.line, 4U);
+  EXPECT_EQ(verify(router, "ANN+List@Example.ORG").rule.line, 4U);
+  EXPECT_EQ(verify(router, "whoever@example.net").rule.line, 5U);
+}
+
+TEST(Router, AnUnknownMailboxIsRefused) {
+  const auto router = *Router::make(settings(false));
+  const auto ruling = verify(router, "bob@example.org");
+  EXPECT_EQ(ruling.reply.code, 550);
+  EXPECT_EQ(ruling.reply.status, (mail::EnhancedStatus{5, 1, 1}));
+  EXPECT_EQ(ruling.rule.name, "mailbox_source");
+  EXPECT_EQ(verify(router, "annx@example.org").reply.code, 550);
+}
+
+TEST(Router, OtherDomainsAreRefusedToEveryoneForDifferentReasons) {
+  const auto router = *Router::make(settings(false));
+  const auto stranger = verify(router, "ann@elsewhere.example");
+  EXPECT_EQ(stranger.reply.status, (mail::EnhancedStatus{5, 7, 1}));
+  EXPECT_EQ(stranger.rule.name, "relay_clients");
+  const auto relay = verify(router, "ann@elsewhere.example", kFriend);
+  EXPECT_EQ(relay.reply.code, 550);
+  EXPECT_EQ(relay.reply.status, (mail::EnhancedStatus{5, 4, 4}));
+  EXPECT_EQ(relay.rule.name, "domains");
+  EXPECT_EQ(verify(router, "ann@elsewhere.example", "::ffff:192.0.2.9").rule.name, "domains");
+  EXPECT_EQ(verify(router, "ann@elsewhere.example", "nonsense").rule.name, "relay_clients");
+}
+
+TEST(Router, AddressLiteralsAreNotOurs) {
+  const auto router = *Router::make(settings(false));
+  EXPECT_EQ(verify(router, "ann@[192.0.2.1]").reply.code, 550);
+  EXPECT_EQ(verify(router, "postmaster@[192.0.2.1]").reply.code, 550);
+}
+
+TEST(Router, PostmasterIsAlwaysAcceptedAtOurNamesOnly) {
+  for (const bool system_users : {true, false}) {
+    const auto router = *Router::make(settings(system_users));
+    for (const auto* text : {"postmaster", "PostMaster@example.org", "POSTMASTER@mx.example.org",
+                             "postmaster+dsn@example.net"}) {
+      const auto ruling = verify(router, text);
+      EXPECT_EQ(ruling.reply.code, 250) << text;
+      EXPECT_EQ(ruling.rule.name, "postmaster");
+      EXPECT_EQ(std::get<Ruling>(router.route(box(text), {})).site, kVirtualSite);
+    }
+    EXPECT_EQ(verify(router, "postmaster@elsewhere.example").reply.code, 550);
+    EXPECT_EQ(verify(router, "ann@mx.example.org").reply.code, 550);
+  }
+}
+
+TEST(Router, ASystemUserIsAskedForWithoutCaseAndExtension) {
+  const auto router = *Router::make(settings(true));
+  const auto asked = router.verify(kStranger, box("Ann+x@example.org"), {});
+  ASSERT_TRUE(std::holds_alternative<NeedUser>(asked));
+  EXPECT_EQ(std::get<NeedUser>(asked).name, "ann");
+  EXPECT_EQ(verify(router, "Ann+x@example.org", kStranger, {{"ann", UserState::exists}}).reply.code, 250);
+  EXPECT_EQ(verify(router, "ann@example.org", kStranger, {{"ann", UserState::unknown}}).reply.code, 550);
+  const auto away = verify(router, "ann@example.org", kStranger, {{"ann", UserState::unavailable}});
+  EXPECT_EQ(away.reply.code, 451);
+  EXPECT_EQ(away.reply.status, (mail::EnhancedStatus{4, 3, 0}));
+}
+
+TEST(Router, WhatCannotBeAUserIsNeverAskedFor) {
+  const auto router = *Router::make(settings(true));
+  for (const auto* text : {"\"../root\"@example.org", "\"a b\"@example.org", "-f@example.org",
+                           "a/b@example.org", "\".x\"@example.org"}) {
+    EXPECT_EQ(verify(router, text).reply.code, 550) << text;
+  }
+  EXPECT_TRUE(is_user_name(std::string(64, 'a')));
+  EXPECT_FALSE(is_user_name(std::string(65, 'a')));
+  EXPECT_FALSE(is_user_name(""));
+  EXPECT_FALSE(is_user_name(std::string_view("a\0b", 3)));
+}
+
+TEST(Router, ARecipientWhoseMailboxOrDomainIsGoneFailsForGood) {
+  const auto router = *Router::make(settings(false));
+  EXPECT_EQ(std::get<Ruling>(router.route(box("gone@example.org"), {})).reply.code, 550);
+  EXPECT_EQ(std::get<Ruling>(router.route(box("ann@gone.example"), {})).reply.code, 550);
+  const auto found = std::get<Ruling>(router.route(box("ann@example.org"), {}));
+  EXPECT_EQ(found.reply.code, 250);
+  EXPECT_EQ(found.site, kVirtualSite);
+}
+
+TEST(Router, ARelayClientThatIsNoNetworkIsRefused) {
+  auto s = settings(true);
+  s.relay_clients.emplace_back("192.0.2.0/40");
+  EXPECT_FALSE(Router::make(s));
+}
+
+}  // namespace
+}  // namespace sternpost::route
