@@ -1,0 +1,106 @@
+#include "config/cross_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/printable.h"
+#include "config/units.h"
+
+namespace sternpost::config {
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const Values& values) : values_(values) {}
+
+  std::vector<Complaint> run() {
+    sizes();
+    times();
+    mailboxes();
+    return std::move(complaints_);
+  }
+
+ private:
+  [[nodiscard]] bool is_in_file(std::string_view key) const {
+    return values_.at(key).origin.from == Origin::From::file;
+  }
+
+  /// "spool.segment (64 MiB)"
+  [[nodiscard]] std::string with_value(std::string_view key) const {
+    const auto& setting = values_.at(key);
+    const auto number = values_.number(key);
+    const bool is_size = setting.parameter->type == Type::size;
+    return fmt::format("{} ({})", key, is_size ? format_size(number) : format_duration(number * 1'000));
+  }
+
+  /// Complains where the administrator wrote: at `key`, or at `other` where only that is in the file.
+  void complain(std::string_view key, std::string_view other, std::string text) {
+    const auto blamed = !is_in_file(key) && is_in_file(other) ? other : key;
+    complaints_.push_back({std::string(blamed), values_.at(blamed).origin.line, std::move(text)});
+  }
+
+  void sizes() {
+    const auto message = values_.number("smtp.max_message");
+    const auto segment = values_.number("spool.segment");
+    const auto spool = values_.number("spool.max_size");
+    if (message >= segment / 2) {
+      complain("smtp.max_message", "spool.segment",
+               fmt::format("{} must be less than half of {}", with_value("smtp.max_message"),
+                           with_value("spool.segment")));
+    }
+    if (segment % 4096 != 0) {
+      complain("spool.segment", "spool.segment",
+               fmt::format("{} must be a multiple of 4 KiB", with_value("spool.segment")));
+    }
+    if (spool / segment < values_.number("spool.spare_segments") + 2) {
+      complain(
+          "spool.max_size", "spool.segment",
+          fmt::format("{} must hold {} spare segments and two more, each of {}", with_value("spool.max_size"),
+                      values_.number("spool.spare_segments"), with_value("spool.segment")));
+    }
+    at_most("smtp.max_message", "spool.max_buffered");
+    at_most("smtp.max_text_line", "smtp.max_message");
+  }
+
+  void times() { at_most("queue.retry_min", "queue.retry_max"); }
+
+  void at_most(std::string_view less, std::string_view more) {
+    if (values_.number(less) <= values_.number(more)) return;
+    complain(less, more, fmt::format("{} must not be more than {}", with_value(less), with_value(more)));
+  }
+
+  void mailboxes() {
+    const auto& rows = values_.mailboxes("mailboxes.list");
+    if (values_.text("mailboxes.source") != "list") {
+      if (!rows.empty()) {
+        complain("mailboxes.list", "mailboxes.list",
+                 "is not used, for mailboxes.source is \"system\"; expected source = \"list\" beside it");
+      }
+      return;
+    }
+    if (rows.empty()) {
+      complain("mailboxes.source", "mailboxes.list",
+               "\"list\" needs at least one line in the table [mailboxes.list]");
+    }
+    auto domains = values_.list("domains");
+    std::ranges::sort(domains);
+    for (const auto& row : rows) {
+      const auto domain = row.address.substr(row.address.rfind('@') + 1);
+      if (std::ranges::binary_search(domains, domain)) continue;
+      complaints_.push_back({fmt::format("mailboxes.list.\"{}\"", printable(row.address, 64)), row.line,
+                             fmt::format("{} is not one of the domains", printable(domain, 64))});
+    }
+  }
+
+  const Values& values_;
+  std::vector<Complaint> complaints_;
+};
+
+}  // namespace
+
+std::vector<Complaint> cross_check(const Values& values) {
+  return Checker(values).run();
+}
+
+}  // namespace sternpost::config

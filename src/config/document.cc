@@ -1,0 +1,168 @@
+#include "config/document.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/printable.h"
+
+namespace sternpost::config {
+namespace {
+
+constexpr int kMostDots = 8;
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// Where a string that starts at `at` ends: behind its closing quotes, or at the end of the text.
+std::size_t end_of_string(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  const std::string triple(3, quote);
+  const bool long_form = text.substr(at, 3) == triple;
+  at += long_form ? 3 : 1;
+  while (at < text.size()) {
+    if (text[at] == '\\' && quote == '"') {
+      at += 2;
+    } else if (long_form && text.substr(at, 3) == triple) {
+      at += 3;
+      // One or two quotes right before the closing ones belong to the string.
+      for (int more = 0; more < 2 && at < text.size() && text[at] == quote; ++more) ++at;
+      return at;
+    } else if (!long_form && (text[at] == quote || text[at] == '\n')) {
+      return at + 1;
+    } else {
+      ++at;
+    }
+  }
+  return text.size();
+}
+
+bool is_in(std::string_view set, char c) {
+  return set.find(c) != std::string_view::npos;
+}
+
+bool begins_key(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || is_in("-_\"'", c);
+}
+
+/// Looks at what stands outside of strings and comments before the parser does, for it takes some broken
+/// files worse than with an error: letters beyond ASCII where a key or value begins, a header that begins
+/// with neither key nor bracket, and dotted keys, which make a table for each part, destroyed recursively.
+class LookAhead {
+ public:
+  explicit LookAhead(std::string_view text) : text_(text) {}
+
+  std::optional<SyntaxError> run() {
+    if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+    while (at_ < text_.size()) {
+      if (const auto what = step(); !what.empty()) {
+        const auto line = 1 + std::ranges::count(text_.substr(0, at_), '\n');
+        return SyntaxError{static_cast<std::uint32_t>(line), std::string(what)};
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// Passes over one string, comment or character. Answers what is wrong with it.
+  std::string_view step() {
+    const char c = text_[at_];
+    if (c == '"' || c == '\'') {
+      if (!is_in("\n\t =[{,.", before_)) return "has a quote in the middle of a word";
+      at_ = end_of_string(text_, at_);
+      before_ = c;
+      line_begins_ = false;
+      return {};
+    }
+    if (c == '#') {
+      at_ = std::min(text_.find('\n', at_), text_.size());
+      return {};
+    }
+    if (static_cast<unsigned char>(c) >= 0x80) return "has a character beyond ASCII outside of quotes";
+    if (c == '[' && line_begins_ && depth_ == 0) {
+      if (!is_header(text_.substr(at_ + 1))) return "has no key behind [";
+    } else if (is_in("[{", c)) {
+      ++depth_;
+    } else if (is_in("]}", c) && depth_ > 0) {
+      --depth_;
+    }
+    if (c == '.' && ++dots_ > kMostDots) return "has a key of more than nine parts";
+    if (is_in("\n=[{,", c)) dots_ = 0;
+    if (c == '\n') line_begins_ = true;
+    if (!is_in("\n\r\t ", c)) line_begins_ = false;
+    before_ = c;
+    ++at_;
+    return {};
+  }
+
+  /// Whether what follows the first bracket of a table's header is a key, or what the parser refuses by
+  /// itself.
+  static bool is_header(std::string_view rest) {
+    if (rest.starts_with('[')) rest.remove_prefix(1);
+    const auto next = rest.find_first_not_of("\t ");
+    return next != std::string_view::npos && (begins_key(rest[next]) || rest[next] == ']');
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  char before_ = '\n';
+  bool line_begins_ = true;
+  int dots_ = 0;
+  int depth_ = 0;  ///< of lists and inline tables
+};
+
+Node convert(const toml::node& from);
+
+std::vector<Member> convert_members(const toml::table& table) {
+  std::vector<std::pair<const toml::key*, const toml::node*>> ordered;
+  for (const auto& [key, value] : table) ordered.emplace_back(&key, &value);
+  std::ranges::sort(ordered, [](const auto& a, const auto& b) {
+    return a.first->source().begin < b.first->source().begin;
+  });
+  std::vector<Member> members;
+  for (const auto& [key, value] : ordered) {
+    members.push_back({std::string(key->str()), convert(*value)});
+    members.back().node.line = key->source().begin.line;
+  }
+  return members;
+}
+
+Node convert(const toml::node& from) {
+  Node node{.kind = Kind::other, .line = from.source().begin.line, .scalar = {}, .items = {}, .members = {}};
+  if (const auto* text = from.as_string()) {
+    node.kind = Kind::text;
+    node.scalar = text->get();
+  } else if (const auto* number = from.as_integer()) {
+    node.kind = Kind::integer;
+    node.scalar = fmt::format("{}", number->get());
+  } else if (const auto* flag = from.as_boolean()) {
+    node.kind = Kind::boolean;
+    node.scalar = flag->get() ? "true" : "false";
+  } else if (const auto* list = from.as_array()) {
+    node.kind = Kind::list;
+    for (const auto& item : *list) node.items.push_back(convert(item));
+  } else if (const auto* table = from.as_table()) {
+    node.kind = Kind::table;
+    node.members = convert_members(*table);
+  }
+  return node;
+}
+
+}  // namespace
+
+std::expected<Node, SyntaxError> parse_document(std::string_view text) {
+  if (text.size() > kMaxFile) {
+    return std::unexpected(SyntaxError{0, "is larger than 1 MiB, the most that a configuration may have"});
+  }
+  if (auto error = LookAhead(text).run()) return std::unexpected(std::move(*error));
+  // The only place that sees the parser's exceptions: the packaged library is built to throw them.
+  try {
+    return convert(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    return std::unexpected(
+        SyntaxError{error.source().begin.line, "is not TOML: " + printable(error.description(), 300)});
+  }
+}
+
+}  // namespace sternpost::config

@@ -1,0 +1,48 @@
+// Parameters of the queue manager: what is tried when.
+#include "config/registry.h"
+
+namespace sternpost::config {
+namespace {
+
+constexpr Parameter kParameters[] = {
+    {.key = "queue.max_active",
+     .type = Type::count,
+     .initial = "20000",
+     .bounds = {100, 10'000'000},
+     .seen_by = "qmgr",
+     .summary = "The most messages that the queue manager holds in memory; the others wait on disk."},
+    {.key = "queue.site_concurrency",
+     .type = Type::count,
+     .initial = "1000",
+     .bounds = {1, 100'000},
+     .seen_by = "qmgr",
+     .summary = "The most deliveries in hand at one destination, the mailboxes of this host being one."},
+    {.key = "queue.retry_min",
+     .type = Type::duration,
+     .initial = "5m",
+     .bounds = {1, kDay},
+     .seen_by = "qmgr",
+     .summary = "The shortest time from a temporary failure to the next attempt."},
+    {.key = "queue.retry_max",
+     .type = Type::duration,
+     .initial = "2h",
+     .bounds = {1, 7 * kDay},
+     .seen_by = "qmgr",
+     .summary = "The longest time from a temporary failure to the next attempt.",
+     .details = "Waits grow with the age of the message from queue.retry_min to this."},
+    {.key = "queue.expire",
+     .type = Type::duration,
+     .initial = "5d",
+     .bounds = {1, 365 * kDay},
+     .seen_by = "qmgr",
+     .summary = "The age at which a temporary failure becomes a permanent one.",
+     .details = "RFC 5321 section 4.5.4.1 asks for at least 4 to 5 days."},
+};
+
+}  // namespace
+
+Topic queue_topic() {
+  return {"Retries", "How often delivery is tried, and how much at the same time.", kParameters};
+}
+
+}  // namespace sternpost::config

@@ -1,0 +1,52 @@
+// Parameters of the queue on disk.
+#include "config/registry.h"
+
+namespace sternpost::config {
+namespace {
+
+constexpr Parameter kParameters[] = {
+    {.key = "spool.segment",
+     .type = Type::size,
+     .initial = "64 MiB",
+     .bounds = {kMiB, kGiB},
+     .reload = Reload::restart,
+     .seen_by = "spool",
+     .summary = "The size of one segment file of the queue.",
+     .details = "Must be a multiple of 4 KiB and more than twice smtp.max_message."},
+    {.key = "spool.spare_segments",
+     .type = Type::count,
+     .initial = "2",
+     .bounds = {1, 64},
+     .seen_by = "spool",
+     .summary = "How many segments are kept written and ready, so that no message waits for one."},
+    {.key = "spool.max_size",
+     .type = Type::size,
+     .initial = "16 GiB",
+     .bounds = {8 * kMiB, 64 * kTiB},
+     .seen_by = "spool",
+     .summary = "The most space that the queue takes; beyond it clients get 452.",
+     .details = "Must hold the spare segments and at least two more."},
+    {.key = "spool.min_free",
+     .type = Type::size,
+     .initial = "256 MiB",
+     .bounds = {kMiB, 64 * kTiB},
+     .seen_by = "spool",
+     .summary = "The space that stays free on the disk of the queue; below it clients get 452."},
+    {.key = "spool.max_buffered",
+     .type = Type::size,
+     .initial = "256 MiB",
+     .bounds = {kMiB, 64 * kGiB},
+     .seen_by = "spool",
+     .summary = "The most memory for messages that are arriving, all clients together.",
+     .details = "Must hold at least one message of smtp.max_message."},
+};
+
+}  // namespace
+
+Topic spool_topic() {
+  return {"Queue on disk",
+          "The queue is a log of segments. These keys bound the space and the memory that it takes.",
+          kParameters};
+}
+
+}  // namespace sternpost::config
