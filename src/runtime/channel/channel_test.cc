@@ -1,0 +1,242 @@
+#include "runtime/channel/channel.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+
+namespace sternpost {
+namespace {
+
+struct Ping {
+  std::uint32_t number = 0;
+  std::string text;
+  static constexpr auto fields() { return std::tuple(&Ping::number, &Ping::text); }
+};
+struct Pong {
+  std::uint32_t number = 0;
+  static constexpr auto fields() { return std::tuple(&Pong::number); }
+};
+using Questions = std::variant<Ping, Pong>;
+using Answers = std::variant<Pong>;
+using Asker = Channel<Answers, Questions>;
+using Answerer = Channel<Questions, Answers>;
+
+constexpr FrameLimits kLimits{.max_frame = 4096, .max_unsent = 1U << 20U};
+
+class ChannelTest : public testing::Test {
+ protected:
+  ChannelTest() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    a_.reset(ends[0]);
+    b_.reset(ends[1]);
+  }
+
+  /// Runs what is ready. A loop that once ran out of work must be told to go on.
+  void turn() {
+    loop_.restart();
+    loop_.poll();
+  }
+
+  void wait_while(const std::function<bool()>& condition) {
+    for (int i = 0; condition() && i < 1000; ++i) {
+      loop_.restart();
+      loop_.run_one_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_FALSE(condition());
+  }
+
+  void make_answerer() {
+    answerer_ = std::make_unique<Answerer>(loop_, std::move(b_), kLimits, counters_,
+                                           Answerer::Handlers{[this](Questions&& frame) -> Result<void> {
+                                                                if (refuse_)
+                                                                  return fail(ErrorClass::peer, "refused");
+                                                                questions_.push_back(std::move(frame));
+                                                                return {};
+                                                              },
+                                                              [this](const Error& why) {
+                                                                closed_.push_back(why);
+                                                                answerer_.reset();
+                                                              }});
+  }
+
+  void write_raw(std::string_view bytes) {
+    ASSERT_EQ(::write(a_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  }
+
+  static std::string greeting() {
+    const auto value = fingerprint<Questions>() ^ fingerprint<Answers>();
+    return {reinterpret_cast<const char*>(&value), sizeof(value)};
+  }
+
+  static std::string frame(std::uint8_t type, const std::string& payload) {
+    const auto length = static_cast<std::uint32_t>(payload.size() + 1);
+    return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + static_cast<char>(type) +
+           payload;
+  }
+
+  boost::asio::io_context loop_;
+  TrafficCounters counters_;
+  UniqueFd a_, b_;
+  std::unique_ptr<Answerer> answerer_;
+  std::vector<Questions> questions_;
+  std::vector<Error> closed_;
+  bool refuse_ = false;
+};
+
+TEST_F(ChannelTest, carries_frames_both_ways_in_order) {
+  std::vector<std::uint32_t> answers;
+  make_answerer();
+  Asker asker(loop_, std::move(a_), kLimits, counters_,
+              {[&](Answers&& frame) -> Result<void> {
+                 answers.push_back(std::get<Pong>(frame).number);
+                 return {};
+               },
+               [](const Error&) {}});
+  for (std::uint32_t i = 0; i < 100; ++i) asker.send(Ping{i, std::string(i, 'x')});
+  wait_while([&] { return questions_.size() < 100; });
+  for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(std::get<Ping>(questions_[i]).text.size(), i);
+  answerer_->send(Pong{7});
+  wait_while([&] { return answers.empty(); });
+  EXPECT_EQ(answers, std::vector<std::uint32_t>{7});
+  EXPECT_EQ(counters_.frames_in, 101U);
+}
+
+TEST_F(ChannelTest, writes_once_for_all_frames_of_a_turn) {
+  make_answerer();
+  Asker asker(loop_, std::move(a_), kLimits, counters_,
+              {[](Answers&&) -> Result<void> { return {}; }, [](const Error&) {}});
+  turn();
+  const auto before = counters_.writes;
+  for (std::uint32_t i = 0; i < 50; ++i) asker.send(Ping{i, "text"});
+  turn();
+  EXPECT_EQ(counters_.writes, before + 1);
+  EXPECT_EQ(questions_.size(), 50U);
+}
+
+TEST_F(ChannelTest, reads_frames_that_arrive_byte_by_byte) {
+  make_answerer();
+  for (const char byte : greeting() + frame(0, encode(Ping{3, "slow"}))) {
+    write_raw({&byte, 1});
+    turn();
+  }
+  ASSERT_EQ(questions_.size(), 1U);
+  EXPECT_EQ(std::get<Ping>(questions_[0]).text, "slow");
+}
+
+TEST_F(ChannelTest, closes_on_another_protocol) {
+  make_answerer();
+  write_raw("notours!");
+  wait_while([&] { return closed_.empty(); });
+  EXPECT_EQ(closed_[0].what_to_do, ErrorClass::peer);
+}
+
+TEST_F(ChannelTest, closes_on_every_malformed_frame) {
+  const std::string whole = encode(Ping{1, "abc"});
+  const std::vector<std::string> bad = {
+      frame(9, whole),                     // no such type
+      frame(0, whole + "x"),               // trailing bytes
+      frame(0, whole.substr(0, 5)),        // cut short
+      std::string("\0\0\0\0", 4),          // no room for a type
+      std::string("\xff\xff\xff\x7f", 4),  // beyond the bound
+  };
+  for (const auto& bytes : bad) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    a_.reset(ends[0]);
+    b_.reset(ends[1]);
+    closed_.clear();
+    make_answerer();
+    write_raw(greeting() + bytes);
+    wait_while([&] { return closed_.empty(); });
+    EXPECT_EQ(closed_[0].what_to_do, ErrorClass::peer);
+    EXPECT_TRUE(questions_.empty());
+  }
+}
+
+TEST_F(ChannelTest, closes_when_the_handler_refuses_a_frame) {
+  refuse_ = true;
+  make_answerer();
+  write_raw(greeting() + frame(1, encode(Pong{1})));
+  wait_while([&] { return closed_.empty(); });
+  EXPECT_EQ(closed_[0].text, "refused");
+}
+
+TEST_F(ChannelTest, tells_that_the_peer_went_away) {
+  make_answerer();
+  write_raw(greeting() + frame(1, encode(Pong{1})));
+  a_.reset();
+  wait_while([&] { return closed_.empty(); });
+  EXPECT_EQ(closed_[0].what_to_do, ErrorClass::temporary);
+  EXPECT_EQ(questions_.size(), 1U);  // what came before the end was delivered
+}
+
+TEST_F(ChannelTest, gives_up_on_a_peer_that_does_not_read) {
+  make_answerer();
+  for (int i = 0; i < 500'000 && closed_.empty(); ++i) {
+    if (answerer_) answerer_->send(Pong{1});
+    turn();
+  }
+  ASSERT_FALSE(closed_.empty());
+  EXPECT_EQ(closed_[0].what_to_do, ErrorClass::temporary);
+}
+
+TEST_F(ChannelTest, is_silent_after_its_owner_closed_it) {
+  make_answerer();
+  a_.reset();
+  answerer_.reset();
+  turn();
+  EXPECT_TRUE(closed_.empty());
+}
+
+TEST_F(ChannelTest, descriptors_travel_with_their_frame) {
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
+  const UniqueFd reading(pipe_ends[0]), writing(pipe_ends[1]);
+  const FrameLimits limits{.max_frame = 4096, .max_descriptors = 4};
+  std::vector<std::pair<std::uint8_t, std::size_t>> got;
+  FrameStream receiver(
+      loop_, std::move(b_), 1, limits, counters_,
+      {[&](std::uint8_t type, std::string_view, std::vector<UniqueFd>& descriptors) -> Result<void> {
+         got.emplace_back(type, descriptors.size());
+         return {};
+       },
+       [](const Error&) {}});
+  FrameStream sender(loop_, std::move(a_), 1, limits, counters_,
+                     {[](auto, auto, auto&) -> Result<void> { return {}; }, [](const Error&) {}});
+  const auto nothing = [](std::string&) {};
+  sender.send(1, nothing);
+  sender.send(2, nothing, {reading.get(), writing.get()});
+  sender.send(3, nothing);
+  sender.send(4, nothing, {reading.get()});
+  wait_while([&] { return got.size() < 4; });
+  EXPECT_EQ(got, (std::vector<std::pair<std::uint8_t, std::size_t>>{{1, 0}, {2, 2}, {3, 0}, {4, 1}}));
+}
+
+TEST_F(ChannelTest, refuses_descriptors_on_a_channel_that_carries_none) {
+  make_answerer();
+  const auto bytes = greeting();
+  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  auto* part = CMSG_FIRSTHDR(&message);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof(int));
+  const int fd = STDERR_FILENO;
+  std::memcpy(CMSG_DATA(part), &fd, sizeof(fd));
+  ASSERT_GT(::sendmsg(a_.get(), &message, 0), 0);
+  wait_while([&] { return closed_.empty(); });
+  EXPECT_EQ(closed_[0].what_to_do, ErrorClass::peer);
+}
+
+}  // namespace
+}  // namespace sternpost

@@ -1,0 +1,2 @@
+// Boost.JSON is compiled here, once; everything else includes declarations only.
+#include <boost/json/src.hpp>

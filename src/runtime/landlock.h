@@ -1,0 +1,19 @@
+// Landlock without a library: Debian 12's headers are older than the kernels that Sternpost runs on.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/sandbox.h"
+
+namespace sternpost {
+
+/// The ABI of the running kernel; 0 where it has no Landlock.
+int landlock_abi();
+
+/// Allows files only below `folders` (descriptors in the same order), TCP and abstract sockets and signals to
+/// others not at all, as far as the kernel's ABI reaches. Needs no_new_privs.
+[[nodiscard]] Result<void> apply_landlock(const std::vector<Folder>& folders,
+                                          const std::vector<int>& descriptors, bool allow_tcp);
+
+}  // namespace sternpost

@@ -1,0 +1,19 @@
+#include "runtime/record.h"
+
+#include <array>
+
+namespace sternpost {
+namespace {
+
+constexpr std::array<std::string_view, kEnumBound<Decision>> kNames = {
+    "connected",  "disconnected", "accepted",  "refused", "routed",  "delivered", "deferred",
+    "failed",     "held",         "released",  "deleted", "started", "ended",     "renewed",
+    "configured", "violation",    "recovered", "dropped", "pressure"};
+
+}  // namespace
+
+std::string_view to_string(Decision decision) {
+  return kNames[static_cast<unsigned>(decision)];
+}
+
+}  // namespace sternpost

@@ -1,0 +1,143 @@
+// Each test confines a child, which then tries what its confinement forbids and answers by its exit status.
+#include "runtime/sandbox.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+
+#include "base/unique_fd.h"
+#include "runtime/landlock.h"
+
+namespace sternpost {
+namespace {
+
+/// The exit status of a child that confines itself and then runs `attempt`; 100 where it could not be
+/// confined.
+int confined(const Confinement& confinement, const std::vector<int>& folders,
+             const std::function<int()>& attempt) {
+  const UniqueFd root(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const auto layers = confine(confinement, {root.get(), folders});
+    ::_exit(layers ? attempt() : 100);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 200 + WTERMSIG(status);
+}
+
+class SandboxTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (landlock_abi() == 0) GTEST_SKIP() << "this kernel has no Landlock";
+    char name[] = "/tmp/sternpost-test-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    descriptor_.reset(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd file(::open((folder_ + "/file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  static Confinement base() {
+    Confinement confinement;
+    confinement.max_descriptors = 64;
+    return confinement;
+  }
+  Confinement with_folder(FolderRight right, std::vector<SyscallSet> calls) {
+    auto confinement = base();
+    confinement.folders = {{"folder", right}};
+    confinement.calls = std::move(calls);
+    return confinement;
+  }
+
+  std::string folder_;
+  UniqueFd descriptor_;
+};
+
+TEST_F(SandboxTest, without_rights_no_file_socket_or_process_can_be_had) {
+  EXPECT_EQ(confined(base(), {},
+                     [] {
+                       if (::open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM) return 1;
+                       if (::socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM) return 2;
+                       if (::fork() >= 0 || errno != EPERM) return 3;
+                       const char* const none[] = {nullptr};
+                       if (::execve("/bin/true", const_cast<char**>(none), const_cast<char**>(none)) == 0)
+                         return 4;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, privileges_and_dumps_are_forbidden) {
+  EXPECT_EQ(confined(base(), {},
+                     [] {
+                       // prctl itself is forbidden by now.
+                       return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == -1 && errno == EPERM ? 0 : 1;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, a_folder_for_reading_is_all_that_can_be_read_and_not_written) {
+  const int fd = descriptor_.get();
+  EXPECT_EQ(confined(with_folder(FolderRight::read, {SyscallSet::read_files, SyscallSet::write_files}), {fd},
+                     [fd] {
+                       if (::openat(fd, "file", O_RDONLY) < 0) return 1;
+                       if (::openat(fd, "file", O_WRONLY) >= 0) return 2;
+                       if (::openat(fd, "new", O_WRONLY | O_CREAT, 0600) >= 0) return 3;
+                       if (::openat(fd, "../../etc/passwd", O_RDONLY) >= 0) return 4;
+                       if (::openat(AT_FDCWD, "/etc/passwd", O_RDONLY) >= 0) return 5;
+                       if (::unlinkat(fd, "file", 0) == 0) return 6;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, a_folder_for_writing_takes_files_and_nothing_that_runs) {
+  const int fd = descriptor_.get();
+  EXPECT_EQ(confined(with_folder(FolderRight::write, {SyscallSet::read_files, SyscallSet::write_files}), {fd},
+                     [fd] {
+                       if (::mkdirat(fd, "new", 0700) != 0) return 1;
+                       if (::renameat(fd, "file", fd, "new/file") != 0) return 2;
+                       if (::symlinkat("/etc/passwd", fd, "link") == 0) return 3;
+                       if (::openat(fd, "new/file", O_WRONLY | O_TRUNC) < 0) return 4;
+                       if (::openat(AT_FDCWD, "/tmp/outside", O_WRONLY | O_CREAT, 0600) >= 0) return 5;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, as_root_the_user_changes_for_good_and_the_root_directory_too) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  auto confinement = with_folder(FolderRight::read, {SyscallSet::read_files});
+  confinement.change_user = true;
+  confinement.uid = confinement.gid = 71'234;
+  EXPECT_EQ(confined(confinement, {descriptor_.get()},
+                     [] {
+                       if (::getuid() != 71'234 || ::geteuid() != 71'234 || ::getegid() != 71'234) return 1;
+                       if (::setuid(0) == 0) return 2;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, a_named_family_is_the_only_one_that_opens_a_socket) {
+  auto confinement = base();
+  confinement.socket_families = {AF_INET};
+  EXPECT_EQ(confined(confinement, {},
+                     [] {
+                       if (::socket(AF_INET, SOCK_STREAM, 0) < 0) return 1;
+                       if (::socket(AF_UNIX, SOCK_STREAM, 0) >= 0) return 2;
+                       return 0;
+                     }),
+            0);
+}
+
+}  // namespace
+}  // namespace sternpost

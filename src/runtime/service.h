@@ -1,0 +1,86 @@
+// The skeleton of every compartment: its main declares what it is, run() does the rest.
+//
+// Order: read Start from master (descriptor 3), initialise libraries that open files late, confine, build the
+// service, answer Ready, serve until drained or until master's end closes. See docs/architecture.md sections
+// 2, 3.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "runtime/compartment.h"
+#include "runtime/control_protocol.h"
+#include "runtime/counters.h"
+#include "runtime/record.h"
+
+namespace sternpost {
+
+/// Sends records to log, best effort: bounded, never blocking, drops counted. `at` and `by` are filled in.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual void record(Record record) = 0;
+};
+
+/// What run() gives a service. References live as long as the process.
+struct ServiceContext {
+  boost::asio::io_context& loop;
+  std::uint32_t instance = 0;
+  std::uint64_t generation = 0;
+  std::string slice;                ///< encoded; decode<config::…Slice>(slice)
+  std::vector<UniqueFd> folders;    ///< in the order of the plan's row
+  std::vector<UniqueFd> listeners;  ///< listening sockets, non-blocking, shared with other workers
+  std::uint32_t initial_peers = 0;  ///< Peer frames that follow at once
+  RecordSink& records;
+  TrafficCounters& traffic;
+  /// Asks master for a successor (see control::Retire).
+  std::function<void(std::string why)> retire;
+  /// Ends the process with exit code 0 once everything gathered is written; called when drained.
+  std::function<void()> exit;
+  /// Sends a frame to master; for admin and config.
+  std::function<void(const control::FromService&)> tell_master;
+  /// The same, with a descriptor (borrowed); for config's slices.
+  std::function<void(const control::FromService&, int descriptor)> tell_master_with;
+};
+
+class Service {
+ public:
+  virtual ~Service() = default;
+
+  /// A fresh channel to a peer of the plan's row (never log: the skeleton keeps that one).
+  virtual void peer(Compartment row, std::uint32_t instance, UniqueFd socket) = 0;
+
+  /// Take no new work, finish what is in hand, then call context.exit.
+  virtual void drain(bool urgent) = 0;
+
+  /// A new slice for a compartment that is not renewed. Only checks it unless `commit`.
+  virtual Result<void> new_slice(std::string_view, bool /*commit*/) {
+    return fail(ErrorClass::internal, "this compartment is renewed, not reconfigured");
+  }
+
+  /// Counters of its own beside the traffic's.
+  virtual std::vector<control::Counter> counters() { return {}; }
+
+  /// Frames for admin: StatusAnswer and RunAnswer.
+  virtual void from_master(control::ToService&&) {}
+};
+
+struct ServiceSpec {
+  Compartment self = Compartment::master;
+  /// Initialises libraries that open files or start threads late; runs before confinement. May be empty.
+  std::function<Result<void>()> before_confinement;
+  /// Builds the service; runs confined.
+  std::function<Result<std::unique_ptr<Service>>(ServiceContext&&)> make;
+};
+
+/// The whole life of a compartment; returns its exit status.
+int run_service(const ServiceSpec& spec);
+
+}  // namespace sternpost
