@@ -1,0 +1,54 @@
+// The control socket: what `sternpost` asks of a running instance. The peer is judged by its credentials
+// (root, the user who started the instance, and the group `control_group`); garbage ends the connection.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "runtime/control_protocol.h"
+#include "service/qmgr/protocol.h"
+#include "service/spool/admin_protocol.h"
+
+namespace sternpost::admin {
+
+inline constexpr std::size_t kMaxFrame = 1024 * 1024;
+
+struct Status {
+  std::uint8_t unused = 0;
+  static constexpr auto fields() { return std::tuple(&Status::unused); }
+};
+
+enum class Command : unsigned char { stop, reload };
+
+/// Answered by Done: for reload when the new generation runs, for stop when stopping has begun.
+struct Run {
+  Command command = Command::stop;
+  static constexpr auto fields() { return std::tuple(&Run::command); }
+};
+
+/// One request at a time on a connection; `request` numbers inside are ignored.
+using Request = std::variant<Status, Run, spool_admin::List, spool_admin::Show, spool_admin::Act>;
+
+struct StatusReply {
+  std::vector<control::ProcessStatus> processes;
+  qmgr::Counts queue;
+  static constexpr auto fields() { return std::tuple(&StatusReply::processes, &StatusReply::queue); }
+};
+
+/// `refused` is empty when it was done, and otherwise says why not.
+struct Done {
+  std::string refused;
+  static constexpr auto fields() { return std::tuple(&Done::refused); }
+};
+
+using Reply = std::variant<StatusReply, Done, spool_admin::Listed, spool_admin::Shown, spool_admin::Acted>;
+
+}  // namespace sternpost::admin
+
+namespace sternpost {
+template <>
+inline constexpr unsigned kEnumBound<admin::Command> = 2;
+}

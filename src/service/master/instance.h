@@ -1,0 +1,60 @@
+// What master prepares before it starts anyone: the folders of the instance, its lock, its listening sockets.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "config/slices.h"
+#include "service/master/plan.h"
+
+namespace sternpost {
+
+/// The uid and gid of a row. Without root everything is the caller's own.
+struct Owner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+/// The folders of one instance, opened once; owned by the compartments that the plan names.
+class InstanceFolders {
+ public:
+  /// Creates what is missing and takes the lock. Refused where another instance holds it.
+  static Result<InstanceFolders> open(const config::MasterSlice& slice, bool as_root);
+
+  /// A descriptor of the folder, borrowed; -1 for Place::configuration, which is opened at each reading.
+  [[nodiscard]] int descriptor(Place place) const;
+  [[nodiscard]] Owner mail_owner() const { return mail_owner_; }
+
+ private:
+  UniqueFd lock_, spool_, log_, mail_, system_names_;
+  Owner mail_owner_;
+};
+
+/// A directory without entries and without a name: nothing can ever be put into it. The root of the confined.
+Result<UniqueFd> open_nameless_directory();
+
+/// The identity that a row takes.
+Owner owner_of(const Row& row, std::uint32_t uid_base, Owner mail_owner);
+
+/// The listening SMTP sockets, kept across reloads so that none is closed in between.
+class SmtpListeners {
+ public:
+  /// The sockets for `wanted`: those that are open already are shared, the others are opened.
+  [[nodiscard]] Result<SmtpListeners> reopened(const std::vector<config::Listener>& wanted) const;
+  [[nodiscard]] std::vector<int> descriptors() const;
+  /// "127.0.0.1:2525 [::1]:2525"
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::map<std::pair<std::string, std::uint16_t>, UniqueFd> sockets_;
+};
+
+/// The control socket in the run folder: bound, listening, for root, the caller and `group`.
+Result<UniqueFd> open_control_socket(const std::string& run_folder, const std::string& group, Owner admin);
+
+}  // namespace sternpost

@@ -1,0 +1,101 @@
+#include "service/master/launcher.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "runtime/seccomp_filter.h"
+
+namespace sternpost {
+namespace {
+
+constexpr int kControlDescriptor = 3;
+constexpr int kExecFailed = 127;
+/// A full piece with its envelope, a few times over; the kernel may grant less.
+constexpr int kChannelBuffer = 4 << 20;
+
+/// In the child: only calls that are safe between fork and exec.
+[[noreturn]] void become(const char* program, const char* name, int root, bool leave_root, int control) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (leave_root && (::fchdir(root) != 0 || ::chroot(".") != 0)) ::_exit(kExecFailed);
+  if (::chdir("/") != 0) ::_exit(kExecFailed);
+  if (control == kControlDescriptor) {
+    ::fcntl(control, F_SETFD, 0);
+  } else if (::dup2(control, kControlDescriptor) < 0) {
+    ::_exit(kExecFailed);
+  }
+  ::close_range(kControlDescriptor + 1, ~0U, 0);
+  const std::array<char*, 2> arguments = {const_cast<char*>(name), nullptr};
+  const std::array<char*, 1> environment = {nullptr};
+  ::execve(program, arguments.data(), environment.data());
+  ::_exit(kExecFailed);
+}
+
+void enlarge_buffers(int fd) {
+  // Without root the system's limit applies; a smaller buffer costs wake-ups and nothing else.
+  for (const int option : {SO_SNDBUF, SO_SNDBUFFORCE}) {
+    ::setsockopt(fd, SOL_SOCKET, option, &kChannelBuffer, sizeof(kChannelBuffer));
+  }
+}
+
+}  // namespace
+
+Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    return fail_errno("making a channel");
+  }
+  enlarge_buffers(ends[0]);
+  enlarge_buffers(ends[1]);
+  return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
+}
+
+Result<Launcher> Launcher::make(std::string programs) {
+  Launcher launcher;
+  launcher.programs_ = std::move(programs);
+  launcher.root_.reset(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!launcher.root_) return fail_errno("opening /");
+  return launcher;
+}
+
+Result<void> Launcher::confine_master(int empty_root, bool as_root) {
+  if (as_root) {
+    if (::fchdir(empty_root) != 0 || ::chroot(".") != 0)
+      return fail_errno("entering the empty root directory");
+    confined_root_ = true;
+  } else if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return fail_errno("setting no_new_privs");
+  }
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno("forbidding dumps");
+  return apply_seccomp_of_master();
+}
+
+Result<Launched> Launcher::launch(Compartment row) const {
+  auto pair = make_channel_pair();
+  if (!pair) return fail_with(std::move(pair));
+  const auto name = std::string(to_string(row));
+  const auto program = programs_ + "/" + name;
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_errno("starting " + name);
+  if (pid == 0) become(program.c_str(), name.c_str(), root_.get(), confined_root_, pair->second.get());
+  Launched launched{pid, UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
+                    std::move(pair->first)};
+  if (!launched.pid_descriptor) return fail_errno("watching " + name);
+  return launched;
+}
+
+Result<UniqueFd> Launcher::open_file(const std::string& path) const {
+  const auto relative = path.substr(path.find_first_not_of('/'));
+  UniqueFd fd(::openat(root_.get(), relative.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return fail_errno("opening " + path);
+  return fd;
+}
+
+}  // namespace sternpost

@@ -1,0 +1,260 @@
+// Starting, connecting, restarting and renewing compartments. Reload stands in supervisor_reload.cc, stop and
+// status in supervisor_stop.cc.
+#include "service/master/supervisor.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <thread>
+
+#include "runtime/channel/channel.h"
+#include "service/master/confinement.h"
+#include "service/master/plan.h"
+
+namespace sternpost {
+namespace {
+
+/// A compartment that ends sooner than this after its start ended quickly.
+constexpr Seconds kQuick{1};
+/// So many quick ends in a row are answered at once; after them the restart waits.
+constexpr unsigned kQuickEndsAtOnce = 5;
+
+}  // namespace
+
+Supervisor::Supervisor(boost::asio::io_context& loop, TrafficCounters& counters, const Launcher& launcher,
+                       InstanceResources resources, Events events)
+    : loop_(loop),
+      counters_(counters),
+      launcher_(launcher),
+      resources_(std::move(resources)),
+      events_(std::move(events)),
+      records_(loop, counters, Compartment::master),
+      reload_timer_(loop),
+      status_timer_(loop),
+      stop_timer_(loop),
+      started_(wall_now()) {}
+
+void Supervisor::begin() {
+  for (const auto& row : plan()) {
+    if (row.on_reload == OnReload::stays) continue;
+    for (std::uint32_t i = 0; i < workers(row, resources_.settings); ++i) {
+      if (start(row, generation_, resources_.slices, resources_.listeners) == nullptr) return;
+    }
+  }
+}
+
+std::uint32_t Supervisor::workers(const Row& row, const config::MasterSlice& settings) const {
+  if (!row.preforked) return 1;
+  return settings.smtpd_workers != 0 ? settings.smtpd_workers
+                                     : std::max(1U, std::thread::hardware_concurrency());
+}
+
+Process* Supervisor::start(const Row& row, std::uint64_t generation, const Slices& slices,
+                           const SmtpListeners& listeners) {
+  auto launched = launcher_.launch(row.self);
+  if (!launched) {
+    if (!was_ready_) {
+      stop(launched.error().text);
+    } else {
+      restart(row);  // no process or descriptor to be had just now
+    }
+    return nullptr;
+  }
+  auto process = std::make_unique<Process>(
+      loop_, counters_, row.self, next_instance_++, generation, std::move(*launched),
+      Process::Handlers{[this](Process& from, control::FromService&& frame, std::vector<UniqueFd>&) {
+                          on_frame(from, std::move(frame));
+                        },
+                        [this](Process& ended, const std::string& how) { on_end(ended, how); }});
+  processes_.push_back(std::move(process));
+  send_start(*processes_.back(), slices, listeners);
+  return processes_.back().get();
+}
+
+void Supervisor::send_start(Process& process, const Slices& slices, const SmtpListeners& listeners) {
+  const auto& row = plan_row(process.row());
+  control::Start frame;
+  frame.instance = process.instance();
+  frame.generation = process.generation();
+  frame.confinement = confinement_of(row, resources_.as_root, resources_.settings.uid_base,
+                                     resources_.folders.mail_owner(), resources_.settings.weaker_sandbox);
+  std::vector<int> descriptors = {slices.at(process.row()).get(), resources_.empty_root.get()};
+  for (const auto& grant : row.folders) descriptors.push_back(resources_.folders.descriptor(grant.place));
+  if (row.smtp_listeners) {
+    for (const int fd : listeners.descriptors()) descriptors.push_back(fd);
+  }
+  if (row.control_listener) descriptors.push_back(resources_.control_socket.get());
+  frame.listeners = static_cast<std::uint32_t>(descriptors.size() - 2 - row.folders.size());
+  for (const auto& other : processes_) {
+    if (std::ranges::find(row.peers, other->row()) != row.peers.end()) ++frame.peers;
+  }
+  process.send(frame, descriptors);
+  connect(process, false);
+}
+
+/// Makes a channel to every living process that the plan connects with this one, oldest first.
+unsigned Supervisor::connect(Process& process, bool only_log) {
+  const auto& row = plan_row(process.row());
+  const bool is_log = process.row() == Compartment::log;
+  unsigned made = 0;
+  for (const auto& other : processes_) {
+    if (other.get() == &process) continue;
+    const bool to_log = other->row() == Compartment::log || is_log;
+    const bool planned = std::ranges::find(row.peers, other->row()) != row.peers.end();
+    if ((to_log || (planned && !only_log)) && link(process, *other)) ++made;
+  }
+  if (is_log) connect_own_records(process);
+  return made;
+}
+
+bool Supervisor::link(Process& a, Process& b) {
+  const auto pair = make_channel_pair();
+  if (!pair) {
+    // Without a channel they cannot work together; the younger one is started again in a better moment.
+    a.kill();
+    return false;
+  }
+  a.send(control::Peer{b.row(), b.instance()}, {pair->first.get()});
+  b.send(control::Peer{a.row(), a.instance()}, {pair->second.get()});
+  return true;
+}
+
+void Supervisor::connect_own_records(Process& log) {
+  auto pair = make_channel_pair();
+  if (!pair) return;
+  log.send(control::Peer{Compartment::master, 0}, {pair->first.get()});
+  records_.connect(std::move(pair->second));
+}
+
+void Supervisor::on_frame(Process& process, control::FromService&& frame) {
+  std::visit(Overloaded{
+                 [&](control::Ready&) { on_ready(process); },
+                 [&](control::Failed& failed) { process.failure = std::move(failed.why); },
+                 [&](control::SliceAnswer& answer) { on_slice_answer(process, answer); },
+                 [&](control::Retire& wish) { retire(process, wish.why); },
+                 [&](control::Counters& answer) { on_counters(process, std::move(answer)); },
+                 [&](control::AskStatus& ask) {
+                   if (process.row() == Compartment::admin) begin_status(process, ask.request);
+                 },
+                 [&](control::AskRun& ask) {
+                   if (process.row() != Compartment::admin) return;
+                   const auto answer = [this, asker = process.instance(), ask](const std::string& refused) {
+                     if (auto* admin = find(asker)) admin->send(control::RunAnswer{ask.request, refused});
+                   };
+                   if (ask.command == control::RunCommand::reload) return reload(answer);
+                   answer("");
+                   stop();
+                 },
+                 [](auto&) {},
+             },
+             frame);
+}
+
+void Supervisor::on_ready(Process& process) {
+  if (process.state != ProcessState::starting) return;
+  process.state = ProcessState::running;
+  if (was_ready_) record(Decision::started, process, "ready");
+  if (const auto found = successor_of_.find(process.instance()); found != successor_of_.end()) {
+    if (auto* old = find(found->second)) drain(*old, false);
+    successor_of_.erase(found);
+    record(Decision::renewed, process, "a fresh process took over");
+  }
+  if (reload_ && reload_->starting_successors) {
+    std::erase(reload_->successors, process.instance());
+    if (reload_->successors.empty()) finish_reload();
+  }
+  const bool all =
+      std::ranges::all_of(processes_, [](const auto& p) { return p->state != ProcessState::starting; });
+  if (!was_ready_ && all && !stopping_) {
+    was_ready_ = true;
+    records_.record({.decision = Decision::started, .outcome = "the server is ready"});
+    events_.on_ready();
+  }
+}
+
+void Supervisor::on_end(Process& process, const std::string& how) {
+  const auto& row = plan_row(process.row());
+  const bool drained = process.state == ProcessState::draining || process.end_expected;
+  const bool was_successor =
+      reload_ && std::ranges::find(reload_->successors, process.instance()) != reload_->successors.end();
+  const auto why = process.failure.empty() ? how : how + ": " + process.failure;
+  record(Decision::ended, process, why);
+  const bool replacement_under_way = std::ranges::any_of(
+      successor_of_, [&](const auto& entry) { return entry.second == process.instance(); });
+  successor_of_.erase(process.instance());
+  if (status_) std::erase(status_->waiting, process.instance());
+  const bool quick = wall_now() - process.since() < kQuick;
+  const bool told = reload_ && reload_->unanswered.contains(process.row()) &&
+                    reload_->unanswered[process.row()] == process.instance();
+  const auto name = std::string(to_string(process.row()));
+  processes_.remove_if([&](const auto& entry) { return entry.get() == &process; });
+
+  if (status_ && status_->waiting.empty()) answer_status();
+  if (!was_ready_ && !stopping_) return stop(name + ": " + why);
+  if (was_successor) return refuse_reload(name + ": " + why);
+  if (told) refuse_reload(name + " ended while it was asked: " + why);
+  if (stopping_ && row.stop_order <= stop_stage_) return stop_stage();
+  if (drained || replacement_under_way) return stopping_ ? stop_stage() : void();
+  ++restarts_[row.self];
+  quick_ends_[row.self] = quick ? quick_ends_[row.self] + 1 : 0;
+  restart(row);
+}
+
+/// Starts the row again: at once, or after a while where it keeps ending.
+void Supervisor::restart(const Row& row) {
+  if (quick_ends_[row.self] <= kQuickEndsAtOnce && was_ready_ && !resources_.slices.empty()) {
+    if (start(row, generation_, resources_.slices, resources_.listeners) != nullptr) return;
+    ++quick_ends_[row.self];
+    return;
+  }
+  auto& timer = restart_timers_.emplace_back(loop_);
+  timer.expires_after(Milliseconds(resources_.settings.restart_delay_ms));
+  timer.async_wait([this, &row, &timer](const boost::system::error_code& error) {
+    if (!error && (!stopping_ || row.stop_order > stop_stage_)) {
+      start(row, generation_, resources_.slices, resources_.listeners);
+    }
+    restart_timers_.remove_if([&](const auto& entry) { return &entry == &timer; });
+  });
+}
+
+void Supervisor::retire(Process& process, const std::string& why) {
+  if (stopping_ || process.state != ProcessState::running) return;
+  const bool has_successor = std::ranges::any_of(
+      successor_of_, [&](const auto& entry) { return entry.second == process.instance(); });
+  if (has_successor) return;
+  record(Decision::renewed, process, "asked for a successor: " + why);
+  const auto* successor =
+      start(plan_row(process.row()), process.generation(), resources_.slices, resources_.listeners);
+  if (successor != nullptr) successor_of_[successor->instance()] = process.instance();
+}
+
+void Supervisor::record(Decision decision, const Process& process, std::string outcome) {
+  records_.record({.decision = decision,
+                   .facts = {{"compartment", std::string(to_string(process.row()))},
+                             {"instance", std::to_string(process.instance())},
+                             {"pid", std::to_string(process.pid())}},
+                   .outcome = std::move(outcome)});
+}
+
+Process* Supervisor::find(std::uint32_t instance) {
+  const auto found =
+      std::ranges::find_if(processes_, [&](const auto& process) { return process->instance() == instance; });
+  return found == processes_.end() ? nullptr : found->get();
+}
+
+Process* Supervisor::current(Compartment row) {
+  Process* newest = nullptr;
+  for (const auto& process : processes_) {
+    if (process->row() == row && process->state != ProcessState::draining) newest = process.get();
+  }
+  return newest;
+}
+
+void Supervisor::drain(Process& process, bool urgent) {
+  if (process.state == ProcessState::draining && !urgent) return;
+  process.state = ProcessState::draining;
+  process.send(control::Drain{urgent});
+}
+
+}  // namespace sternpost

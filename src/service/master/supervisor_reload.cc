@@ -1,0 +1,159 @@
+// Reload is renewal: a new generation of slices is checked by everyone before anyone lives by it.
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "runtime/slice_file.h"
+#include "service/master/plan.h"
+#include "service/master/supervisor.h"
+
+namespace sternpost {
+namespace {
+
+constexpr Seconds kReloadDeadline{60};
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += (text.empty() ? "" : "\n") + line;
+  return text;
+}
+
+}  // namespace
+
+void Supervisor::reload(std::function<void(std::string refused)> done) {
+  if (stopping_ || !was_ready_) return done("the server is starting or stopping");
+  if (reload_) return reloads_waiting_.push_back(std::move(done));
+  reload_ = std::make_unique<Reload>();
+  reload_->done = std::move(done);
+  reload_->generation = generation_ + 1;
+  auto run = ConfigRun::start(
+      loop_, counters_, launcher_, resources_.source, resources_.as_root, resources_.settings.uid_base,
+      resources_.empty_root.get(), [this](Slices slices, const std::vector<std::string>& errors) {
+        // Posted: the run that calls is destroyed by what follows.
+        auto shared = std::make_shared<Slices>(std::move(slices));
+        boost::asio::post(loop_, [this, shared, errors] { reload_configured(std::move(*shared), errors); });
+      });
+  if (!run) return refuse_reload(run.error().text);
+  reload_->run = std::move(*run);
+  reload_timer_.expires_after(kReloadDeadline);
+  reload_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && reload_) refuse_reload("a compartment did not answer in time");
+  });
+}
+
+void Supervisor::reload_configured(Slices slices, const std::vector<std::string>& errors) {
+  if (!reload_ || stopping_) return;
+  reload_->run.reset();
+  if (!errors.empty()) return refuse_reload(joined(errors));
+  const auto found = slices.find(Compartment::master);
+  const auto bytes = found == slices.end()
+                         ? Result<std::string>(fail(ErrorClass::peer, "no slice for master"))
+                         : read_slice_file(found->second.get());
+  if (!bytes) return refuse_reload(bytes.error().text);
+  auto settings = decode<config::MasterSlice>(*bytes);
+  if (!settings) return refuse_reload("the slice for master is malformed");
+  if (const auto same = check_unchanged(*settings); !same) return refuse_reload(same.error().text);
+  auto listeners = resources_.listeners.reopened(settings->smtp_listen);
+  if (!listeners) return refuse_reload(listeners.error().text);
+  reload_->settings = std::move(*settings);
+  reload_->slices = std::move(slices);
+  reload_->listeners = std::move(*listeners);
+  ask_told_rows(false);
+}
+
+/// What was opened before master confined itself cannot change while it runs.
+Result<void> Supervisor::check_unchanged(const config::MasterSlice& settings) const {
+  const auto& now = resources_.settings;
+  const auto changed = [](const char* key) {
+    return fail(ErrorClass::permanent,
+                std::string(key) + " changed, which takes effect only after a restart");
+  };
+  if (settings.state_directory != now.state_directory) return changed("state_directory");
+  if (settings.mail_directory != now.mail_directory) return changed("mailboxes.directory");
+  if (settings.mail_owner != now.mail_owner) return changed("mailboxes.owner");
+  if (settings.control_group != now.control_group) return changed("admin.control_group");
+  if (settings.uid_base != now.uid_base) return changed("sandbox.uid_base");
+  if (settings.weaker_sandbox != now.weaker_sandbox) return changed("sandbox.mode");
+  return {};
+}
+
+void Supervisor::ask_told_rows(bool commit) {
+  for (const auto& row : plan()) {
+    if (row.on_reload != OnReload::told) continue;
+    auto* process = current(row.self);
+    if (process == nullptr) {
+      if (!commit) return refuse_reload(std::string(to_string(row.self)) + " is not running");
+      continue;  // it is being started, with the new slices
+    }
+    if (!commit) reload_->unanswered[row.self] = process->instance();
+    process->send(control::NewSlice{reload_->generation, commit}, {reload_->slices.at(row.self).get()});
+    if (commit) process->set_generation(reload_->generation);
+  }
+}
+
+void Supervisor::on_slice_answer(Process& process, const control::SliceAnswer& answer) {
+  if (!reload_ || answer.generation != reload_->generation || !reload_->unanswered.contains(process.row()))
+    return;
+  if (!answer.refused.empty()) {
+    return refuse_reload(std::string(to_string(process.row())) + ": " + answer.refused);
+  }
+  reload_->unanswered.erase(process.row());
+  if (reload_->unanswered.empty()) start_successors();
+}
+
+void Supervisor::start_successors() {
+  reload_->starting_successors = true;
+  for (const auto& row : plan()) {
+    if (row.on_reload != OnReload::renewed) continue;
+    for (std::uint32_t i = 0; i < workers(row, reload_->settings); ++i) {
+      const auto* process = start(row, reload_->generation, reload_->slices, reload_->listeners);
+      if (process == nullptr) return refuse_reload("a new process could not be started");
+      reload_->successors.push_back(process->instance());
+    }
+  }
+}
+
+void Supervisor::finish_reload() {
+  ask_told_rows(true);
+  for (const auto& process : processes_) {
+    const auto& row = plan_row(process->row());
+    if (row.on_reload == OnReload::renewed && process->generation() < reload_->generation)
+      drain(*process, false);
+  }
+  generation_ = reload_->generation;
+  resources_.slices = std::move(reload_->slices);
+  resources_.settings = std::move(reload_->settings);
+  resources_.listeners = std::move(reload_->listeners);
+  quick_ends_.clear();
+  records_.record({.decision = Decision::configured,
+                   .facts = {{"generation", std::to_string(generation_)}},
+                   .outcome = "the new configuration is in force"});
+  end_reload("");
+}
+
+void Supervisor::refuse_reload(const std::string& why) {
+  if (!reload_) return;
+  for (const auto& process : processes_) {
+    if (process->generation() == reload_->generation &&
+        plan_row(process->row()).on_reload == OnReload::renewed) {
+      process->end_expected = true;
+      process->kill();
+    }
+  }
+  records_.record({.decision = Decision::configured,
+                   .outcome = "the new configuration is refused, the old one stays in force: " + why});
+  end_reload(why);
+}
+
+void Supervisor::end_reload(const std::string& refused) {
+  reload_timer_.cancel();
+  const auto ended = std::exchange(reload_, {});
+  ended->done(refused);
+  if (reloads_waiting_.empty() || stopping_) return;
+  // Whoever asked meanwhile is content with one reading that began after the asking.
+  reload([waiting = std::exchange(reloads_waiting_, {})](const std::string& answer) {
+    for (const auto& done : waiting) done(answer);
+  });
+}
+
+}  // namespace sternpost

@@ -1,0 +1,101 @@
+// Stopping in the order of the plan, and the answer to `sternpost status`.
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "service/master/plan.h"
+#include "service/master/supervisor.h"
+
+namespace sternpost {
+namespace {
+
+constexpr Milliseconds kStatusDeadline{500};
+constexpr unsigned kLastStage = 6;
+
+}  // namespace
+
+void Supervisor::stop(std::string failure) {
+  if (!failure.empty() && failure_.empty()) failure_ = std::move(failure);
+  if (std::exchange(stopping_, true)) return;
+  if (reload_) refuse_reload("the server stops");
+  stop_timer_.expires_after(Seconds(resources_.settings.drain_seconds));
+  stop_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    for (const auto& process : processes_) process->kill();
+  });
+  // Posted: the caller may stand in a handler of a process that this ends.
+  boost::asio::post(loop_, [this] {
+    // One that never became ready cannot drain; it has nothing in hand either.
+    for (const auto& process : processes_) {
+      if (process->state == ProcessState::starting) process->kill();
+    }
+    stop_stage();
+  });
+}
+
+/// Drains the rows of the present stage; when none is left, those of the next.
+void Supervisor::stop_stage() {
+  while (true) {
+    bool any = false;
+    for (const auto& process : processes_) {
+      if (plan_row(process->row()).stop_order > stop_stage_) continue;
+      any = true;
+      if (!std::exchange(process->end_expected, true)) drain(*process, true);
+    }
+    if (any) return;
+    if (stop_stage_ == kLastStage) break;
+    ++stop_stage_;
+  }
+  stop_timer_.cancel();
+  events_.on_end(failure_);
+}
+
+void Supervisor::begin_status(Process& asker, std::uint64_t request) {
+  if (status_) return status_waiting_.emplace_back(asker.instance(), request), void();
+  status_ = std::make_unique<StatusQuery>();
+  status_->asker = asker.instance();
+  status_->request = request;
+  for (const auto& process : processes_) {
+    if (process->state == ProcessState::starting) continue;
+    status_->waiting.push_back(process->instance());
+    process->send(control::QueryCounters{request});
+  }
+  status_timer_.expires_after(kStatusDeadline);
+  status_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && status_) answer_status();
+  });
+}
+
+void Supervisor::on_counters(Process& process, control::Counters&& counters) {
+  process.counters = std::move(counters.counters);
+  if (!status_) return;
+  std::erase(status_->waiting, process.instance());
+  if (status_->waiting.empty()) answer_status();
+}
+
+void Supervisor::answer_status() {
+  status_timer_.cancel();
+  const auto query = std::exchange(status_, {});
+  control::StatusAnswer answer;
+  answer.request = query->request;
+  control::ProcessStatus self{Compartment::master, 0, ::getpid(), generation_, "running", started_, 0, {}};
+  self.counters = {{"wakeups", counters_.wakeups},
+                   {"frames_in", counters_.frames_in},
+                   {"frames_out", counters_.frames_out},
+                   {"writes", counters_.writes}};
+  answer.processes.push_back(std::move(self));
+  for (const auto& process : processes_) {
+    answer.processes.push_back({process->row(), process->instance(), process->pid(), process->generation(),
+                                std::string(to_string(process->state)), process->since(),
+                                restarts_[process->row()], process->counters});
+  }
+  if (auto* asker = find(query->asker)) asker->send(answer);
+  if (status_waiting_.empty()) return;
+  const auto [next, request] = status_waiting_.front();
+  status_waiting_.erase(status_waiting_.begin());
+  if (auto* asker = find(next)) begin_status(*asker, request);
+}
+
+}  // namespace sternpost

@@ -1,0 +1,156 @@
+#include "service/qmgr/convert.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "queue/retry.h"
+#include "runtime/channel/channel.h"
+
+namespace sternpost::qmgr {
+namespace {
+
+spool_qmgr::Agent to_wire(queue::Agent agent) {
+  switch (agent) {
+    case queue::Agent::virtual_mailbox:
+      break;
+  }
+  return spool_qmgr::Agent::virtual_mailbox;
+}
+
+queue::Agent from_wire(spool_qmgr::Agent agent) {
+  switch (agent) {
+    case spool_qmgr::Agent::virtual_mailbox:
+      break;
+  }
+  return queue::Agent::virtual_mailbox;
+}
+
+std::string name_of(queue::Agent agent) {
+  switch (agent) {
+    case queue::Agent::virtual_mailbox:
+      break;
+  }
+  return "virtual";
+}
+
+std::string list_of(const std::vector<std::uint32_t>& indexes) {
+  std::string text;
+  for (const auto index : indexes) {
+    if (!text.empty()) text += ' ';
+    text += std::to_string(index);
+  }
+  return text;
+}
+
+}  // namespace
+
+queue::Settings to_settings(const config::QmgrSlice& slice) {
+  return {.max_active_messages = slice.max_active_messages,
+          .site_concurrency = slice.site_concurrency,
+          .retry_min = Seconds(slice.retry_min_seconds),
+          .retry_max = Seconds(slice.retry_max_seconds),
+          .expire = Seconds(slice.expire_seconds),
+          .expire_rule = slice.expire_rule};
+}
+
+std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&& pulled) {
+  std::vector<queue::Message> messages;
+  messages.reserve(pulled.size());
+  for (auto& from : pulled) {
+    auto& message = messages.emplace_back();
+    message.id = from.id;
+    message.arrival = from.arrival;
+    message.held = from.held;
+    message.recipients.reserve(from.recipients.size());
+    for (auto& open : from.recipients) {
+      message.recipients.push_back(
+          {open.index, std::move(open.address), open.attempts, open.last_attempt, open.in_hand});
+    }
+  }
+  return messages;
+}
+
+std::vector<queue::RouteAnswer> to_answers(std::vector<router::RoutedRecipient>&& routed) {
+  std::vector<queue::RouteAnswer> answers;
+  answers.reserve(routed.size());
+  for (auto& from : routed) {
+    answers.push_back({from.index, std::move(from.reply), from_wire(from.agent), std::move(from.site),
+                       std::move(from.rule)});
+  }
+  return answers;
+}
+
+spool_qmgr::Orders to_orders(std::vector<queue::Order>&& orders) {
+  spool_qmgr::Orders frame;
+  frame.orders.reserve(orders.size());
+  for (auto& order : orders) {
+    frame.orders.push_back({order.id, to_wire(order.agent), std::move(order.recipients)});
+  }
+  return frame;
+}
+
+std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided) {
+  std::vector<spool_qmgr::Decided> frames;
+  for (std::size_t from = 0; from < decided.recipients.size(); from += kMaxDecided) {
+    const auto count = std::min(kMaxDecided, decided.recipients.size() - from);
+    const auto begin = decided.recipients.begin() + static_cast<std::ptrdiff_t>(from);
+    frames.push_back({decided.id,
+                      {std::make_move_iterator(begin),
+                       std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count))}});
+  }
+  return frames;
+}
+
+router::Route to_question(queue::RouteQuestion&& question) {
+  router::Route frame{question.id, {}};
+  frame.recipients.reserve(question.recipients.size());
+  for (auto& recipient : question.recipients) {
+    frame.recipients.push_back({recipient.index, std::move(recipient.address)});
+  }
+  return frame;
+}
+
+Counts to_counts(const queue::Counts& counts, std::uint64_t request) {
+  return {.request = request,
+          .routing = counts.routing,
+          .ready = counts.ready,
+          .active = counts.active,
+          .deferred = counts.deferred,
+          .held = counts.held};
+}
+
+Record to_record(queue::Notice&& notice, const Rule& expire_rule) {
+  Record record;
+  std::visit(Overloaded{[&](queue::RoutedNotice& routed) {
+                          record.decision = Decision::routed;
+                          record.id = routed.id;
+                          record.recipient = routed.recipient.to_wire();
+                          record.rule = std::move(routed.answer.rule);
+                          if (routed.answer.reply.positive()) {
+                            record.facts = {{"agent", name_of(routed.answer.agent)},
+                                            {"site", std::move(routed.answer.site)}};
+                          }
+                          record.outcome = to_string(routed.answer.reply);
+                        },
+                        [&](queue::DeferredNotice& deferred) {
+                          record.decision = Decision::deferred;
+                          record.id = deferred.id;
+                          record.rule.name = "retry schedule";
+                          record.facts = {{"recipients", list_of(deferred.recipients)}};
+                          record.outcome = to_string(deferred.reply);
+                          record.next = deferred.next;
+                        },
+                        [&](queue::FailedNotice& failed) {
+                          record.decision = Decision::failed;
+                          record.id = failed.id;
+                          if (failed.reply.status == queue::kExpiredStatus) record.rule = expire_rule;
+                          record.facts = {{"recipients", list_of(failed.recipients)}};
+                          record.outcome = to_string(failed.reply);
+                        }},
+             notice);
+  return record;
+}
+
+}  // namespace sternpost::qmgr

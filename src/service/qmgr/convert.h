@@ -1,0 +1,31 @@
+// Frames to events and actions to frames.
+#pragma once
+
+#include <vector>
+
+#include "config/slices.h"
+#include "queue/events.h"
+#include "runtime/record.h"
+#include "service/qmgr/protocol.h"
+#include "service/router/protocol.h"
+#include "service/spool/qmgr_protocol.h"
+
+namespace sternpost::qmgr {
+
+/// The most outcomes in one Decided frame: with replies of 512 octets it stays within kMaxFrame.
+inline constexpr std::size_t kMaxDecided = 500;
+
+queue::Settings to_settings(const config::QmgrSlice& slice);
+std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&& pulled);
+std::vector<queue::RouteAnswer> to_answers(std::vector<router::RoutedRecipient>&& routed);
+
+spool_qmgr::Orders to_orders(std::vector<queue::Order>&& orders);
+/// As many frames as it takes.
+std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided);
+router::Route to_question(queue::RouteQuestion&& question);
+Counts to_counts(const queue::Counts& counts, std::uint64_t request);
+
+/// `expire_rule` is the rule of failures by age.
+Record to_record(queue::Notice&& notice, const Rule& expire_rule);
+
+}  // namespace sternpost::qmgr

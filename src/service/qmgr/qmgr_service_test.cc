@@ -1,0 +1,179 @@
+#include "service/qmgr/qmgr_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <memory>
+
+namespace sternpost::qmgr {
+namespace {
+
+using testing::SizeIs;
+
+struct Records final : RecordSink {
+  void record(Record record) override { made.push_back(std::move(record)); }
+  std::vector<Record> made;
+};
+
+/// The service, with the test as spool, router and admin.
+class QmgrServiceTest : public testing::Test {
+ protected:
+  using SpoolEnd = Channel<spool_qmgr::ToSpool, spool_qmgr::FromSpool>;
+  using RouterEnd = Channel<router::FromQmgr, router::ToQmgr>;
+  using AdminEnd = Channel<FromQmgr, ToQmgr>;
+
+  void SetUp() override {
+    config::QmgrSlice slice;
+    slice.max_active_messages = 100;
+    slice.site_concurrency = 50;
+    slice.retry_min_seconds = 60;
+    slice.retry_max_seconds = 600;
+    slice.expire_seconds = 86400;
+    auto made = QmgrService::make({.loop = loop,
+                                   .instance = 0,
+                                   .generation = 1,
+                                   .slice = encode(slice),
+                                   .folders = {},
+                                   .listeners = {},
+                                   .initial_peers = 0,
+                                   .records = records,
+                                   .traffic = traffic,
+                                   .retire = {},
+                                   .exit = [this] { exited = true; },
+                                   .tell_master = {},
+                                   .tell_master_with = {}});
+    ASSERT_TRUE(made);
+    service = std::move(*made);
+    spool = connect<SpoolEnd>(Compartment::spool, to_spool);
+    router_end = connect<RouterEnd>(Compartment::router, to_router);
+    admin = connect<AdminEnd>(Compartment::admin, to_admin);
+    run();
+  }
+
+  template <class End, class Frames>
+  std::unique_ptr<End> connect(Compartment row, Frames& frames) {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    auto end = std::make_unique<End>(
+        loop, UniqueFd(ends[0]), FrameLimits{.max_frame = spool_qmgr::kMaxFrame}, traffic,
+        typename End::Handlers{.on_frame = [&frames](auto&& frame) -> Result<void> {
+                                 frames.push_back(std::move(frame));
+                                 return {};
+                               },
+                               .on_closed = [](const Error&) {}});
+    service->peer(row, 0, UniqueFd(ends[1]));
+    return end;
+  }
+
+  void run() {
+    while (loop.poll_one() > 0) {
+    }
+    loop.restart();
+  }
+
+  void give(std::uint64_t messages) {
+    spool_qmgr::Pulled pulled;
+    for (std::uint64_t i = 1; i <= messages; ++i) {
+      auto& message = pulled.messages.emplace_back();
+      message.id = QueueId{i};
+      message.arrival = wall_now();
+      message.recipients.push_back({0, *mail::Mailbox::from_wire("ann@example.org"), 0, {}, false});
+    }
+    pulled.position = messages;
+    spool->send(pulled);
+    run();
+  }
+
+  void route_all() {
+    for (const auto& frame : to_router) {
+      const auto& question = std::get<router::Route>(frame);
+      router_end->send(router::Routed{
+          question.id,
+          {{0, {250, {2, 1, 5}, "ok"}, spool_qmgr::Agent::virtual_mailbox, "virtual", {"domains", "f", 1}}}});
+    }
+    to_router.clear();
+    run();
+  }
+
+  boost::asio::io_context loop;
+  TrafficCounters traffic;
+  Records records;
+  bool exited = false;
+  std::unique_ptr<Service> service;
+  std::unique_ptr<SpoolEnd> spool;
+  std::unique_ptr<RouterEnd> router_end;
+  std::unique_ptr<AdminEnd> admin;
+  std::vector<spool_qmgr::ToSpool> to_spool;
+  std::vector<router::FromQmgr> to_router;
+  std::vector<FromQmgr> to_admin;
+};
+
+TEST_F(QmgrServiceTest, PullsAsksAndOrdersInOneFrame) {
+  ASSERT_THAT(to_spool, SizeIs(1));
+  EXPECT_EQ(std::get<spool_qmgr::Pull>(to_spool[0]).after, 0U);
+  to_spool.clear();
+  give(20);
+  ASSERT_THAT(to_router, SizeIs(20));
+  to_spool.clear();
+  route_all();
+  ASSERT_THAT(to_spool, SizeIs(1));
+  EXPECT_THAT(std::get<spool_qmgr::Orders>(to_spool[0]).orders, SizeIs(20));
+  ASSERT_THAT(records.made, SizeIs(20));
+  EXPECT_EQ(records.made[0].decision, Decision::routed);
+}
+
+TEST_F(QmgrServiceTest, PullsFromTheStartOnANewSpoolAndAsksAgainOnANewRouter) {
+  give(1);
+  to_router.clear();
+  router_end = connect<RouterEnd>(Compartment::router, to_router);
+  run();
+  EXPECT_THAT(to_router, SizeIs(1));
+  to_spool.clear();
+  spool = connect<SpoolEnd>(Compartment::spool, to_spool);
+  run();
+  ASSERT_THAT(to_spool, SizeIs(1));
+  EXPECT_EQ(std::get<spool_qmgr::Pull>(to_spool[0]).after, 0U);
+}
+
+TEST_F(QmgrServiceTest, ADeferralIsRecordedWithItsNextAttemptAndCounted) {
+  give(1);
+  route_all();
+  spool->send(spool_qmgr::Recorded{
+      {{QueueId{1}, {{0, mail::Disposition::deferred, {452, {4, 2, 2}, "full"}, wall_now()}}}}});
+  admin->send(QueryCounts{5});
+  run();
+  EXPECT_EQ(records.made.back().decision, Decision::deferred);
+  EXPECT_TRUE(records.made.back().next);
+  admin->send(QueryCounts{6});
+  run();
+  const auto& counts = std::get<Counts>(to_admin.back());
+  EXPECT_EQ(counts.request, 6U);
+  EXPECT_EQ(counts.deferred, 1U);
+}
+
+TEST_F(QmgrServiceTest, TakesANewSliceOnlyWhenItIsOne) {
+  EXPECT_FALSE(service->new_slice("garbage", false));
+  config::QmgrSlice slice;
+  slice.site_concurrency = 1;
+  slice.max_active_messages = 10;
+  EXPECT_TRUE(service->new_slice(encode(slice), true));
+  to_spool.clear();
+  give(5);
+  to_spool.clear();
+  route_all();
+  ASSERT_FALSE(to_spool.empty());
+  EXPECT_THAT(std::get<spool_qmgr::Orders>(to_spool[0]).orders, SizeIs(1));
+}
+
+TEST_F(QmgrServiceTest, DrainsAtOnceAndOrdersNothingMore) {
+  give(1);
+  service->drain(false);
+  EXPECT_TRUE(exited);
+  to_spool.clear();
+  run();
+  EXPECT_THAT(to_spool, SizeIs(0));
+}
+
+}  // namespace
+}  // namespace sternpost::qmgr

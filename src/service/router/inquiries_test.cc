@@ -1,0 +1,89 @@
+#include "service/router/inquiries.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sternpost::router {
+namespace {
+
+using route::UserState;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class InquiriesTest : public testing::Test {
+ protected:
+  void ask(const std::string& name) {
+    inquiries.ask(
+        [name](const route::KnownUsers& known) -> route::Decision {
+          for (const auto& [user, state] : known) {
+            if (user == name) return route::Ruling{{static_cast<mail::ReplyCode>(state), {}, ""}, {}, ""};
+          }
+          return route::NeedUser{name};
+        },
+        [this](route::Ruling&& ruling) { answers.push_back(static_cast<UserState>(ruling.reply.code)); },
+        now);
+  }
+
+  Inquiries inquiries;
+  SteadyTime now{};
+  std::vector<UserState> answers;
+};
+
+TEST_F(InquiriesTest, OneLookupServesAllWhoWait) {
+  ask("ann");
+  ask("ann");
+  ask("bob");
+  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("ann", "bob"));
+  EXPECT_THAT(inquiries.take_wanted(), IsEmpty());
+  inquiries.learned("ann", UserState::exists, now);
+  EXPECT_THAT(answers, ElementsAre(UserState::exists, UserState::exists));
+  EXPECT_THAT(inquiries.all_wanted(), ElementsAre("bob"));
+}
+
+TEST_F(InquiriesTest, AnswersAreRememberedForAWhileAndShorterWhenNegative) {
+  inquiries.learned("ann", UserState::exists, now);
+  inquiries.learned("bob", UserState::unknown, now);
+  inquiries.learned("eve", UserState::unavailable, now);
+  ask("ann");
+  ask("bob");
+  EXPECT_THAT(answers, ElementsAre(UserState::exists, UserState::unknown));
+  ask("eve");
+  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("eve"));
+  now += Inquiries::kNegativeLife;
+  ask("bob");
+  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("bob"));
+  now += Inquiries::kPositiveLife;
+  ask("ann");
+  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("ann"));
+}
+
+TEST_F(InquiriesTest, ALookupWithoutAnswerEndsAsUnavailable) {
+  ask("ann");
+  ASSERT_TRUE(inquiries.next_expiry());
+  EXPECT_EQ(*inquiries.next_expiry(), now + Inquiries::kPatience);
+  inquiries.expire(now + Inquiries::kPatience - std::chrono::milliseconds(1));
+  EXPECT_THAT(answers, IsEmpty());
+  inquiries.expire(now + Inquiries::kPatience);
+  EXPECT_THAT(answers, ElementsAre(UserState::unavailable));
+  EXPECT_FALSE(inquiries.next_expiry());
+  inquiries.learned("ann", UserState::exists, now);
+  EXPECT_THAT(answers, ElementsAre(UserState::unavailable)) << "answered once";
+}
+
+TEST_F(InquiriesTest, QuestionsBeyondTheBoundAreAnsweredAtOnce) {
+  for (std::size_t i = 0; i < Inquiries::kMaxWaiting; ++i) ask("ann");
+  EXPECT_THAT(answers, IsEmpty());
+  ask("ann");
+  EXPECT_THAT(answers, ElementsAre(UserState::unavailable));
+}
+
+TEST_F(InquiriesTest, TheMemoryIsBounded) {
+  for (std::size_t i = 0; i < 3 * Inquiries::kMaxRemembered; ++i) {
+    inquiries.learned("user" + std::to_string(i), UserState::exists, now);
+  }
+  ask("user0");
+  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("user0"));
+}
+
+}  // namespace
+}  // namespace sternpost::router

@@ -1,0 +1,62 @@
+// The router's shell: channels to those who ask and to users, around route::Router.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "route/router.h"
+#include "runtime/channel/channel.h"
+#include "runtime/channel/end_of_turn.h"
+#include "runtime/service.h"
+#include "service/router/inquiries.h"
+#include "service/router/protocol.h"
+#include "service/users/protocol.h"
+
+namespace sternpost::router {
+
+class RouterService final : public Service {
+ public:
+  static Result<std::unique_ptr<Service>> make(ServiceContext&& context);
+
+  RouterService(ServiceContext&& context, route::Router router);
+
+  void peer(Compartment row, std::uint32_t instance, UniqueFd socket) override;
+  void drain(bool urgent) override;
+  std::vector<control::Counter> counters() override;
+
+ private:
+  using IntakeChannel = Channel<FromIntake, ToIntake>;
+  using QmgrChannel = Channel<FromQmgr, ToQmgr>;
+  using UsersChannel = Channel<users::FromUsers, users::ToUsers>;
+
+  template <class C>
+  void connect(std::list<std::shared_ptr<C>>& channels, Compartment row, UniqueFd socket);
+  void connect_users(UniqueFd socket);
+  void ask_users(const std::vector<std::string>& names);
+  void take_question(const std::shared_ptr<IntakeChannel>& channel, FromIntake&& frame);
+  void take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame);
+  Result<void> take_answer(users::Found&& found);
+  void record_violation(Compartment peer, const Error& why);
+  /// Sends the lookups that questions want, and sets the timer for those that get no answer.
+  void act();
+
+  ServiceContext context_;
+  route::Router router_;
+  Inquiries inquiries_;
+  std::list<std::shared_ptr<IntakeChannel>> intakes_;
+  std::list<std::shared_ptr<QmgrChannel>> qmgrs_;
+  std::unique_ptr<UsersChannel> users_;
+  std::unordered_map<std::uint64_t, std::string> asked_;  ///< request number to name, on this users channel
+  std::uint64_t next_request_ = 1;
+  boost::asio::steady_timer timer_;
+  EndOfTurn act_at_end_;
+  std::uint64_t verified_ = 0;
+  std::uint64_t routed_ = 0;
+};
+
+}  // namespace sternpost::router

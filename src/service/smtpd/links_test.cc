@@ -1,0 +1,197 @@
+// The links to router and spool: leases, deadlines, and peers that break the protocol.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service/smtpd/router_link.h"
+#include "service/smtpd/smtpd_test_rig.h"
+#include "service/smtpd/spool_link.h"
+
+namespace sternpost::smtpd {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+using testing_rig::FakeRouter;
+using testing_rig::FakeSpool;
+using testing_rig::socket_pair;
+
+class RouterLinkTest : public testing::Test {
+ protected:
+  std::unique_ptr<FakeRouter> connect() {
+    auto [ours, theirs] = socket_pair();
+    auto router = std::make_unique<FakeRouter>(loop, std::move(theirs), counters);
+    link.connect(std::move(ours));
+    return router;
+  }
+  void ask() {
+    link.ask({7, 3, {0, "192.0.2.1", std::nullopt, *mail::Mailbox::from_wire("bob@example.org")}}, now);
+  }
+
+  boost::asio::io_context loop;
+  TrafficCounters counters;
+  SteadyTime now = steady_clock::now();
+  std::vector<mail::Reply> answers;
+  std::vector<std::string> violations;
+  RouterLink link{loop,
+                  counters,
+                  {[this](const RouterLink::Question& question, const mail::Reply& reply, const Rule&) {
+                     EXPECT_EQ(question.session, 7U);
+                     EXPECT_EQ(question.engine_request, 3U);
+                     answers.push_back(reply);
+                   },
+                   [this](const Error& why) { violations.push_back(why.text); }}};
+};
+
+TEST_F(RouterLinkTest, waits_ten_seconds_for_a_router) {
+  ask();
+  link.sweep(now + 9s);
+  EXPECT_TRUE(answers.empty());
+  link.sweep(now + 10s);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers.front().code, 451);
+  EXPECT_EQ(link.outstanding(), 0U);
+}
+
+TEST_F(RouterLinkTest, waits_thirty_seconds_for_a_verdict_and_ignores_it_later) {
+  const auto router = connect();
+  router->answer_at_once = false;
+  ask();
+  loop.run_for(5ms);
+  ASSERT_EQ(router->questions.size(), 1U);
+  link.sweep(now + 29s);
+  EXPECT_TRUE(answers.empty());
+  link.sweep(now + 30s);
+  ASSERT_EQ(answers.size(), 1U);
+  router->answer(router->questions.front());
+  loop.run_for(5ms);
+  EXPECT_EQ(answers.size(), 1U);
+}
+
+TEST_F(RouterLinkTest, asks_a_router_that_comes_late) {
+  ask();
+  const auto router = connect();
+  loop.run_for(5ms);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_TRUE(answers.front().positive());
+}
+
+TEST_F(RouterLinkTest, closes_a_channel_that_breaks_the_protocol) {
+  auto [ours, theirs] = socket_pair();
+  link.connect(std::move(ours));
+  ask();
+  ASSERT_EQ(::send(theirs.get(), "no such protocol", 16, MSG_NOSIGNAL), 16);
+  loop.run_for(5ms);
+  EXPECT_EQ(violations.size(), 1U);
+  const auto router = connect();
+  loop.run_for(5ms);
+  EXPECT_EQ(answers.size(), 1U);
+}
+
+class SpoolLinkTest : public testing::Test {
+ protected:
+  std::unique_ptr<FakeSpool> connect(std::uint64_t first_id) {
+    auto [ours, theirs] = socket_pair();
+    auto spool = std::make_unique<FakeSpool>(loop, std::move(theirs), counters, first_id);
+    link.connect(std::move(ours));
+    loop.run_for(5ms);
+    return spool;
+  }
+
+  boost::asio::io_context loop;
+  TrafficCounters counters;
+  std::vector<std::uint64_t> committed;
+  std::vector<mail::Reply> refused;
+  std::vector<std::string> violations;
+  SpoolLink link{
+      loop,
+      counters,
+      {[this](SpoolLink::Sent&& message) { committed.push_back(message.session); },
+       [this](const SpoolLink::Sent&, const mail::Reply& reply, const Rule&) { refused.push_back(reply); },
+       [] {}, [this](const Error& why) { violations.push_back(why.text); }}};
+};
+
+TEST_F(SpoolLinkTest, keeps_ids_ahead) {
+  EXPECT_FALSE(link.take_id());
+  const auto spool = connect(1000);
+  for (std::uint64_t expected = 1000; expected < 3000; ++expected) {
+    const auto id = link.take_id();
+    ASSERT_TRUE(id) << expected;
+    EXPECT_EQ(id->id.value, expected);
+    EXPECT_TRUE(link.holds(id->epoch));
+    loop.run_for(0ms);
+  }
+}
+
+TEST_F(SpoolLinkTest, has_no_use_for_ids_of_a_spool_that_ended) {
+  auto spool = connect(1000);
+  const auto old = link.take_id();
+  spool.reset();
+  loop.run_for(5ms);
+  EXPECT_FALSE(link.holds(old->epoch));
+  EXPECT_FALSE(link.take_id());
+  spool = connect(5000);
+  EXPECT_EQ(link.take_id()->id.value, 5000U);
+}
+
+TEST_F(SpoolLinkTest, answers_each_commit_once) {
+  const auto spool = connect(1000);
+  spool->commit_at_once = false;
+  for (std::uint64_t session = 1; session <= 2; ++session) {
+    const auto id = link.take_id();
+    link.commit(id->epoch, {id->id, {}, "x", false}, {session, {}});
+  }
+  loop.run_for(5ms);
+  ASSERT_EQ(spool->commits.size(), 2U);
+  spool->committed(QueueId{1000});
+  spool->committed(QueueId{1000});
+  spool->not_committed(QueueId{1001}, {452, {4, 3, 1}, "full"});
+  loop.run_for(5ms);
+  EXPECT_EQ(committed, (std::vector<std::uint64_t>{1}));
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused.front().text, "full");
+  EXPECT_EQ(link.outstanding(), 0U);
+}
+
+TEST_F(SpoolLinkTest, waits_thirty_seconds_for_a_new_spool) {
+  auto spool = connect(1000);
+  spool->commit_at_once = false;
+  const auto id = link.take_id();
+  link.commit(id->epoch, {id->id, {}, "x", false}, {1, {}});
+  loop.run_for(5ms);
+  link.sweep(steady_clock::now() + 1h);
+  EXPECT_TRUE(refused.empty());
+  spool.reset();
+  loop.run_for(5ms);
+  link.sweep(steady_clock::now() + 29s);
+  EXPECT_TRUE(refused.empty());
+  link.sweep(steady_clock::now() + 31s);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused.front().code, 451);
+}
+
+TEST_F(SpoolLinkTest, does_not_pass_on_a_refusal_that_is_none) {
+  const auto spool = connect(1000);
+  spool->commit_at_once = false;
+  const auto id = link.take_id();
+  link.commit(id->epoch, {id->id, {}, "x", false}, {1, {}});
+  loop.run_for(5ms);
+  spool->not_committed(id->id, {250, {2, 0, 0}, "Ok"});
+  loop.run_for(5ms);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused.front().code, 451);
+}
+
+TEST_F(SpoolLinkTest, closes_the_channel_of_a_spool_that_leases_too_much) {
+  const auto spool = connect(1000);
+  spool->lease(spool_intake::kMaxLease + 1);
+  loop.run_for(5ms);
+  EXPECT_EQ(violations.size(), 1U);
+  EXPECT_FALSE(link.take_id());
+}
+
+}  // namespace
+}  // namespace sternpost::smtpd

@@ -1,0 +1,103 @@
+// Channel between admin and spool: the queue as the administrator sees it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/queue_id.h"
+#include "mail/envelope.h"
+#include "mail/outcome.h"
+
+namespace sternpost::spool_admin {
+
+inline constexpr std::size_t kMaxFrame = 512 * 1024;
+
+struct List {
+  std::uint64_t request = 0;
+  std::uint64_t after = 0;  ///< the position that the last Listed gave; 0 begins
+  std::uint32_t max = 0;    ///< at most 256
+  static constexpr auto fields() { return std::tuple(&List::request, &List::after, &List::max); }
+};
+
+struct Show {
+  std::uint64_t request = 0;
+  QueueId id;
+  static constexpr auto fields() { return std::tuple(&Show::request, &Show::id); }
+};
+
+enum class Action : unsigned char { hold, release, remove };
+
+struct Act {
+  std::uint64_t request = 0;
+  QueueId id;
+  Action action = Action::hold;
+  static constexpr auto fields() { return std::tuple(&Act::request, &Act::id, &Act::action); }
+};
+
+using ToSpool = std::variant<List, Show, Act>;
+
+enum class State : unsigned char { queued, active, deferred, held };
+
+struct RecipientEntry {
+  std::uint32_t index = 0;
+  mail::Mailbox address;
+  bool finished = false;
+  std::uint32_t attempts = 0;
+  std::optional<mail::RecipientOutcome> last;
+  static constexpr auto fields() {
+    return std::tuple(&RecipientEntry::index, &RecipientEntry::address, &RecipientEntry::finished,
+                      &RecipientEntry::attempts, &RecipientEntry::last);
+  }
+};
+
+struct Entry {
+  QueueId id;
+  State state = State::queued;
+  std::uint64_t bytes = 0;
+  WallTime arrival;
+  mail::Origin origin;
+  mail::ReversePath reverse_path;
+  std::vector<RecipientEntry> recipients;
+  static constexpr auto fields() {
+    return std::tuple(&Entry::id, &Entry::state, &Entry::bytes, &Entry::arrival, &Entry::origin,
+                      &Entry::reverse_path, &Entry::recipients);
+  }
+};
+
+/// Answer to List. `position` 0 means that there are no more.
+struct Listed {
+  std::uint64_t request = 0;
+  std::vector<Entry> entries;
+  std::uint64_t position = 0;
+  static constexpr auto fields() { return std::tuple(&Listed::request, &Listed::entries, &Listed::position); }
+};
+
+/// Answer to Show; no entry where the id is not in the queue.
+struct Shown {
+  std::uint64_t request = 0;
+  std::optional<Entry> entry;
+  static constexpr auto fields() { return std::tuple(&Shown::request, &Shown::entry); }
+};
+
+/// Answer to Act, after the change is durable. `refused` says why nothing was changed; empty when it was.
+struct Acted {
+  std::uint64_t request = 0;
+  std::string refused;
+  static constexpr auto fields() { return std::tuple(&Acted::request, &Acted::refused); }
+};
+
+using FromSpool = std::variant<Listed, Shown, Acted>;
+
+}  // namespace sternpost::spool_admin
+
+namespace sternpost {
+template <>
+inline constexpr unsigned kEnumBound<spool_admin::Action> = 3;
+template <>
+inline constexpr unsigned kEnumBound<spool_admin::State> = 4;
+}  // namespace sternpost

@@ -1,0 +1,86 @@
+// Channel between spool and a delivery agent (virtual).
+//
+// Trust: an agent sees only the jobs it is handed; spool refuses an outcome for a job that it did not hand to
+// that channel, or that the agent did not announce when the channel began. The first frame from the agent is
+// InHand: after a restart of spool it names what the agent still works on, so that nothing is handed out
+// twice. An agent keeps an Outcome until spool has acknowledged it with Recorded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/queue_id.h"
+#include "mail/envelope.h"
+#include "mail/outcome.h"
+
+namespace sternpost::spool_agent {
+
+inline constexpr std::size_t kPieceBytes = 64 * 1024;
+inline constexpr std::size_t kMaxFrame = 512 * 1024;
+
+/// Names a job on its channel; chosen by spool, never reused during spool's life. An agent that announces
+/// jobs to a new spool keeps their numbers; spool's numbers start at a random 63-bit value, so none meet.
+using JobId = std::uint64_t;
+
+struct JobRecipient {
+  std::uint32_t index = 0;
+  mail::Mailbox address;
+  static constexpr auto fields() { return std::tuple(&JobRecipient::index, &JobRecipient::address); }
+};
+
+/// Content ahead of its Job, where it is longer than one piece.
+struct Piece {
+  JobId job = 0;
+  std::string bytes;
+  static constexpr auto fields() { return std::tuple(&Piece::job, &Piece::bytes); }
+};
+
+struct Job {
+  JobId job = 0;
+  QueueId id;
+  WallTime arrival;
+  mail::ReversePath reverse_path;
+  std::vector<JobRecipient> recipients;
+  std::string last_piece;
+  static constexpr auto fields() {
+    return std::tuple(&Job::job, &Job::id, &Job::arrival, &Job::reverse_path, &Job::recipients,
+                      &Job::last_piece);
+  }
+};
+
+/// The outcomes of these jobs are durable; the agent may forget them.
+struct Recorded {
+  std::vector<JobId> jobs;
+  static constexpr auto fields() { return std::tuple(&Recorded::jobs); }
+};
+
+using ToAgent = std::variant<Piece, Job, Recorded>;
+
+struct JobInHand {
+  JobId job = 0;
+  QueueId id;
+  std::vector<std::uint32_t> recipients;
+  static constexpr auto fields() {
+    return std::tuple(&JobInHand::job, &JobInHand::id, &JobInHand::recipients);
+  }
+};
+
+struct InHand {
+  std::vector<JobInHand> jobs;
+  static constexpr auto fields() { return std::tuple(&InHand::jobs); }
+};
+
+/// One outcome for every recipient of the job.
+struct Outcome {
+  JobId job = 0;
+  std::vector<mail::RecipientOutcome> recipients;
+  static constexpr auto fields() { return std::tuple(&Outcome::job, &Outcome::recipients); }
+};
+
+using FromAgent = std::variant<InHand, Outcome>;
+
+}  // namespace sternpost::spool_agent

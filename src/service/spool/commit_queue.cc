@@ -1,0 +1,45 @@
+#include "service/spool/commit_queue.h"
+
+#include <utility>
+
+namespace sternpost::spool_service {
+namespace {
+
+/// So many outcomes need not wait for more.
+constexpr std::size_t kCompany = 256;
+
+}  // namespace
+
+void CommitQueue::add(spool::Op op, Origin origin) {
+  const auto* message = std::get_if<spool::AddMessage>(&op);
+  if (message != nullptr) added_.insert(message->id);
+  const bool patient = std::holds_alternative<ByAgent>(origin) || std::holds_alternative<ByQmgr>(origin);
+  ops_.push_back(std::move(op));
+  origins_.push_back(std::move(origin));
+  if (!patient || ops_.size() >= kCompany) urgent_ = true;
+}
+
+std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
+  auto ops = std::exchange(ops_, {});
+  auto origins = std::exchange(origins_, {});
+  added_.clear();
+  urgent_ = false;
+  retrying_ = false;
+  auto results = engine.commit(ops);
+  std::vector<Settled> settled;
+  settled.reserve(ops.size());
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const bool kept =
+        std::holds_alternative<ByAgent>(origins[i]) || std::holds_alternative<ByQmgr>(origins[i]);
+    if (kept && !results[i] && results[i].error().what_to_do != ErrorClass::permanent) {
+      ops_.push_back(std::move(ops[i]));
+      origins_.push_back(std::move(origins[i]));
+      retrying_ = true;
+    } else {
+      settled.push_back({std::move(ops[i]), std::move(origins[i]), std::move(results[i])});
+    }
+  }
+  return settled;
+}
+
+}  // namespace sternpost::spool_service

@@ -1,0 +1,64 @@
+// Operations that wait for the next commit, and whom to answer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "service/spool/admin_protocol.h"
+#include "service/spool/agent_protocol.h"
+#include "service/spool/intake_desk.h"
+#include "spool/engine.h"
+
+namespace sternpost::spool_service {
+
+struct ByIntake {
+  ChannelId channel = 0;
+};
+struct ByAgent {
+  ChannelId channel = 0;
+  spool_agent::JobId job = 0;
+};
+struct ByQmgr {};
+struct ByAdmin {
+  ChannelId channel = 0;
+  std::uint64_t request = 0;
+  spool_admin::Action action = spool_admin::Action::hold;
+};
+/// A message that cannot be read is held, so that it is looked at and nothing is tried in vain.
+struct BySpool {};
+using Origin = std::variant<ByIntake, ByAgent, ByQmgr, ByAdmin, BySpool>;
+
+struct Settled {
+  spool::Op op;
+  Origin origin;
+  Result<void> result;
+};
+
+class CommitQueue {
+ public:
+  void add(spool::Op op, Origin origin);
+
+  [[nodiscard]] bool empty() const { return ops_.empty(); }
+  /// Somebody waits for more than an outcome's acknowledgement, or there is company enough.
+  [[nodiscard]] bool urgent() const { return urgent_; }
+  /// Outcomes are kept from the last run, because the disk failed.
+  [[nodiscard]] bool retrying() const { return retrying_; }
+  [[nodiscard]] bool adds(QueueId id) const { return added_.contains(id); }
+
+  /// Commits all. Outcomes that failed for now are not in the answer: they are kept for the next run, for
+  /// agents do not send them twice.
+  std::vector<Settled> run(spool::Engine& engine);
+
+ private:
+  std::vector<spool::Op> ops_;
+  std::vector<Origin> origins_;
+  std::unordered_set<QueueId> added_;
+  bool urgent_ = false;
+  bool retrying_ = false;
+};
+
+}  // namespace sternpost::spool_service

@@ -1,0 +1,91 @@
+// Channel between an intake compartment (smtpd) and spool.
+//
+// Trust: spool believes nothing that an intake says; it refuses a commit of an id that it did not lease to
+// that channel. The intake believes spool. An intake that loses the channel asks IsCommitted on the next one
+// for every commit that was not answered, and never commits again what is committed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/queue_id.h"
+#include "mail/envelope.h"
+#include "mail/status.h"
+
+namespace sternpost::spool_intake {
+
+/// The most content in one frame. Longer content goes ahead in Piece frames; Commit carries the last piece.
+inline constexpr std::size_t kPieceBytes = 64 * 1024;
+/// The most bytes of one frame: a full piece beside an envelope of 1,000 recipients of 320 octets, and slack.
+inline constexpr std::size_t kMaxFrame = 512 * 1024;
+/// The most ids in one lease.
+inline constexpr std::uint32_t kMaxLease = 1024;
+
+struct Lease {
+  std::uint32_t count = 0;
+  static constexpr auto fields() { return std::tuple(&Lease::count); }
+};
+
+struct Piece {
+  QueueId id;
+  std::string bytes;
+  static constexpr auto fields() { return std::tuple(&Piece::id, &Piece::bytes); }
+};
+
+/// Drops the pieces sent for a message that will not be committed.
+struct Abandon {
+  QueueId id;
+  static constexpr auto fields() { return std::tuple(&Abandon::id); }
+};
+
+struct Commit {
+  QueueId id;
+  mail::Envelope envelope;
+  std::string last_piece;
+  bool held = false;  ///< commit it in the state *held*
+  static constexpr auto fields() {
+    return std::tuple(&Commit::id, &Commit::envelope, &Commit::last_piece, &Commit::held);
+  }
+};
+
+struct IsCommitted {
+  QueueId id;
+  static constexpr auto fields() { return std::tuple(&IsCommitted::id); }
+};
+
+using ToSpool = std::variant<Lease, Piece, Abandon, Commit, IsCommitted>;
+
+/// Ids first, first+1 … first+count-1 belong to this channel.
+struct Leased {
+  QueueId first;
+  std::uint32_t count = 0;
+  static constexpr auto fields() { return std::tuple(&Leased::first, &Leased::count); }
+};
+
+/// These messages are durable: the only licence for a 250.
+struct Committed {
+  std::vector<QueueId> ids;
+  static constexpr auto fields() { return std::tuple(&Committed::ids); }
+};
+
+/// This message is not in the queue and will not be; `reply` (4xx or 5xx) says why.
+struct NotCommitted {
+  QueueId id;
+  mail::Reply reply;
+  static constexpr auto fields() { return std::tuple(&NotCommitted::id, &NotCommitted::reply); }
+};
+
+/// The answer to IsCommitted.
+struct CommitState {
+  QueueId id;
+  bool committed = false;
+  static constexpr auto fields() { return std::tuple(&CommitState::id, &CommitState::committed); }
+};
+
+using FromSpool = std::variant<Leased, Committed, NotCommitted, CommitState>;
+
+}  // namespace sternpost::spool_intake

@@ -1,0 +1,54 @@
+// Which recipients are in the hands of which agent: none is ever handed twice, and an agent may report on
+// nothing else.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/result.h"
+#include "service/spool/agent_protocol.h"
+#include "service/spool/intake_desk.h"
+
+namespace sternpost::spool_service {
+
+struct JobInHand {
+  ChannelId channel = 0;
+  QueueId id;
+  std::vector<std::uint32_t> recipients;
+  bool reported = false;  ///< its outcome is here, and not durable yet
+};
+
+class JobBook {
+ public:
+  /// `first` is random, so that jobs of an earlier spool that agents announce do not meet ours.
+  explicit JobBook(spool_agent::JobId first) : next_(first) {}
+
+  [[nodiscard]] bool in_hand(QueueId id, std::uint32_t recipient) const;
+  [[nodiscard]] bool in_hand(QueueId id) const { return recipients_.contains(id); }
+  [[nodiscard]] std::size_t jobs() const { return jobs_.size(); }
+
+  /// None of `recipients` may be in hand.
+  spool_agent::JobId hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients);
+  /// What an agent works on since an earlier spool. Peer where somebody else does, or a number is taken.
+  Result<void> announce(ChannelId channel, const spool_agent::InHand& announced);
+  /// Takes an outcome: peer where the job is not the channel's, was reported before, or the recipients are
+  /// not exactly the job's. The recipients stay in hand until finish().
+  Result<QueueId> report(ChannelId channel, const spool_agent::Outcome& outcome);
+  /// The outcome of a job is durable.
+  void finish(spool_agent::JobId job);
+  /// The agent is gone: its jobs that were not reported, whose recipients are open again.
+  std::vector<JobInHand> closed(ChannelId channel);
+
+ private:
+  void put(spool_agent::JobId job, JobInHand in_hand);
+  void release(const JobInHand& job);
+
+  spool_agent::JobId next_;
+  std::unordered_map<spool_agent::JobId, JobInHand> jobs_;
+  std::unordered_map<QueueId, std::unordered_set<std::uint32_t>> recipients_;
+};
+
+}  // namespace sternpost::spool_service

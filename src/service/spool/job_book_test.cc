@@ -1,0 +1,73 @@
+#include "service/spool/job_book.h"
+
+#include <gtest/gtest.h>
+
+namespace sternpost::spool_service {
+namespace {
+
+constexpr ChannelId kOne = 1;
+constexpr ChannelId kTwo = 2;
+constexpr QueueId kId{7};
+
+spool_agent::Outcome outcome(spool_agent::JobId job, std::initializer_list<std::uint32_t> recipients) {
+  spool_agent::Outcome one{job, {}};
+  for (const auto i : recipients) one.recipients.push_back({i, mail::Disposition::delivered, {}, {}});
+  return one;
+}
+
+TEST(job_book, keeps_recipients_in_hand_until_their_outcome_is_durable) {
+  JobBook book(1000);
+  const auto job = book.hand(kOne, kId, {2, 0});
+  EXPECT_TRUE(book.in_hand(kId, 0));
+  EXPECT_FALSE(book.in_hand(kId, 1));
+  EXPECT_EQ(book.report(kOne, outcome(job, {0, 2})), kId);
+  EXPECT_TRUE(book.in_hand(kId, 0));
+  book.finish(job);
+  EXPECT_FALSE(book.in_hand(kId));
+  EXPECT_EQ(book.jobs(), 0U);
+}
+
+TEST(job_book, refuses_outcomes_that_are_not_the_channels_to_give) {
+  JobBook book(1000);
+  const auto job = book.hand(kOne, kId, {0, 1});
+  EXPECT_FALSE(book.report(kTwo, outcome(job, {0, 1})));
+  EXPECT_FALSE(book.report(kOne, outcome(job + 1, {0, 1})));
+  EXPECT_FALSE(book.report(kOne, outcome(job, {0})));
+  EXPECT_FALSE(book.report(kOne, outcome(job, {0, 1, 2})));
+  EXPECT_FALSE(book.report(kOne, outcome(job, {0, 0})));
+  auto deleted = outcome(job, {0, 1});
+  deleted.recipients[0].disposition = mail::Disposition::deleted;
+  EXPECT_FALSE(book.report(kOne, deleted));
+  auto verbose = outcome(job, {0, 1});
+  verbose.recipients[0].reply.text.assign(513, 'x');
+  EXPECT_FALSE(book.report(kOne, verbose));
+  EXPECT_TRUE(book.report(kOne, outcome(job, {1, 0})));
+  EXPECT_FALSE(book.report(kOne, outcome(job, {1, 0}))) << "a second time";
+}
+
+TEST(job_book, opens_what_a_lost_agent_had_and_not_what_it_reported) {
+  JobBook book(1000);
+  const auto reported = book.hand(kOne, kId, {0});
+  (void)book.hand(kOne, kId, {1});
+  (void)book.hand(kTwo, kId, {2});
+  ASSERT_TRUE(book.report(kOne, outcome(reported, {0})));
+  const auto open = book.closed(kOne);
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].recipients, std::vector<std::uint32_t>{1});
+  EXPECT_TRUE(book.in_hand(kId, 0));
+  EXPECT_FALSE(book.in_hand(kId, 1));
+  EXPECT_TRUE(book.in_hand(kId, 2));
+}
+
+TEST(job_book, takes_what_agents_announce_once) {
+  JobBook book(1000);
+  EXPECT_TRUE(book.announce(kOne, {{{5, kId, {0, 1}}, {6, {8}, {0}}}}));
+  EXPECT_TRUE(book.in_hand(kId, 1));
+  EXPECT_FALSE(book.announce(kTwo, {{{5, {9}, {0}}}})) << "a number that is taken";
+  EXPECT_FALSE(book.announce(kTwo, {{{7, kId, {1}}}})) << "a recipient that is in hand";
+  EXPECT_FALSE(book.announce(kTwo, {{{8, {10}, {}}}})) << "nobody";
+  EXPECT_TRUE(book.report(kOne, outcome(5, {0, 1})));
+}
+
+}  // namespace
+}  // namespace sternpost::spool_service

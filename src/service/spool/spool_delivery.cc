@@ -1,0 +1,211 @@
+// What qmgr orders and agents report.
+#include <algorithm>
+
+#include "service/spool/spool_service.h"
+#include "service/spool/views.h"
+
+namespace sternpost::spool_service {
+namespace {
+
+/// Bytes that may wait for an agent before it is handed more.
+constexpr std::size_t kMaxWaiting = 8UL << 20U;
+constexpr Milliseconds kHandAgain{5};
+constexpr std::size_t kMaxOrders = 1UL << 20U;
+
+}  // namespace
+
+void SpoolService::connect_agent(UniqueFd socket) {
+  const auto channel = next_channel_++;
+  const FrameLimits limits{
+      .max_frame = spool_agent::kMaxFrame,
+      .max_unsent = 2 * (kMaxWaiting + slice_.max_message_bytes + spool_agent::kMaxFrame)};
+  agents_[channel].channel = std::make_unique<AgentChannel>(
+      context_.loop, std::move(socket), limits, context_.traffic,
+      AgentChannel::Handlers{
+          [this, channel](spool_agent::FromAgent&& frame) { return from_agent(channel, std::move(frame)); },
+          [this, channel](const Error& why) {
+            record_violation(Compartment::virtual_mailbox, why);
+            agent_closed(channel);
+          }});
+}
+
+Result<void> SpoolService::from_agent(ChannelId channel, spool_agent::FromAgent&& frame) {
+  auto& agent = agents_.at(channel);
+  if (auto* in_hand = std::get_if<spool_agent::InHand>(&frame)) {
+    if (agent.announced) return fail(ErrorClass::peer, "a second InHand");
+    if (auto taken = jobs_.announce(channel, *in_hand); !taken) return taken;
+    agent.announced = true;
+    work_at_end_.schedule();
+    return {};
+  }
+  if (!agent.announced) return fail(ErrorClass::peer, "an outcome before InHand");
+  return take_outcome(channel, std::get<spool_agent::Outcome>(std::move(frame)));
+}
+
+Result<void> SpoolService::take_outcome(ChannelId channel, spool_agent::Outcome&& outcome) {
+  const auto id = jobs_.report(channel, outcome);
+  if (!id) return fail_with(Result<QueueId>(id));
+  // What an earlier spool recorded without being able to say so is not open any more.
+  const auto* message = engine_->find(*id);
+  std::erase_if(outcome.recipients, [&](const mail::RecipientOutcome& one) {
+    return message == nullptr || !message->state.is_open(one.recipient);
+  });
+  if (outcome.recipients.empty()) {
+    jobs_.finish(outcome.job);
+    agents_.at(channel).channel->send(spool_agent::Recorded{{outcome.job}});
+    return {};
+  }
+  queue_.add(spool::RecordOutcomes{*id, std::move(outcome.recipients)}, ByAgent{channel, outcome.job});
+  schedule_commit();
+  return {};
+}
+
+void SpoolService::agent_closed(ChannelId channel) {
+  for (auto& job : jobs_.closed(channel)) not_handed(job.id, std::move(job.recipients));
+  agents_.erase(channel);
+  work_at_end_.schedule();
+}
+
+void SpoolService::connect_qmgr(UniqueFd socket) {
+  // A new qmgr forgets all that an earlier one ordered and asked.
+  orders_.clear();
+  pull_.reset();
+  qmgr_ = std::make_unique<QmgrChannel>(
+      context_.loop, std::move(socket), FrameLimits{.max_frame = spool_qmgr::kMaxFrame}, context_.traffic,
+      QmgrChannel::Handlers{[this](spool_qmgr::ToSpool&& frame) { return from_qmgr(std::move(frame)); },
+                            [this](const Error& why) {
+                              record_violation(Compartment::qmgr, why);
+                              orders_.clear();
+                              pull_.reset();
+                              qmgr_.reset();
+                            }});
+}
+
+Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
+  return std::visit(
+      Overloaded{[&](const spool_qmgr::Pull& pull) -> Result<void> {
+                   if (pull_) return fail(ErrorClass::peer, "a second Pull before the answer");
+                   if (pull.max == 0) return fail(ErrorClass::peer, "a Pull of nothing");
+                   pull_ = pull;
+                   work_at_end_.schedule();
+                   return {};
+                 },
+                 [&](spool_qmgr::Orders& orders) -> Result<void> {
+                   if (orders.orders.size() > spool_qmgr::kMaxBatch || orders_.size() > kMaxOrders) {
+                     return fail(ErrorClass::peer, "too many orders at once");
+                   }
+                   std::ranges::move(orders.orders, std::back_inserter(orders_));
+                   work_at_end_.schedule();
+                   return {};
+                 },
+                 [&](spool_qmgr::Decided& decided) { return take_decided(std::move(decided)); }},
+      frame);
+}
+
+Result<void> SpoolService::take_decided(spool_qmgr::Decided&& decided) {
+  const auto* message = engine_->find(decided.id);
+  if (message == nullptr) return {};  // removed meanwhile; Recorded is on its way
+  std::erase_if(decided.recipients, [&](const mail::RecipientOutcome& one) {
+    return !message->state.is_open(one.recipient) || jobs_.in_hand(decided.id, one.recipient);
+  });
+  if (decided.recipients.empty()) return {};
+  if (auto checked = message->state.check(decided.recipients); !checked) {
+    return fail(ErrorClass::peer, checked.error().text);
+  }
+  queue_.add(spool::RecordOutcomes{decided.id, std::move(decided.recipients)}, ByQmgr{});
+  schedule_commit();
+  return {};
+}
+
+/// Until each agent that was there at the start has said what it has in hand, nobody may be told what is
+/// open.
+bool SpoolService::agents_are_known() const {
+  return peers_seen_ >= context_.initial_peers &&
+         std::ranges::all_of(agents_, [](const auto& entry) { return entry.second.announced; });
+}
+
+void SpoolService::answer_pull() {
+  if (!pull_ || !qmgr_ || !agents_are_known()) return;
+  spool_qmgr::Pulled pulled{{}, pull_->after};
+  std::size_t bytes = 0;
+  for (const auto& [position, id] :
+       engine_->messages_after(pull_->after, std::min(pull_->max, spool_qmgr::kMaxBatch))) {
+    if (auto message = pulled_message(*engine_, jobs_, id)) {
+      const auto size = encode(*message).size();
+      if (!pulled.messages.empty() && bytes + size > kFrameTarget) break;
+      bytes += size;
+      pulled.messages.push_back(std::move(*message));
+    } else {
+      set_aside(id, message.error());
+    }
+    pulled.position = position;
+  }
+  if (pulled.messages.empty()) {
+    pull_->after = pulled.position;
+    return;
+  }
+  pull_.reset();
+  qmgr_->send(pulled);
+}
+
+/// A message that cannot be read must not be tried for ever, nor forgotten: it is held and reported.
+void SpoolService::set_aside(QueueId id, const Error& why) {
+  const auto* message = engine_->find(id);
+  if (message == nullptr || message->state.held) return;
+  Record record;
+  record.decision = Decision::held;
+  record.id = id;
+  record.outcome = "it cannot be read: " + why.text;
+  context_.records.record(std::move(record));
+  queue_.add(spool::Hold{id}, BySpool{});
+  schedule_commit();
+}
+
+void SpoolService::hand_orders() {
+  const auto newest = std::find_if(agents_.rbegin(), agents_.rend(),
+                                   [](const auto& entry) { return entry.second.announced; });
+  if (newest == agents_.rend()) return;
+  while (!orders_.empty() && newest->second.channel->unsent() < kMaxWaiting) {
+    hand(newest->first, orders_.front());
+    orders_.pop_front();
+  }
+  if (orders_.empty()) return;
+  hand_timer_.expires_after(kHandAgain);
+  hand_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) hand_orders();
+  });
+}
+
+void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
+  const auto* message = engine_->find(order.id);
+  if (message == nullptr) return;
+  auto recipients = order.recipients;
+  std::ranges::sort(recipients);
+  recipients.erase(std::ranges::unique(recipients).begin(), recipients.end());
+  std::erase_if(recipients,
+                [&](std::uint32_t i) { return !message->state.is_open(i) || jobs_.in_hand(order.id, i); });
+  if (recipients.empty()) return;
+  if (message->state.held) return not_handed(order.id, std::move(recipients));
+  auto envelope = engine_->read_envelope(order.id);
+  auto content = engine_->read_content(order.id);
+  if (!envelope || !content) {
+    set_aside(order.id, envelope ? content.error() : envelope.error());
+    return not_handed(order.id, std::move(recipients));
+  }
+  spool_agent::Job job{0, order.id, envelope->arrival, std::move(envelope->reverse_path), {}, {}};
+  for (const auto i : recipients) job.recipients.push_back({i, envelope->recipients[i]});
+  job.job = jobs_.hand(channel, order.id, std::move(recipients));
+  auto& agent = *agents_.at(channel).channel;
+  std::string_view rest = *content;
+  for (; rest.size() > spool_agent::kPieceBytes; rest.remove_prefix(spool_agent::kPieceBytes)) {
+    agent.send(spool_agent::Piece{job.job, std::string(rest.substr(0, spool_agent::kPieceBytes))});
+  }
+  job.last_piece = rest;
+  agent.send(job);
+}
+
+void SpoolService::not_handed(QueueId id, std::vector<std::uint32_t> recipients) {
+  if (qmgr_ && !recipients.empty()) qmgr_->send(spool_qmgr::NotHanded{id, std::move(recipients)});
+}
+
+}  // namespace sternpost::spool_service

@@ -1,0 +1,163 @@
+// What intakes ask of spool, and admin.
+#include <algorithm>
+
+#include "service/spool/replies.h"
+#include "service/spool/spool_service.h"
+#include "service/spool/views.h"
+
+namespace sternpost::spool_service {
+
+void SpoolService::connect_intake(Compartment row, UniqueFd socket) {
+  const auto channel = next_channel_++;
+  intakes_[channel] = std::make_unique<IntakeChannel>(
+      context_.loop, std::move(socket), FrameLimits{.max_frame = spool_intake::kMaxFrame}, context_.traffic,
+      IntakeChannel::Handlers{
+          [this, channel](spool_intake::ToSpool&& frame) { return from_intake(channel, std::move(frame)); },
+          [this, channel, row](const Error& why) {
+            record_violation(row, why);
+            desk_.closed(channel);
+            std::erase_if(asked_leases_, [&](const auto& asked) { return asked.first == channel; });
+            intakes_.erase(channel);
+          }});
+}
+
+Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&& frame) {
+  return std::visit(
+      Overloaded{[&](spool_intake::Lease& lease) { return take_lease(channel, lease); },
+                 [&](spool_intake::Piece& piece) { return desk_.take(channel, std::move(piece)); },
+                 [&](spool_intake::Abandon& abandon) { return desk_.take(channel, abandon); },
+                 [&](spool_intake::Commit& commit) { return take_commit(channel, std::move(commit)); },
+                 [&](spool_intake::IsCommitted& question) -> Result<void> {
+                   // Answered at the end of the turn: commits that were sent before it have been read by
+                   // then.
+                   asked_committed_.emplace_back(channel, question.id);
+                   work_at_end_.schedule();
+                   return {};
+                 }},
+      frame);
+}
+
+Result<void> SpoolService::take_commit(ChannelId channel, spool_intake::Commit&& commit) {
+  const auto id = commit.id;
+  if (queue_.adds(id) || engine_->was_committed(id)) {
+    return fail(ErrorClass::peer, "queue id " + to_string(id) + " was committed twice");
+  }
+  auto taken = desk_.take(channel, std::move(commit));
+  if (!taken) return fail_with(std::move(taken));
+  if (const auto* refused = std::get_if<mail::Reply>(&*taken)) {
+    intakes_.at(channel)->send(spool_intake::NotCommitted{id, *refused});
+    return {};
+  }
+  queue_.add(std::get<spool::AddMessage>(std::move(*taken)), ByIntake{channel});
+  schedule_commit();
+  return {};
+}
+
+Result<void> SpoolService::take_lease(ChannelId channel, const spool_intake::Lease& lease) {
+  if (lease.count == 0 || lease.count > spool_intake::kMaxLease) {
+    return fail(ErrorClass::peer, "a lease of nothing, or of too much");
+  }
+  const auto pending =
+      std::ranges::count(asked_leases_, channel, &std::pair<ChannelId, std::uint32_t>::first);
+  constexpr int kMaxPending = 4;
+  if (pending >= kMaxPending) return fail(ErrorClass::peer, "too many leases at once");
+  asked_leases_.emplace_back(channel, lease.count);
+  work_at_end_.schedule();
+  return {};
+}
+
+void SpoolService::answer_leases() {
+  auto asked = std::exchange(asked_leases_, {});
+  for (const auto& [channel, count] : asked) {
+    const auto at = intakes_.find(channel);
+    if (at == intakes_.end()) continue;
+    const auto first = engine_->lease(count);
+    if (!first) {
+      asked_leases_.emplace_back(channel, count);  // asked again when the disk works
+      continue;
+    }
+    desk_.leased(channel, *first, count);
+    maintain_at_end_.schedule();
+    at->second->send(spool_intake::Leased{*first, count});
+  }
+}
+
+void SpoolService::connect_admin(UniqueFd socket) {
+  const auto channel = next_channel_++;
+  admins_[channel] = std::make_unique<AdminChannel>(
+      context_.loop, std::move(socket), FrameLimits{.max_frame = spool_admin::kMaxFrame}, context_.traffic,
+      AdminChannel::Handlers{
+          [this, channel](spool_admin::ToSpool&& frame) { return from_admin(channel, std::move(frame)); },
+          [this, channel](const Error& why) {
+            record_violation(Compartment::admin, why);
+            admins_.erase(channel);
+          }});
+}
+
+Result<void> SpoolService::from_admin(ChannelId channel, spool_admin::ToSpool&& frame) {
+  auto& admin = *admins_.at(channel);
+  std::visit(Overloaded{[&](const spool_admin::List& list) { admin.send(admin_list(*engine_, jobs_, list)); },
+                        [&](const spool_admin::Show& show) {
+                          spool_admin::Shown shown{show.request, {}};
+                          if (auto entry = admin_entry(*engine_, jobs_, show.id))
+                            shown.entry = std::move(*entry);
+                          admin.send(shown);
+                        },
+                        [&](const spool_admin::Act& act) { take_act(channel, act); }},
+             frame);
+  return {};
+}
+
+void SpoolService::refuse_act(ChannelId channel, std::uint64_t request, std::string why) {
+  if (const auto at = admins_.find(channel); at != admins_.end()) {
+    at->second->send(spool_admin::Acted{request, std::move(why)});
+  }
+}
+
+void SpoolService::take_act(ChannelId channel, const spool_admin::Act& act) {
+  const auto* message = engine_->find(act.id);
+  if (message == nullptr) return refuse_act(channel, act.request, "there is no such message in the queue");
+  const ByAdmin by{channel, act.request, act.action};
+  switch (act.action) {
+    case spool_admin::Action::hold:
+      queue_.add(spool::Hold{act.id}, by);
+      break;
+    case spool_admin::Action::release:
+      queue_.add(spool::Release{act.id}, by);
+      break;
+    case spool_admin::Action::remove: {
+      if (jobs_.in_hand(act.id)) {
+        return refuse_act(channel, act.request, "it is being delivered now; hold it and try again");
+      }
+      spool::RecordOutcomes deleted{act.id, {}};
+      for (std::uint32_t i = 0; i < message->state.recipients(); ++i) {
+        if (!message->state.is_open(i)) continue;
+        deleted.outcomes.push_back(
+            {i, mail::Disposition::deleted, {250, {2, 0, 0}, "deleted by the administrator"}, wall_now()});
+      }
+      queue_.add(std::move(deleted), by);
+      break;
+    }
+  }
+  schedule_commit();
+}
+
+void SpoolService::answer_admin(const ByAdmin& by, const Settled& settled) {
+  if (!settled.result) return refuse_act(by.channel, by.request, settled.result.error().text);
+  refuse_act(by.channel, by.request, {});  // nothing is refused
+  const auto id = std::visit([](const auto& op) { return op.id; }, settled.op);
+  if (by.action == spool_admin::Action::remove) return record_act(Decision::deleted, id);
+  const bool held = by.action == spool_admin::Action::hold;
+  if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, held});
+  record_act(held ? Decision::held : Decision::released, id);
+}
+
+void SpoolService::record_act(Decision decision, QueueId id) {
+  Record record;
+  record.decision = decision;
+  record.id = id;
+  record.outcome = "by the administrator";
+  context_.records.record(std::move(record));
+}
+
+}  // namespace sternpost::spool_service

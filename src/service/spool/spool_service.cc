@@ -1,0 +1,279 @@
+#include "service/spool/spool_service.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "service/spool/replies.h"
+#include "service/spool/views.h"
+
+namespace sternpost::spool_service {
+namespace {
+
+constexpr Milliseconds kOutcomePatience{10};
+constexpr Seconds kRetry{1};
+/// Spares that must be there before the first message is taken, so that it does not wait for them.
+constexpr std::uint64_t kSparesAtStart = 2;
+
+spool::EngineOptions engine_options(const config::SpoolSlice& slice, std::uint64_t salt) {
+  spool::EngineOptions options;
+  options.segment_bytes = slice.segment_bytes;
+  options.spare_segments = slice.spare_segments;
+  options.max_message_bytes = slice.max_message_bytes;
+  options.max_spool_bytes = slice.max_spool_bytes;
+  options.min_free_bytes = slice.min_free_bytes;
+  options.salt = salt;
+  return options;
+}
+
+IntakeLimits intake_limits(const config::SpoolSlice& slice) {
+  return {slice.max_message_bytes, slice.max_buffered_bytes};
+}
+
+Result<std::uint64_t> random_number() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof(number), 0) != sizeof(number)) return fail_errno("getting random bytes");
+  return number;
+}
+
+Fact count(std::string name, std::uint64_t value) {
+  return {std::move(name), std::to_string(value)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> SpoolService::make(ServiceContext&& context) {
+  const auto slice = decode<config::SpoolSlice>(context.slice);
+  if (!slice) return fail(ErrorClass::internal, "the configuration slice is malformed");
+  if (context.folders.size() != 1) return fail(ErrorClass::internal, "the spool folder is missing");
+  const auto random = random_number();
+  if (!random) return fail_with(Result<std::uint64_t>(random));
+  auto disk = std::make_unique<spool::PosixDisk>(std::move(context.folders.front()));
+  auto service = std::make_unique<SpoolService>(std::move(context), *slice, std::move(disk), *random);
+  if (auto opened = service->open(engine_options(*slice, *random)); !opened)
+    return fail_with(std::move(opened));
+  return service;
+}
+
+SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& slice,
+                           std::unique_ptr<spool::PosixDisk> disk, std::uint64_t random)
+    : context_(std::move(context)),
+      slice_(slice),
+      disk_(std::move(disk)),
+      salt_(random),
+      desk_(intake_limits(slice)),
+      jobs_((random >> 1U) | 1U),
+      work_at_end_(context_.loop, [this] { work(); }),
+      maintain_at_end_(context_.loop, [this] { maintain(); }),
+      company_timer_(context_.loop),
+      retry_timer_(context_.loop),
+      hand_timer_(context_.loop) {}
+
+Result<void> SpoolService::open(const spool::EngineOptions& options) {
+  auto engine = spool::Engine::open(*disk_, clock_, options);
+  if (!engine) return fail_with(std::move(engine));
+  engine_ = std::move(*engine);
+  const auto& found = engine_->recovery();
+  Record record;
+  record.decision = Decision::recovered;
+  record.facts = {count("segments", found.segments), count("spares", found.spares),
+                  count("groups", found.groups),     count("torn_tails", found.torn_tails),
+                  count("messages", found.live),     count("quarantined", found.quarantined.size())};
+  record.outcome =
+      found.quarantined.empty() ? "the queue is whole" : "parts of the queue are damaged and kept";
+  context_.records.record(std::move(record));
+  for (const auto& damage : found.quarantined) {
+    Record one;
+    one.decision = Decision::recovered;
+    one.id = damage.id;
+    one.facts = {{"file", damage.file}, count("offset", damage.offset), count("bytes", damage.length)};
+    one.outcome = damage.why;
+    context_.records.record(std::move(one));
+  }
+  while (engine_->stats().spares < kSparesAtStart) {
+    const auto more = engine_->maintain();
+    if (!more || !*more) break;  // a full disk refuses mail, and is no reason not to deliver what is there
+  }
+  maintain_at_end_.schedule();
+  return {};
+}
+
+void SpoolService::peer(Compartment row, std::uint32_t, UniqueFd socket) {
+  ++peers_seen_;
+  switch (row) {
+    case Compartment::virtual_mailbox:
+      connect_agent(std::move(socket));
+      break;
+    case Compartment::qmgr:
+      connect_qmgr(std::move(socket));
+      break;
+    case Compartment::admin:
+      connect_admin(std::move(socket));
+      break;
+    default:
+      connect_intake(row, std::move(socket));
+      break;
+  }
+  work_at_end_.schedule();
+}
+
+void SpoolService::record_violation(Compartment row, const Error& why) {
+  if (why.what_to_do != ErrorClass::peer) return;
+  Record record;
+  record.decision = Decision::violation;
+  record.facts = {{"peer", std::string(to_string(row))}};
+  record.outcome = why.text;
+  context_.records.record(std::move(record));
+}
+
+void SpoolService::schedule_commit() {
+  if (queue_.urgent()) {
+    work_at_end_.schedule();
+  } else if (!queue_.empty() && !std::exchange(company_waiting_, true)) {
+    company_timer_.expires_after(kOutcomePatience);
+    company_timer_.async_wait([this](const boost::system::error_code& error) {
+      company_waiting_ = false;
+      if (!error) work();
+    });
+  }
+}
+
+void SpoolService::work() {
+  if (!queue_.empty() && (queue_.urgent() || !company_waiting_)) {
+    company_timer_.cancel();
+    ++commits_;
+    answer(queue_.run(*engine_));
+    note_pressure();
+    maintain_at_end_.schedule();
+  }
+  for (const auto& [channel, id] : std::exchange(asked_committed_, {})) {
+    if (const auto at = intakes_.find(channel); at != intakes_.end()) {
+      at->second->send(spool_intake::CommitState{id, engine_->was_committed(id)});
+    }
+  }
+  answer_leases();
+  answer_pull();
+  hand_orders();
+  if (queue_.retrying() || !asked_leases_.empty()) retry_later();
+}
+
+void SpoolService::retry_later() {
+  if (std::exchange(retry_waiting_, true)) return;
+  retry_timer_.expires_after(kRetry);
+  retry_timer_.async_wait([this](const boost::system::error_code& error) {
+    retry_waiting_ = false;
+    if (error) return;
+    maintain_at_end_.schedule();
+    work();
+  });
+}
+
+/// One bounded step of what should be ready before it is needed, whenever the loop has run what was ready.
+void SpoolService::maintain() {
+  const auto more = engine_->maintain();
+  if (more && *more) {
+    maintain_at_end_.schedule();
+  } else if (!more) {
+    if (more.error().text != last_trouble_) {
+      last_trouble_ = more.error().text;
+      Record record;
+      record.decision = Decision::pressure;
+      record.outcome = last_trouble_;
+      context_.records.record(std::move(record));
+    }
+    retry_later();
+  }
+  note_pressure();
+}
+
+void SpoolService::note_pressure() {
+  const auto may = engine_->may_take_messages();
+  if (may.has_value() != intake_closed_) return;
+  intake_closed_ = !may;
+  Record record;
+  record.decision = Decision::pressure;
+  record.facts = {{"intake", intake_closed_ ? "closed" : "open"}};
+  record.outcome = may ? "new messages are taken again" : may.error().text;
+  context_.records.record(std::move(record));
+}
+
+void SpoolService::answer(std::vector<Settled>&& settled) {
+  std::map<ChannelId, spool_intake::Committed> committed;
+  std::map<ChannelId, spool_agent::Recorded> recorded;
+  std::vector<spool_qmgr::RecordedMessage> outcomes;
+  for (auto& one : settled) {
+    const auto id = std::visit([](const auto& op) { return op.id; }, one.op);
+    if (auto* outcome = std::get_if<spool::RecordOutcomes>(&one.op); outcome != nullptr && one.result) {
+      outcomes.push_back({id, outcome->outcomes});
+    }
+    std::visit(Overloaded{[&](const ByIntake& by) {
+                            if (one.result) {
+                              ++messages_;
+                              committed[by.channel].ids.push_back(id);
+                            } else if (const auto at = intakes_.find(by.channel); at != intakes_.end()) {
+                              at->second->send(spool_intake::NotCommitted{id, reply_for(one.result.error())});
+                            }
+                          },
+                          [&](const ByAgent& by) {
+                            jobs_.finish(by.job);
+                            recorded[by.channel].jobs.push_back(by.job);
+                          },
+                          [](const ByQmgr&) {}, [&](const ByAdmin& by) { answer_admin(by, one); },
+                          [&](const BySpool&) {
+                            if (one.result && qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, true});
+                          }},
+               one.origin);
+  }
+  for (const auto& [channel, frame] : committed) {
+    if (const auto at = intakes_.find(channel); at != intakes_.end()) at->second->send(frame);
+  }
+  for (const auto& [channel, frame] : recorded) {
+    if (const auto at = agents_.find(channel); at != agents_.end()) at->second.channel->send(frame);
+  }
+  if (!qmgr_) return;
+  for (const auto& frame : recorded_frames(outcomes)) qmgr_->send(frame);
+}
+
+void SpoolService::drain(bool) {
+  company_waiting_ = false;
+  company_timer_.cancel();
+  work();
+  context_.exit();
+}
+
+Result<void> SpoolService::new_slice(std::string_view encoded, bool commit) {
+  const auto slice = decode<config::SpoolSlice>(encoded);
+  if (!slice) return fail(ErrorClass::internal, "the slice for spool is malformed");
+  const auto options = engine_options(*slice, salt_);
+  if (auto checked = spool::check(options); !checked) return checked;
+  if (slice->segment_bytes != slice_.segment_bytes) {
+    return fail(ErrorClass::permanent, "spool.segment cannot change while the instance runs: restart it");
+  }
+  if (!commit) return {};
+  slice_ = *slice;
+  desk_.set_limits(intake_limits(*slice));
+  maintain_at_end_.schedule();
+  return engine_->reconfigure(options);
+}
+
+std::vector<control::Counter> SpoolService::counters() {
+  const auto stats = engine_->stats();
+  return {{"messages", messages_},
+          {"commits", commits_},
+          {"groups", stats.log.groups},
+          {"syncs", stats.log.syncs},
+          {"bytes_written", stats.log.bytes_written},
+          {"disk_failures", stats.log.failures},
+          {"live", stats.live},
+          {"finished_kept", stats.finished},
+          {"segments", stats.segments},
+          {"spares", stats.spares},
+          {"quarantined", stats.quarantined},
+          {"recycled", stats.log.segments_reset},
+          {"bytes", stats.bytes},
+          {"jobs_in_hand", jobs_.jobs()},
+          {"buffered", desk_.buffered_bytes()}};
+}
+
+}  // namespace sternpost::spool_service

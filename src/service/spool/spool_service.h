@@ -1,0 +1,130 @@
+// spool: owns the queue on disk, hub of content and outcomes. A shell around spool::Engine: it gathers what
+// one turn of the loop brings, commits it at once, and answers.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/slices.h"
+#include "runtime/channel/channel.h"
+#include "runtime/channel/end_of_turn.h"
+#include "runtime/service.h"
+#include "service/spool/commit_queue.h"
+#include "service/spool/intake_desk.h"
+#include "service/spool/job_book.h"
+#include "service/spool/qmgr_protocol.h"
+#include "spool/engine.h"
+#include "spool/posix_disk.h"
+
+namespace sternpost::spool_service {
+
+class SpoolService final : public Service {
+ public:
+  static Result<std::unique_ptr<Service>> make(ServiceContext&& context);
+
+  SpoolService(ServiceContext&& context, const config::SpoolSlice& slice,
+               std::unique_ptr<spool::PosixDisk> disk, std::uint64_t random);
+
+  /// Recovers the queue. Not before this may peers be connected.
+  Result<void> open(const spool::EngineOptions& options);
+
+  void peer(Compartment row, std::uint32_t instance, UniqueFd socket) override;
+  void drain(bool urgent) override;
+  Result<void> new_slice(std::string_view encoded, bool commit) override;
+  std::vector<control::Counter> counters() override;
+
+ private:
+  using IntakeChannel = Channel<spool_intake::ToSpool, spool_intake::FromSpool>;
+  using AgentChannel = Channel<spool_agent::FromAgent, spool_agent::ToAgent>;
+  using QmgrChannel = Channel<spool_qmgr::ToSpool, spool_qmgr::FromSpool>;
+  using AdminChannel = Channel<spool_admin::ToSpool, spool_admin::FromSpool>;
+
+  struct Agent {
+    std::unique_ptr<AgentChannel> channel;
+    bool announced = false;  ///< its InHand is here
+  };
+
+  void connect_intake(Compartment row, UniqueFd socket);
+  void connect_agent(UniqueFd socket);
+  void connect_qmgr(UniqueFd socket);
+  void connect_admin(UniqueFd socket);
+  void record_violation(Compartment row, const Error& why);
+
+  Result<void> from_intake(ChannelId channel, spool_intake::ToSpool&& frame);
+  Result<void> take_commit(ChannelId channel, spool_intake::Commit&& commit);
+  Result<void> take_lease(ChannelId channel, const spool_intake::Lease& lease);
+  void answer_leases();
+
+  Result<void> from_agent(ChannelId channel, spool_agent::FromAgent&& frame);
+  Result<void> take_outcome(ChannelId channel, spool_agent::Outcome&& outcome);
+  void agent_closed(ChannelId channel);
+  void answer_agent(ChannelId channel, spool_agent::JobId job);
+
+  Result<void> from_qmgr(spool_qmgr::ToSpool&& frame);
+  Result<void> take_decided(spool_qmgr::Decided&& decided);
+  [[nodiscard]] bool agents_are_known() const;
+  void answer_pull();
+  void hand_orders();
+  void hand(ChannelId channel, const spool_qmgr::Order& order);
+  void not_handed(QueueId id, std::vector<std::uint32_t> recipients);
+  void set_aside(QueueId id, const Error& why);
+
+  Result<void> from_admin(ChannelId channel, spool_admin::ToSpool&& frame);
+  void take_act(ChannelId channel, const spool_admin::Act& act);
+  void refuse_act(ChannelId channel, std::uint64_t request, std::string why);
+
+  /// Commits what waits: at the end of this turn if somebody waits for it, or soon.
+  void schedule_commit();
+  /// The end of a turn: commits, answers, hands out jobs.
+  void work();
+  void answer(std::vector<Settled>&& settled);
+  void answer_admin(const ByAdmin& by, const Settled& settled);
+  void record_act(Decision decision, QueueId id);
+  void note_pressure();
+  void maintain();
+  void retry_later();
+
+  ServiceContext context_;
+  config::SpoolSlice slice_;
+  std::unique_ptr<spool::PosixDisk> disk_;
+  spool::SystemClock clock_;
+  std::unique_ptr<spool::Engine> engine_;
+  std::uint64_t salt_;
+
+  IntakeDesk desk_;
+  JobBook jobs_;
+  CommitQueue queue_;
+
+  ChannelId next_channel_ = 1;
+  std::uint32_t peers_seen_ = 0;
+  std::map<ChannelId, std::unique_ptr<IntakeChannel>> intakes_;
+  std::map<ChannelId, Agent> agents_;
+  std::unique_ptr<QmgrChannel> qmgr_;
+  std::map<ChannelId, std::unique_ptr<AdminChannel>> admins_;
+
+  std::vector<std::pair<ChannelId, QueueId>> asked_committed_;
+  std::vector<std::pair<ChannelId, std::uint32_t>> asked_leases_;
+  std::optional<spool_qmgr::Pull> pull_;
+  std::deque<spool_qmgr::Order> orders_;  ///< not handed yet
+
+  EndOfTurn work_at_end_;
+  EndOfTurn maintain_at_end_;
+  boost::asio::steady_timer company_timer_;  ///< outcomes wait for more
+  boost::asio::steady_timer retry_timer_;    ///< after the disk failed
+  boost::asio::steady_timer hand_timer_;     ///< an agent takes jobs more slowly than they come
+  bool company_waiting_ = false;
+  bool retry_waiting_ = false;
+  bool intake_closed_ = false;
+  std::string last_trouble_;  ///< of maintenance, recorded once
+  std::uint64_t messages_ = 0;
+  std::uint64_t commits_ = 0;
+};
+
+}  // namespace sternpost::spool_service

@@ -1,0 +1,454 @@
+// The service with real channels and a real disk; its peers are played by the test.
+#include "service/spool/spool_service.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace sternpost::spool_service {
+namespace {
+
+class Records : public RecordSink {
+ public:
+  void record(Record record) override { all.push_back(std::move(record)); }
+  [[nodiscard]] std::size_t count(Decision decision) const {
+    return static_cast<std::size_t>(std::ranges::count(all, decision, &Record::decision));
+  }
+  std::vector<Record> all;
+};
+
+/// The other end of a channel; keeps the frames that came.
+template <class In, class Out>
+struct Peer {
+  std::unique_ptr<Channel<In, Out>> channel;
+  std::vector<In> frames;
+  bool closed = false;
+
+  template <class T>
+  void send(const T& frame) {
+    channel->send(frame);
+  }
+  template <class T>
+  std::vector<T> of() const {
+    std::vector<T> found;
+    for (const auto& frame : frames) {
+      if (const auto* one = std::get_if<T>(&frame)) found.push_back(*one);
+    }
+    return found;
+  }
+};
+using Intake = Peer<spool_intake::FromSpool, spool_intake::ToSpool>;
+using Qmgr = Peer<spool_qmgr::FromSpool, spool_qmgr::ToSpool>;
+using Agent = Peer<spool_agent::ToAgent, spool_agent::FromAgent>;
+using Admin = Peer<spool_admin::FromSpool, spool_admin::ToSpool>;
+
+class spool_service : public testing::Test {
+ protected:
+  spool_service() {
+    char name[] = "/tmp/sternpost-service-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    start();
+  }
+  ~spool_service() override {
+    service_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void start(std::uint32_t initial_peers = 0) {
+    service_.reset();
+    ServiceContext context{loop_,
+                           0,
+                           1,
+                           encode(slice_),
+                           {},
+                           {},
+                           initial_peers,
+                           records_,
+                           traffic_,
+                           {},
+                           [this] { exited_ = true; },
+                           {},
+                           {}};
+    context.folders.emplace_back(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    auto made = SpoolService::make(std::move(context));
+    ASSERT_TRUE(made) << made.error().text;
+    service_ = std::move(*made);
+  }
+
+  template <class P>
+  std::unique_ptr<P> connect(Compartment row) {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    service_->peer(row, 0, UniqueFd(ends[0]));
+    auto peer = std::make_unique<P>();
+    attach(*peer, UniqueFd(ends[1]));
+    return peer;
+  }
+  template <class In, class Out>
+  void attach(Peer<In, Out>& peer, UniqueFd socket) {
+    peer.channel = std::make_unique<Channel<In, Out>>(
+        loop_, std::move(socket), FrameLimits{.max_frame = 512 * 1024}, traffic_,
+        typename Channel<In, Out>::Handlers{[&peer](In&& frame) -> Result<void> {
+                                              peer.frames.push_back(std::move(frame));
+                                              return {};
+                                            },
+                                            [&peer](const Error&) { peer.closed = true; }});
+  }
+
+  /// Until nothing happens for a while that is longer than outcomes wait for company.
+  void settle() {
+    loop_.restart();
+    loop_.run_for(Milliseconds(60));
+  }
+
+  QueueId lease(Intake& intake, std::uint32_t count) {
+    intake.send(spool_intake::Lease{count});
+    settle();
+    const auto leased = intake.of<spool_intake::Leased>();
+    EXPECT_FALSE(leased.empty());
+    return leased.empty() ? QueueId{} : leased.back().first;
+  }
+
+  static mail::Envelope envelope(std::uint32_t recipients) {
+    mail::Envelope one;
+    for (std::uint32_t i = 0; i < recipients; ++i) {
+      one.recipients.push_back(*mail::Mailbox::from_wire("user" + std::to_string(i) + "@example.org"));
+    }
+    return one;
+  }
+
+  QueueId commit(Intake& intake, std::string content, std::uint32_t recipients = 1) {
+    const auto id = lease(intake, 1);
+    intake.send(spool_intake::Commit{id, envelope(recipients), std::move(content), false});
+    settle();
+    return id;
+  }
+
+  std::unique_ptr<Agent> agent() {
+    auto one = connect<Agent>(Compartment::virtual_mailbox);
+    one->send(spool_agent::InHand{});
+    settle();
+    return one;
+  }
+
+  static spool_agent::Outcome delivered(const spool_agent::Job& job) {
+    spool_agent::Outcome outcome{job.job, {}};
+    for (const auto& recipient : job.recipients) {
+      outcome.recipients.push_back(
+          {recipient.index, mail::Disposition::delivered, {250, {2, 0, 0}, "ok"}, {}});
+    }
+    return outcome;
+  }
+
+  static spool_qmgr::Orders order(QueueId id, std::vector<std::uint32_t> recipients) {
+    return {{{id, spool_qmgr::Agent::virtual_mailbox, std::move(recipients)}}};
+  }
+
+  std::uint64_t counter(std::string_view name) {
+    for (const auto& one : service_->counters()) {
+      if (one.name == name) return one.value;
+    }
+    return 0;
+  }
+
+  std::string folder_;
+  boost::asio::io_context loop_;
+  config::SpoolSlice slice_{.segment_bytes = 1 << 20U,
+                            .spare_segments = 2,
+                            .max_message_bytes = 400000,
+                            .max_spool_bytes = 16 << 20U,
+                            .min_free_bytes = 0,
+                            .max_buffered_bytes = 1 << 20U};
+  Records records_;
+  TrafficCounters traffic_;
+  bool exited_ = false;
+  std::unique_ptr<Service> service_;
+};
+
+TEST_F(spool_service, carries_a_message_from_intake_to_agent_and_records_its_outcome) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto hands = agent();
+  const auto id = commit(*intake, "content", 2);
+  EXPECT_EQ(intake->of<spool_intake::Committed>().at(0).ids, std::vector{id});
+
+  qmgr->send(spool_qmgr::Pull{0, 10});
+  settle();
+  const auto pulled = qmgr->of<spool_qmgr::Pulled>();
+  ASSERT_EQ(pulled.size(), 1U);
+  ASSERT_EQ(pulled[0].messages.size(), 1U);
+  EXPECT_EQ(pulled[0].messages[0].id, id);
+  EXPECT_EQ(pulled[0].messages[0].recipients.size(), 2U);
+
+  qmgr->send(order(id, {0, 1}));
+  settle();
+  const auto jobs = hands->of<spool_agent::Job>();
+  ASSERT_EQ(jobs.size(), 1U);
+  EXPECT_EQ(jobs[0].last_piece, "content");
+  EXPECT_EQ(jobs[0].recipients.at(1).address.to_wire(), "user1@example.org");
+
+  hands->send(delivered(jobs[0]));
+  settle();
+  EXPECT_EQ(hands->of<spool_agent::Recorded>().at(0).jobs, std::vector{jobs[0].job});
+  const auto recorded = qmgr->of<spool_qmgr::Recorded>();
+  ASSERT_EQ(recorded.size(), 1U);
+  EXPECT_EQ(recorded[0].messages.at(0).recipients.size(), 2U);
+  EXPECT_EQ(counter("live"), 0U);
+  EXPECT_EQ(counter("jobs_in_hand"), 0U);
+}
+
+TEST_F(spool_service, carries_large_content_in_pieces_both_ways) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto hands = agent();
+  const auto id = lease(*intake, 1);
+  std::string whole;
+  for (char c = 'a'; c < 'f'; ++c) {
+    intake->send(spool_intake::Piece{id, std::string(spool_intake::kPieceBytes, c)});
+    whole.append(spool_intake::kPieceBytes, c);
+  }
+  intake->send(spool_intake::Commit{id, envelope(1), "end", false});
+  settle();
+  qmgr->send(order(id, {0}));
+  settle();
+  std::string arrived;
+  for (const auto& piece : hands->of<spool_agent::Piece>()) arrived += piece.bytes;
+  ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
+  EXPECT_EQ(arrived + hands->of<spool_agent::Job>()[0].last_piece, whole + "end");
+}
+
+TEST_F(spool_service, commits_what_arrives_together_in_one_group_with_one_answer) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto first = lease(*intake, 100);
+  const auto groups = counter("groups");
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    intake->send(spool_intake::Commit{{first.value + i}, envelope(1), "content", false});
+  }
+  settle();
+  ASSERT_EQ(intake->of<spool_intake::Committed>().size(), 1U);
+  EXPECT_EQ(intake->of<spool_intake::Committed>()[0].ids.size(), 100U);
+  EXPECT_EQ(counter("groups"), groups + 1);
+}
+
+TEST_F(spool_service, closes_the_channel_of_an_intake_that_commits_what_it_did_not_lease) {
+  const auto honest = connect<Intake>(Compartment::smtpd);
+  const auto other = connect<Intake>(Compartment::smtpd);
+  const auto id = lease(*honest, 1);
+  other->send(spool_intake::Commit{id, envelope(1), "content", false});
+  settle();
+  EXPECT_TRUE(other->closed);
+  EXPECT_FALSE(honest->closed);
+  EXPECT_EQ(records_.count(Decision::violation), 1U);
+  EXPECT_EQ(counter("live"), 0U);
+}
+
+TEST_F(spool_service, tells_the_truth_about_commits_after_a_restart) {
+  auto intake = connect<Intake>(Compartment::smtpd);
+  const auto first = lease(*intake, 2);
+  intake->send(spool_intake::Commit{first, envelope(1), "content", false});
+  settle();
+  start();
+  intake = connect<Intake>(Compartment::smtpd);
+  intake->send(spool_intake::IsCommitted{first});
+  intake->send(spool_intake::IsCommitted{{first.value + 1}});
+  settle();
+  const auto states = intake->of<spool_intake::CommitState>();
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_TRUE(states[0].committed);
+  EXPECT_FALSE(states[1].committed);
+}
+
+TEST_F(spool_service, answers_a_pull_only_when_there_is_something) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  qmgr->send(spool_qmgr::Pull{0, 10});
+  settle();
+  EXPECT_TRUE(qmgr->frames.empty());
+  const auto id = commit(*intake, "content");
+  ASSERT_EQ(qmgr->of<spool_qmgr::Pulled>().size(), 1U);
+  EXPECT_EQ(qmgr->of<spool_qmgr::Pulled>()[0].messages.at(0).id, id);
+}
+
+TEST_F(spool_service, tells_nobody_what_is_open_before_agents_said_what_they_have) {
+  {
+    const auto intake = connect<Intake>(Compartment::smtpd);
+    (void)commit(*intake, "content", 2);
+  }
+  start(2);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  qmgr->send(spool_qmgr::Pull{0, 10});
+  settle();
+  EXPECT_TRUE(qmgr->frames.empty()) << "a peer is still to come";
+  const auto hands = connect<Agent>(Compartment::virtual_mailbox);
+  settle();
+  EXPECT_TRUE(qmgr->frames.empty()) << "it has not spoken";
+  const auto id = QueueId{1};
+  hands->send(spool_agent::InHand{{{5, id, {1}}}});
+  settle();
+  ASSERT_EQ(qmgr->of<spool_qmgr::Pulled>().size(), 1U);
+  const auto& recipients = qmgr->of<spool_qmgr::Pulled>()[0].messages.at(0).recipients;
+  EXPECT_FALSE(recipients.at(0).in_hand);
+  EXPECT_TRUE(recipients.at(1).in_hand);
+}
+
+TEST_F(spool_service, acknowledges_again_what_an_earlier_spool_recorded) {
+  auto intake = connect<Intake>(Compartment::smtpd);
+  auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  auto hands = agent();
+  const auto id = commit(*intake, "content");
+  qmgr->send(order(id, {0}));
+  settle();
+  const auto job = hands->of<spool_agent::Job>().at(0);
+  hands->send(delivered(job));
+  settle();
+  start();
+  hands = connect<Agent>(Compartment::virtual_mailbox);
+  hands->send(spool_agent::InHand{{{job.job, id, {0}}}});
+  hands->send(delivered(job));
+  settle();
+  ASSERT_EQ(hands->of<spool_agent::Recorded>().size(), 1U);
+  EXPECT_EQ(hands->of<spool_agent::Recorded>()[0].jobs, std::vector{job.job});
+  EXPECT_EQ(counter("jobs_in_hand"), 0U);
+}
+
+TEST_F(spool_service, hands_no_recipient_twice_and_opens_what_a_lost_agent_had) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  auto hands = agent();
+  const auto id = commit(*intake, "content", 2);
+  qmgr->send(order(id, {0}));
+  qmgr->send(order(id, {0, 1}));
+  settle();
+  auto jobs = hands->of<spool_agent::Job>();
+  ASSERT_EQ(jobs.size(), 2U);
+  EXPECT_EQ(jobs[1].recipients.size(), 1U);
+  EXPECT_EQ(jobs[1].recipients[0].index, 1U);
+  hands.reset();
+  settle();
+  EXPECT_EQ(qmgr->of<spool_qmgr::NotHanded>().size(), 2U);
+  qmgr->send(order(id, {0, 1}));
+  settle();
+  hands = agent();  // the order waited for it
+  ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
+  EXPECT_EQ(hands->of<spool_agent::Job>()[0].recipients.size(), 2U);
+}
+
+TEST_F(spool_service, closes_the_channel_of_an_agent_that_reports_on_what_it_was_not_handed) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto id = commit(*intake, "content");
+  const auto hands = agent();
+  hands->send(spool_agent::Outcome{12345, {{0, mail::Disposition::delivered, {}, {}}}});
+  settle();
+  EXPECT_TRUE(hands->closed);
+  EXPECT_EQ(records_.count(Decision::violation), 1U);
+  EXPECT_EQ(counter("live"), 1U) << to_string(id);
+}
+
+TEST_F(spool_service, records_what_qmgr_decides_without_an_agent) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto id = commit(*intake, "content", 2);
+  qmgr->send(spool_qmgr::Decided{id, {{1, mail::Disposition::failed, {550, {5, 1, 1}, "no such user"}, {}}}});
+  settle();
+  ASSERT_EQ(qmgr->of<spool_qmgr::Recorded>().size(), 1U);
+  EXPECT_EQ(counter("live"), 1U);
+  qmgr->send(spool_qmgr::Decided{id, {{7, mail::Disposition::failed, {}, {}}}});
+  settle();
+  EXPECT_FALSE(qmgr->closed) << "a recipient that is not open is left out";
+}
+
+TEST_F(spool_service, holds_releases_and_removes_for_the_administrator) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto admin = connect<Admin>(Compartment::admin);
+  const auto hands = agent();
+  const auto id = commit(*intake, "content", 2);
+
+  admin->send(spool_admin::Act{1, id, spool_admin::Action::hold});
+  settle();
+  admin->send(spool_admin::Show{2, id});
+  qmgr->send(order(id, {0}));
+  settle();
+  ASSERT_TRUE(admin->of<spool_admin::Shown>().at(0).entry);
+  EXPECT_EQ(admin->of<spool_admin::Shown>()[0].entry->state, spool_admin::State::held);
+  EXPECT_EQ(qmgr->of<spool_qmgr::NotHanded>().size(), 1U) << "what is held is not handed out";
+
+  admin->send(spool_admin::Act{3, id, spool_admin::Action::release});
+  settle();
+  qmgr->send(order(id, {0}));
+  settle();
+  ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
+  admin->send(spool_admin::Act{4, id, spool_admin::Action::remove});
+  settle();
+  EXPECT_FALSE(admin->of<spool_admin::Acted>().back().refused.empty()) << "it is in hand";
+  hands->send(delivered(hands->of<spool_agent::Job>()[0]));
+  settle();
+  admin->send(spool_admin::Act{5, id, spool_admin::Action::remove});
+  settle();
+  EXPECT_TRUE(admin->of<spool_admin::Acted>().back().refused.empty());
+  EXPECT_EQ(counter("live"), 0U);
+  EXPECT_EQ(qmgr->of<spool_qmgr::Recorded>().back().messages.at(0).recipients.at(0).disposition,
+            mail::Disposition::deleted);
+  EXPECT_EQ(qmgr->of<spool_qmgr::HoldChanged>().size(), 2U);
+  for (const auto decision : {Decision::held, Decision::released, Decision::deleted}) {
+    EXPECT_EQ(records_.count(decision), 1U);
+  }
+  admin->send(spool_admin::Act{6, id, spool_admin::Action::hold});
+  settle();
+  EXPECT_FALSE(admin->of<spool_admin::Acted>().back().refused.empty()) << "it is gone";
+}
+
+TEST_F(spool_service, lists_the_queue_in_pages) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto admin = connect<Admin>(Compartment::admin);
+  const auto first = lease(*intake, 5);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    intake->send(spool_intake::Commit{{first.value + i}, envelope(1), "content", false});
+  }
+  settle();
+  admin->send(spool_admin::List{1, 0, 3});
+  settle();
+  const auto page = admin->of<spool_admin::Listed>().at(0);
+  EXPECT_EQ(page.entries.size(), 3U);
+  admin->send(spool_admin::List{2, page.position, 3});
+  settle();
+  EXPECT_EQ(admin->of<spool_admin::Listed>().at(1).entries.size(), 2U);
+  EXPECT_EQ(admin->of<spool_admin::Listed>().at(1).position, 0U);
+}
+
+TEST_F(spool_service, commits_what_it_has_before_it_exits) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto hands = agent();
+  const auto id = commit(*intake, "content");
+  qmgr->send(order(id, {0}));
+  settle();
+  hands->send(delivered(hands->of<spool_agent::Job>().at(0)));
+  loop_.restart();
+  loop_.run_for(Milliseconds(2));  // it waits for company now
+  service_->drain(false);
+  EXPECT_TRUE(exited_);
+  EXPECT_EQ(counter("live"), 0U);
+}
+
+TEST_F(spool_service, takes_new_limits_and_refuses_a_new_segment_size) {
+  auto slice = slice_;
+  slice.spare_segments = 3;
+  EXPECT_TRUE(service_->new_slice(encode(slice), true));
+  slice.segment_bytes *= 2;
+  const auto refused = service_->new_slice(encode(slice), false);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("spool.segment"), std::string::npos);
+  EXPECT_FALSE(service_->new_slice("garbage", false));
+}
+
+TEST_F(spool_service, records_what_it_found_at_the_start) {
+  ASSERT_EQ(records_.count(Decision::recovered), 1U);
+  EXPECT_EQ(records_.all[0].outcome, "the queue is whole");
+}
+
+}  // namespace
+}  // namespace sternpost::spool_service

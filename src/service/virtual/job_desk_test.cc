@@ -1,0 +1,144 @@
+#include "service/virtual/job_desk.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "service/virtual/records.h"
+
+namespace sternpost::virtual_mailbox {
+namespace {
+
+using mail::Disposition;
+using testing::ElementsAre;
+using testing::SizeIs;
+
+constexpr WallTime kNow{5'000'000};
+
+delivery::MailboxMap map() {
+  delivery::MapSettings settings;
+  settings.hostname = "mx.example.org";
+  settings.domains = {"example.org"};
+  settings.mailboxes = {};
+  settings.system_users = true;
+  return delivery::MailboxMap(settings);
+}
+
+spool_agent::Job job(spool_agent::JobId number, std::vector<std::string> recipients,
+                     std::string content = "x") {
+  spool_agent::Job made{number, QueueId{number + 100}, {1'000'000}, std::nullopt, {}, std::move(content)};
+  std::uint32_t index = 0;
+  for (const auto& address : recipients)
+    made.recipients.push_back({index++, *mail::Mailbox::from_wire(address)});
+  return made;
+}
+
+class JobDeskTest : public testing::Test {
+ protected:
+  Deliver deliver = [this](std::span<const delivery::Delivery> batch) {
+    batches.push_back(batch.size());
+    std::vector<delivery::DeliveryResult> results;
+    for (const auto& one : batch) {
+      contents.emplace_back(one.content);
+      auto& result = results.emplace_back();
+      result.disposition = Disposition::delivered;
+      result.reply = {250, {2, 1, 5}, "delivered"};
+      result.file = "file" + std::to_string(one.recipient);
+    }
+    return results;
+  };
+
+  JobDesk desk{map(), 4};
+  std::vector<std::size_t> batches;
+  std::vector<std::string> contents;
+};
+
+TEST_F(JobDeskTest, PiecesPrecedeTheLastOne) {
+  ASSERT_TRUE(desk.take_piece({1, "one "}));
+  ASSERT_TRUE(desk.take_piece({2, "other"}));
+  ASSERT_TRUE(desk.take_piece({1, "two "}));
+  ASSERT_TRUE(desk.take_job(job(1, {"ann@example.org"}, "three")));
+  (void)desk.work(deliver, kNow);
+  EXPECT_THAT(contents, ElementsAre("one two three"));
+}
+
+TEST_F(JobDeskTest, EveryRecipientGetsOneOutcomeInOrderAndUnknownOnesFail) {
+  ASSERT_TRUE(desk.take_job(job(1, {"ann@example.org", "ann@gone.example", "bob@example.org"})));
+  const auto outcomes = desk.work(deliver, kNow);
+  ASSERT_THAT(outcomes, SizeIs(1));
+  const auto& recipients = outcomes[0].recipients;
+  ASSERT_THAT(recipients, SizeIs(3));
+  EXPECT_EQ(recipients[0].disposition, Disposition::delivered);
+  EXPECT_EQ(recipients[1].disposition, Disposition::failed);
+  EXPECT_EQ(recipients[1].reply.status, (mail::EnhancedStatus{5, 1, 1}));
+  EXPECT_EQ(recipients[2].recipient, 2U);
+  EXPECT_EQ(recipients[2].attempted, kNow);
+}
+
+TEST_F(JobDeskTest, ABatchIsBoundedButAJobIsNeverSplit) {
+  for (spool_agent::JobId i = 1; i <= 6; ++i) ASSERT_TRUE(desk.take_job(job(i, {"ann@example.org"})));
+  ASSERT_TRUE(desk.take_job(job(7, std::vector<std::string>(9, "ann@example.org"))));
+  while (desk.has_work()) (void)desk.work(deliver, kNow);
+  EXPECT_THAT(batches, ElementsAre(4, 2, 9));
+}
+
+TEST_F(JobDeskTest, ANewSpoolIsToldOfEveryJobAndGivenTheOutcomesAgain) {
+  ASSERT_TRUE(desk.take_job(job(1, {"ann@example.org", "bob@example.org"})));
+  (void)desk.work(deliver, kNow);
+  ASSERT_TRUE(desk.take_job(job(2, {"ann@example.org"})));
+  ASSERT_TRUE(desk.take_piece({3, "half"}));
+  const auto in_hand = desk.announce();
+  ASSERT_THAT(in_hand.jobs, SizeIs(2));
+  EXPECT_EQ(in_hand.jobs[0].job, 1U);
+  EXPECT_EQ(in_hand.jobs[0].id, QueueId{101});
+  EXPECT_THAT(in_hand.jobs[0].recipients, ElementsAre(0, 1));
+  EXPECT_EQ(in_hand.jobs[1].job, 2U);
+  ASSERT_THAT(desk.unacknowledged(), SizeIs(1));
+  EXPECT_EQ(desk.unacknowledged()[0].job, 1U);
+  ASSERT_TRUE(desk.take_job(job(3, {"ann@example.org"}, "whole")));
+  (void)desk.work(deliver, kNow);
+  EXPECT_EQ(contents.back(), "whole") << "a half from the old spool is dropped";
+}
+
+TEST_F(JobDeskTest, AnOutcomeIsKeptUntilItIsRecorded) {
+  ASSERT_TRUE(desk.take_job(job(1, {"ann@example.org"})));
+  (void)desk.work(deliver, kNow);
+  EXPECT_FALSE(desk.idle());
+  const auto done = desk.recorded({1});
+  ASSERT_TRUE(done);
+  ASSERT_THAT(*done, SizeIs(1));
+  EXPECT_TRUE(desk.idle());
+  const auto records = to_records(done->front());
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records[0].decision, Decision::delivered);
+  EXPECT_EQ(records[0].recipient, "ann@example.org");
+  EXPECT_EQ(records[0].sender, "<>");
+  EXPECT_EQ(records[0].facts[0], (Fact{"folder", "ann"}));
+  EXPECT_EQ(records[0].facts[1], (Fact{"file", "file0"}));
+}
+
+TEST_F(JobDeskTest, BreachesOfProtocolAreRefused) {
+  EXPECT_FALSE(desk.recorded({9}));
+  ASSERT_TRUE(desk.take_job(job(1, {"ann@example.org"})));
+  EXPECT_FALSE(desk.take_job(job(1, {"ann@example.org"})));
+  EXPECT_FALSE(desk.recorded({1})) << "no outcome yet";
+  (void)desk.work(deliver, kNow);
+  EXPECT_FALSE(desk.take_job(job(1, {"ann@example.org"})));
+  EXPECT_TRUE(desk.recorded({1}));
+  EXPECT_FALSE(desk.recorded({1}));
+}
+
+TEST_F(JobDeskTest, JobsBeyondTheBoundAreRefused) {
+  for (spool_agent::JobId i = 1; i <= JobDesk::kMaxJobs; ++i) ASSERT_TRUE(desk.take_job(job(i, {})));
+  EXPECT_FALSE(desk.take_job(job(JobDesk::kMaxJobs + 1, {})));
+}
+
+TEST_F(JobDeskTest, ContentBeyondTheBoundIsRefused) {
+  const std::string piece(spool_agent::kPieceBytes, 'x');
+  for (std::size_t sent = 0; sent + piece.size() <= JobDesk::kMaxBytes; sent += piece.size()) {
+    ASSERT_TRUE(desk.take_piece({1, piece}));
+  }
+  EXPECT_FALSE(desk.take_piece({1, piece}));
+}
+
+}  // namespace
+}  // namespace sternpost::virtual_mailbox

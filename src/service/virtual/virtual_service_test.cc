@@ -1,0 +1,152 @@
+#include "service/virtual/virtual_service.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+
+namespace sternpost::virtual_mailbox {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::SizeIs;
+
+struct Records final : RecordSink {
+  void record(Record record) override { made.push_back(std::move(record)); }
+  std::vector<Record> made;
+};
+
+/// The service on one end of a channel, and the test as spool on the other.
+class VirtualServiceTest : public testing::Test {
+ protected:
+  using SpoolEnd = Channel<spool_agent::FromAgent, spool_agent::ToAgent>;
+
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "virtualXXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root = name;
+    config::VirtualSlice slice;
+    slice.hostname = "mx.example.org";
+    slice.domains = {"example.org"};
+    slice.max_batch = 100;
+    ServiceContext context{.loop = loop,
+                           .instance = 0,
+                           .generation = 1,
+                           .slice = encode(slice),
+                           .folders = {},
+                           .listeners = {},
+                           .initial_peers = 0,
+                           .records = records,
+                           .traffic = traffic,
+                           .retire = {},
+                           .exit = [this] { exited = true; },
+                           .tell_master = {},
+                           .tell_master_with = {}};
+    context.folders.emplace_back(::open(name.c_str(), O_RDONLY | O_DIRECTORY));
+    auto made = VirtualService::make(std::move(context));
+    ASSERT_TRUE(made);
+    service = std::move(*made);
+    connect();
+  }
+  void TearDown() override {
+    spool.reset();
+    service.reset();
+    fs::remove_all(root);
+  }
+
+  void connect() {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    spool = std::make_unique<SpoolEnd>(
+        loop, UniqueFd(ends[0]), FrameLimits{.max_frame = spool_agent::kMaxFrame}, traffic,
+        SpoolEnd::Handlers{.on_frame = [this](spool_agent::FromAgent&& frame) -> Result<void> {
+                             frames.push_back(std::move(frame));
+                             return {};
+                           },
+                           .on_closed = [this](const Error&) { closed = true; }});
+    service->peer(Compartment::spool, 0, UniqueFd(ends[1]));
+  }
+
+  void run() {
+    while (loop.poll_one() > 0) {
+    }
+    loop.restart();
+  }
+
+  void hand(spool_agent::JobId number) {
+    spool->send(spool_agent::Job{number,
+                                 QueueId{number},
+                                 wall_now(),
+                                 std::nullopt,
+                                 {{0, *mail::Mailbox::from_wire("ann@example.org")}},
+                                 "A: b\r\n\r\n"});
+  }
+
+  [[nodiscard]] std::size_t delivered() const {
+    const auto folder = root / "ann/new";
+    if (!fs::exists(folder)) return 0;
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), {}));
+  }
+
+  boost::asio::io_context loop;
+  TrafficCounters traffic;
+  Records records;
+  fs::path root;
+  bool exited = false;
+  bool closed = false;
+  std::unique_ptr<Service> service;
+  std::unique_ptr<SpoolEnd> spool;
+  std::vector<spool_agent::FromAgent> frames;
+};
+
+TEST_F(VirtualServiceTest, AnnouncesItselfDeliversInOneBatchAndRecordsWhatIsDurable) {
+  for (spool_agent::JobId i = 1; i <= 20; ++i) hand(i);
+  run();
+  ASSERT_THAT(frames, SizeIs(21));
+  EXPECT_TRUE(std::get<spool_agent::InHand>(frames[0]).jobs.empty());
+  EXPECT_EQ(std::get<spool_agent::Outcome>(frames[20]).job, 20U);
+  EXPECT_EQ(delivered(), 20U);
+  EXPECT_EQ(service->counters().front().value, 1U) << "batches";
+  EXPECT_THAT(records.made, SizeIs(0));
+  spool->send(spool_agent::Recorded{{1, 2, 3}});
+  run();
+  EXPECT_THAT(records.made, SizeIs(3));
+}
+
+TEST_F(VirtualServiceTest, ANewSpoolGetsTheOutcomesAgainWithoutASecondDelivery) {
+  hand(1);
+  run();
+  frames.clear();
+  connect();
+  run();
+  ASSERT_THAT(frames, SizeIs(2));
+  EXPECT_THAT(std::get<spool_agent::InHand>(frames[0]).jobs, SizeIs(1));
+  EXPECT_EQ(std::get<spool_agent::Outcome>(frames[1]).job, 1U);
+  EXPECT_EQ(delivered(), 1U);
+}
+
+TEST_F(VirtualServiceTest, AnUnknownAcknowledgementClosesTheChannel) {
+  spool->send(spool_agent::Recorded{{9}});
+  run();
+  EXPECT_TRUE(closed);
+  ASSERT_THAT(records.made, SizeIs(1));
+  EXPECT_EQ(records.made[0].decision, Decision::violation);
+}
+
+TEST_F(VirtualServiceTest, DrainsWhenTheLastOutcomeIsAcknowledged) {
+  hand(1);
+  run();
+  service->drain(false);
+  run();
+  EXPECT_FALSE(exited);
+  spool->send(spool_agent::Recorded{{1}});
+  run();
+  EXPECT_TRUE(exited);
+}
+
+}  // namespace
+}  // namespace sternpost::virtual_mailbox
