@@ -1,0 +1,29 @@
+// The command line of `sternpost`: which commands there are, and what each of them does.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tool/failure.h"
+#include "tool/options.h"
+
+namespace sternpost::tool {
+
+/// What a command line was parsed into. The parser writes into it, so it must stay where it is.
+struct Invocation {
+  Options options;
+  bool foreground = false;
+  bool counters = false;
+  std::string argument;
+  std::vector<std::string> ids;
+  unsigned most = 0;
+  std::function<Outcome<void>()> command;  ///< what to run once all is parsed
+};
+
+/// The parser, filled for `invocation`.
+std::unique_ptr<CLI::App> make_command_line(Invocation& invocation);
+
+}  // namespace sternpost::tool

@@ -1,0 +1,24 @@
+// The configuration as the command line's own user reads it.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "config/values.h"
+#include "tool/failure.h"
+#include "tool/options.h"
+
+namespace sternpost::tool {
+
+/// `path` made absolute; empty stays empty.
+std::string absolute_path(const std::string& path);
+
+/// Reads and checks the file, or answers lines that say what is wrong.
+std::expected<config::Values, std::vector<std::string>> load_configuration(const Options& options);
+
+/// The state directory that the commands for a running instance use: that of --state, else that of the
+/// configuration, else the default, so that a broken file does not keep anyone from stopping the server.
+std::string find_state_directory(const Options& options);
+
+}  // namespace sternpost::tool

@@ -1,0 +1,108 @@
+#include "tool/control_commands.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/printable.h"
+#include "runtime/json_text.h"
+#include "tool/configuration.h"
+#include "tool/control_client.h"
+
+namespace sternpost::tool {
+namespace {
+
+constexpr int kStopPatienceMs = 120'000;
+
+/// Holds on to master's process before it is told to stop, so that another one with its number is never
+/// meant.
+UniqueFd hold_master(ControlClient& client) {
+  const auto reply = client.ask<admin::StatusReply>(admin::Status{});
+  if (!reply) return {};
+  const auto master = std::ranges::find(reply->processes, Compartment::master, &control::ProcessStatus::row);
+  if (master == reply->processes.end()) return {};
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, master->pid, 0U)));
+}
+
+Outcome<void> run(ControlClient& client, admin::Command command) {
+  const auto done = client.ask<admin::Done>(admin::Run{command});
+  if (!done) return std::unexpected(done.error());
+  if (!done->refused.empty()) return failure(ExitStatus::failed, done->refused);
+  return {};
+}
+
+std::string queue_text(const qmgr::Counts& queue) {
+  return fmt::format("queue: {} being routed, {} ready, {} active, {} deferred, {} held\n", queue.routing,
+                     queue.ready, queue.active, queue.deferred, queue.held);
+}
+
+}  // namespace
+
+Outcome<void> stop(const Options& options) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  const auto master = hold_master(*client);
+  if (auto done = run(*client, admin::Command::stop); !done) return done;
+  if (!master) {
+    client->wait_for_end();
+    return {};
+  }
+  pollfd ended{.fd = master.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&ended, 1, kStopPatienceMs) != 1)
+    return failure(ExitStatus::failed, "the instance is still stopping");
+  return {};
+}
+
+Outcome<void> reload(const Options& options) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  return run(*client, admin::Command::reload);
+}
+
+Outcome<void> status(const Options& options, bool counters) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  const auto reply = client->ask<admin::StatusReply>(admin::Status{});
+  if (!reply) return std::unexpected(reply.error());
+  fmt::print("{}", options.json ? status_json(*reply) : status_text(*reply, counters));
+  return {};
+}
+
+std::string status_text(const admin::StatusReply& reply, bool counters) {
+  auto out = fmt::format("{:<10} {:>8} {:>8}  {:<10} {:<28} {:>10} {:>8}\n", "PROGRAM", "INSTANCE", "PID",
+                         "STATE", "SINCE", "GENERATION", "RESTARTS");
+  for (const auto& process : reply.processes) {
+    out += fmt::format("{:<10} {:>8} {:>8}  {:<10} {:<28} {:>10} {:>8}\n", to_string(process.row),
+                       process.instance, process.pid, printable(process.state), to_rfc3339(process.since),
+                       process.generation, process.restarts);
+    if (!counters) continue;
+    for (const auto& counter : process.counters) {
+      out += fmt::format("{:>20}  {}\n", counter.value, printable(counter.name));
+    }
+  }
+  return out + queue_text(reply.queue);
+}
+
+std::string status_json(const admin::StatusReply& reply) {
+  std::string out;
+  JsonWriter writer(out);
+  writer.begin_object().key("processes").begin_array();
+  for (const auto& process : reply.processes) {
+    writer.begin_object().member("program", to_string(process.row)).member("instance", process.instance);
+    writer.member("pid", static_cast<std::uint32_t>(process.pid)).member("state", process.state);
+    writer.member("since", to_rfc3339(process.since)).member("generation", process.generation);
+    writer.member("restarts", process.restarts).key("counters").begin_object();
+    for (const auto& counter : process.counters) writer.member(counter.name, counter.value);
+    writer.end_object().end_object();
+  }
+  writer.end_array().key("queue").begin_object();
+  writer.member("routing", reply.queue.routing).member("ready", reply.queue.ready);
+  writer.member("active", reply.queue.active).member("deferred", reply.queue.deferred);
+  writer.member("held", reply.queue.held).end_object().end_object();
+  return out + "\n";
+}
+
+}  // namespace sternpost::tool

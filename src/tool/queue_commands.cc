@@ -1,0 +1,175 @@
+#include "tool/queue_commands.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/printable.h"
+#include "tool/configuration.h"
+#include "tool/control_client.h"
+
+namespace sternpost::tool {
+namespace {
+
+constexpr std::uint32_t kPage = 256;
+
+std::string_view state_name(spool_admin::State state) {
+  constexpr std::array<std::string_view, kEnumBound<spool_admin::State>> kNames = {"queued", "active",
+                                                                                   "deferred", "held"};
+  return kNames[static_cast<unsigned>(state)];
+}
+
+std::string_view disposition_name(mail::Disposition disposition) {
+  constexpr std::array<std::string_view, kEnumBound<mail::Disposition>> kNames = {"delivered", "failed",
+                                                                                  "deferred", "deleted"};
+  return kNames[static_cast<unsigned>(disposition)];
+}
+
+Outcome<QueueId> parse_id(const std::string& text) {
+  const auto id = parse_queue_id(text);
+  if (!id || id->value == 0)
+    return failure(ExitStatus::usage, fmt::format("{} is not a queue id", printable(text)));
+  return *id;
+}
+
+std::unexpected<Failure> unknown_id(QueueId id) {
+  return failure(ExitStatus::failed, fmt::format("{} is not in the queue", to_string(id)));
+}
+
+/// Calls `use` for every entry of the queue, page by page.
+template <class Use>
+Outcome<void> for_each_entry(const Options& options, Use&& use) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  std::uint64_t after = 0;
+  do {
+    const auto page = client->ask<spool_admin::Listed>(spool_admin::List{0, after, kPage});
+    if (!page) return std::unexpected(page.error());
+    for (const auto& entry : page->entries) use(entry);
+    if (page->position != 0 && page->position <= after) {
+      return failure(ExitStatus::failed, "the instance gave the same page of the queue twice");
+    }
+    after = page->position;
+  } while (after != 0);
+  return {};
+}
+
+std::string recipient_text(const spool_admin::RecipientEntry& recipient) {
+  auto out = fmt::format("      <{}> {}", printable(recipient.address.to_wire()),
+                         recipient.finished ? "finished" : "open");
+  if (recipient.attempts != 0) out += fmt::format(", attempts: {}", recipient.attempts);
+  if (recipient.last) {
+    out += fmt::format(", last {} {}: {}", to_rfc3339(recipient.last->attempted),
+                       disposition_name(recipient.last->disposition),
+                       printable(to_string(recipient.last->reply), 1024));
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string queue_header() {
+  return fmt::format("{:<8} {:<8} {:>10}  {:<27}  {}\n", "ID", "STATE", "OCTETS", "ARRIVED", "SENDER");
+}
+
+std::string entry_text(const spool_admin::Entry& entry) {
+  auto out =
+      fmt::format("{:<8} {:<8} {:>10}  {:<27}  {}\n", to_string(entry.id), state_name(entry.state),
+                  entry.bytes, to_rfc3339(entry.arrival), printable(mail::to_path(entry.reverse_path), 1024));
+  for (const auto& recipient : entry.recipients) out += recipient_text(recipient);
+  return out;
+}
+
+void append_entry_json(JsonWriter& writer, const spool_admin::Entry& entry) {
+  writer.begin_object().member("id", to_string(entry.id)).member("state", state_name(entry.state));
+  writer.member("octets", entry.bytes).member("arrived", to_rfc3339(entry.arrival));
+  writer.member("sender", mail::to_path(entry.reverse_path)).member("protocol", entry.origin.protocol);
+  writer.member("client", entry.origin.client).member("helo", entry.origin.helo);
+  writer.member("session", entry.origin.session).key("recipients").begin_array();
+  for (const auto& recipient : entry.recipients) {
+    writer.begin_object()
+        .member("address", recipient.address.to_wire())
+        .member("finished", recipient.finished);
+    writer.member("attempts", recipient.attempts);
+    if (recipient.last) {
+      writer.key("last").begin_object().member("attempted", to_rfc3339(recipient.last->attempted));
+      writer.member("disposition", disposition_name(recipient.last->disposition));
+      writer.member("reply", to_string(recipient.last->reply)).end_object();
+    }
+    writer.end_object();
+  }
+  writer.end_array().end_object();
+}
+
+Outcome<void> queue_list(const Options& options) {
+  std::string line;
+  JsonWriter writer(line);
+  if (options.json) writer.begin_array();
+  bool first = true;
+  const auto listed = for_each_entry(options, [&](const spool_admin::Entry& entry) {
+    if (options.json) {
+      append_entry_json(writer, entry);
+    } else {
+      line = (first ? queue_header() : "") + entry_text(entry);
+    }
+    first = false;
+    fmt::print("{}", line);
+    line.clear();
+  });
+  if (!listed) return listed;
+  if (options.json) {
+    writer.end_array();
+    fmt::print("{}\n", line);
+  } else if (first) {
+    fmt::print("the queue is empty\n");
+  }
+  return {};
+}
+
+Outcome<std::optional<spool_admin::Entry>> ask_entry(const Options& options, QueueId id) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  auto shown = client->ask<spool_admin::Shown>(spool_admin::Show{0, id});
+  if (!shown) return std::unexpected(std::move(shown.error()));
+  return std::move(shown->entry);
+}
+
+Outcome<void> queue_show(const Options& options, const std::string& id) {
+  const auto parsed = parse_id(id);
+  if (!parsed) return std::unexpected(parsed.error());
+  const auto entry = ask_entry(options, *parsed);
+  if (!entry) return std::unexpected(entry.error());
+  if (!*entry) return unknown_id(*parsed);
+  if (!options.json) {
+    fmt::print("{}{}", queue_header(), entry_text(**entry));
+    return {};
+  }
+  std::string out;
+  JsonWriter writer(out);
+  append_entry_json(writer, **entry);
+  fmt::print("{}\n", out);
+  return {};
+}
+
+Outcome<void> queue_act(const Options& options, const std::vector<std::string>& ids,
+                        spool_admin::Action action) {
+  std::vector<QueueId> parsed;
+  for (const auto& text : ids) {
+    const auto id = parse_id(text);
+    if (!id) return std::unexpected(id.error());
+    parsed.push_back(*id);
+  }
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  Outcome<void> outcome;
+  for (const auto id : parsed) {
+    const auto acted = client->ask<spool_admin::Acted>(spool_admin::Act{0, id, action});
+    if (!acted) return std::unexpected(acted.error());
+    if (!acted->refused.empty() && outcome) {
+      outcome = failure(ExitStatus::failed, fmt::format("{}: {}", to_string(id), printable(acted->refused)));
+    }
+  }
+  return outcome;
+}
+
+}  // namespace sternpost::tool

@@ -1,0 +1,118 @@
+#include "tool/story.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "runtime/record_text.h"
+
+namespace sternpost::tool {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+std::string_view without_brackets(std::string_view path) {
+  if (path.size() >= 2 && path.front() == '<' && path.back() == '>') return path.substr(1, path.size() - 2);
+  return path;
+}
+
+bool is_ip(std::string_view text) {
+  const std::string terminated(text);
+  std::array<unsigned char, 16> octets{};
+  return ::inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1 ||
+         ::inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1;
+}
+
+/// The address of "192.0.2.1:25", "[2001:db8::1]:25" or an address alone.
+std::string_view without_port(std::string_view client) {
+  if (client.starts_with('[')) return client.substr(1, std::min(client.find(']'), client.size()) - 1);
+  return std::ranges::count(client, ':') == 1 ? client.substr(0, client.find(':')) : client;
+}
+
+/// A cheap look at a line before it is parsed: the id that it names, as text.
+std::string_view id_in(std::string_view line) {
+  constexpr std::string_view kKey = "\"id\":\"";
+  const auto begin = line.find(kKey);
+  if (begin == std::string_view::npos) return {};
+  const auto rest = line.substr(begin + kKey.size());
+  return rest.substr(0, rest.find('"'));
+}
+
+}  // namespace
+
+std::optional<Subject> parse_subject(std::string_view text) {
+  if (text == "<>") return Subject{Subject::Kind::address, ""};
+  if (text.find('@') != std::string_view::npos) {
+    return Subject{Subject::Kind::address, lower(without_brackets(text))};
+  }
+  if (const auto host = without_port(text); is_ip(host)) return Subject{Subject::Kind::client, lower(host)};
+  if (const auto id = parse_queue_id(text); id && id->value != 0) {
+    return Subject{Subject::Kind::message, to_string(*id)};
+  }
+  return std::nullopt;
+}
+
+bool is_about(const Record& record, const Subject& subject) {
+  switch (subject.kind) {
+    case Subject::Kind::message:
+      return record.id.value != 0 && to_string(record.id) == subject.text;
+    case Subject::Kind::address:
+      if (subject.text.empty()) return record.sender == "<>";
+      return lower(without_brackets(record.sender)) == subject.text ||
+             lower(without_brackets(record.recipient)) == subject.text;
+    case Subject::Kind::client:
+      return !record.client.empty() && lower(without_port(record.client)) == subject.text;
+  }
+  return false;
+}
+
+void Story::find(const std::string& line) {
+  const bool possible = subject_.kind == Subject::Kind::message
+                            ? id_in(line) == subject_.text
+                            : ::strcasestr(line.c_str(), subject_.text.c_str()) != nullptr;
+  if (!possible) return;
+  auto record = parse_json_line(line);
+  if (!record || !is_about(*record, subject_)) return;
+  if (record->id.value != 0) return meet(record->id);
+  others_.push_back(std::move(*record));
+  if (others_.size() > most_) others_.pop_front();
+}
+
+void Story::meet(QueueId id) {
+  if (!messages_.empty() && messages_.back() == id) return;
+  std::erase(messages_, id);
+  messages_.push_back(id);
+  if (messages_.size() > most_) messages_.pop_front();
+}
+
+void Story::gather(const std::string& line) {
+  const auto id = parse_queue_id(id_in(line));
+  if (!id || std::ranges::find(messages_, *id) == messages_.end()) return;
+  auto record = parse_json_line(line);
+  if (record && record->id == *id) records_[*id].push_back(std::move(*record));
+}
+
+const std::vector<Record>& Story::records_of(QueueId id) const {
+  static const std::vector<Record> kNone;
+  const auto found = records_.find(id);
+  return found == records_.end() ? kNone : found->second;
+}
+
+std::string story_line(const Record& record, WallTime begin) {
+  std::string line;
+  append_log_line(line, record);
+  const auto space = std::min(line.find(' '), line.size());
+  const auto passed = static_cast<double>((record.at - begin).count()) / 1e6;
+  return fmt::format("  {}  {:>+11.6f} s {}", line.substr(0, space), passed, line.substr(space));
+}
+
+}  // namespace sternpost::tool

@@ -1,0 +1,113 @@
+#include "tool/story.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/record_text.h"
+
+namespace sternpost::tool {
+namespace {
+
+using testing::ElementsAre;
+
+Record record(std::uint64_t id, Decision decision, std::string sender, std::string recipient,
+              std::string client = "") {
+  Record made;
+  made.id = QueueId{id};
+  made.decision = decision;
+  made.sender = std::move(sender);
+  made.recipient = std::move(recipient);
+  made.client = std::move(client);
+  return made;
+}
+
+Story tell(const std::string& subject, const std::vector<Record>& records, std::size_t most = 10) {
+  Story story(*parse_subject(subject), most);
+  std::vector<std::string> lines(records.size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    append_json_line(lines[i], records[i]);
+    lines[i].pop_back();
+  }
+  for (const auto& line : lines) story.find(line);
+  for (const auto& line : lines) story.gather(line);
+  return story;
+}
+
+const std::vector<Record> kHistory = {
+    record(1, Decision::accepted, "<a@x.example>", "", "192.0.2.1:4000"),
+    record(2, Decision::accepted, "<B@x.example>", "", "[2001:db8::1]:4000"),
+    record(0, Decision::refused, "<a@x.example>", "zoe@y.example", "192.0.2.1:4000"),
+    record(1, Decision::delivered, "", "<bob@y.example>"),
+    record(2, Decision::deferred, "", "bob@y.example"),
+    record(3, Decision::accepted, "<>", ""),
+};
+
+TEST(Subject, IsToldApart) {
+  EXPECT_EQ(parse_subject("Alice@Example.org")->text, "alice@example.org");
+  EXPECT_EQ(parse_subject("<alice@example.org>")->text, "alice@example.org");
+  EXPECT_EQ(parse_subject("<>")->kind, Subject::Kind::address);
+  EXPECT_EQ(parse_subject("192.0.2.1:25")->text, "192.0.2.1");
+  EXPECT_EQ(parse_subject("[2001:DB8::1]:25")->text, "2001:db8::1");
+  EXPECT_EQ(parse_subject("2001:db8::1")->kind, Subject::Kind::client);
+  EXPECT_EQ(parse_subject(to_string(QueueId{77}))->kind, Subject::Kind::message);
+  for (const auto* text : {"", "0000", "hello", "[", "[]", "192.0.2"})
+    EXPECT_FALSE(parse_subject(text)) << text;
+}
+
+TEST(Story, OfAMessageHasItsRecordsAlone) {
+  const auto story = tell(to_string(QueueId{1}), kHistory);
+  EXPECT_THAT(story.messages(), ElementsAre(QueueId{1}));
+  ASSERT_EQ(story.records_of(QueueId{1}).size(), 2U);
+  EXPECT_EQ(story.records_of(QueueId{1})[1].decision, Decision::delivered);
+  EXPECT_TRUE(story.others().empty());
+}
+
+TEST(Story, OfARecipientHasAllRecordsOfTheMessages) {
+  const auto story = tell("BOB@y.example", kHistory);
+  EXPECT_THAT(story.messages(), ElementsAre(QueueId{1}, QueueId{2}));
+  EXPECT_EQ(story.records_of(QueueId{2}).size(), 2U);
+}
+
+TEST(Story, OfASenderHasItsRefusals) {
+  const auto story = tell("a@x.example", kHistory);
+  EXPECT_THAT(story.messages(), ElementsAre(QueueId{1}));
+  ASSERT_EQ(story.others().size(), 1U);
+  EXPECT_EQ(story.others()[0].decision, Decision::refused);
+}
+
+TEST(Story, OfAClientIsFoundWithoutItsPort) {
+  EXPECT_THAT(tell("2001:db8::1", kHistory).messages(), ElementsAre(QueueId{2}));
+  EXPECT_EQ(tell("192.0.2.1", kHistory).others().size(), 1U);
+  EXPECT_TRUE(tell("192.0.2.11", kHistory).empty());
+}
+
+TEST(Story, OfTheNullSenderIsItsOwn) {
+  EXPECT_THAT(tell("<>", kHistory).messages(), ElementsAre(QueueId{3}));
+}
+
+TEST(Story, KeepsTheNewestMessages) {
+  std::vector<Record> many;
+  for (std::uint64_t id = 1; id <= 50; ++id)
+    many.push_back(record(id, Decision::accepted, "<a@x.example>", ""));
+  const auto story = tell("a@x.example", many, 2);
+  EXPECT_THAT(story.messages(), ElementsAre(QueueId{49}, QueueId{50}));
+}
+
+TEST(Story, PassesOverLinesThatAreNoRecords) {
+  Story story(*parse_subject("a@x.example"), 10);
+  for (const auto* line : {"a@x.example", "{\"a@x.example\":1}", "", "\"id\":\""}) {
+    story.find(line);
+    story.gather(line);
+  }
+  EXPECT_TRUE(story.empty());
+}
+
+TEST(StoryLine, ShowsTheTimeSinceTheBeginning) {
+  auto made = record(1, Decision::delivered, "", "<bob@y.example>");
+  made.at = WallTime{1'500'000};
+  EXPECT_EQ(story_line(made, WallTime{0}),
+            "  1970-01-01T00:00:01.500000Z    +1.500000 s  master delivered id=0001 to=<bob@y.example>\n");
+}
+
+}  // namespace
+}  // namespace sternpost::tool
