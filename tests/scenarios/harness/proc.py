@@ -1,0 +1,88 @@
+"""What /proc says of processes, as the tests need it."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of an instance: `name` is that of its program, the compartment's."""
+
+    pid: int
+    name: str
+    born: int  # clock ticks since boot: with the pid, one process for good
+
+
+def _stat(pid):
+    """(parent, state, start time), or None where the process is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()
+    return int(fields[1]), fields[0], int(fields[19])
+
+
+def _program(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
+    except OSError:
+        return ""
+
+
+def alive(process):
+    """Whether that very process still runs (a zombie does not)."""
+    stat = _stat(process.pid)
+    return stat is not None and stat[1] not in "ZX" and stat[2] == process.born
+
+
+def tree(root):
+    """The process `root` and all below it that run, as a list of Process."""
+    children = {}
+    stats = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            stat = _stat(int(entry))
+            if stat and stat[1] not in "ZX":
+                stats[int(entry)] = stat
+                children.setdefault(stat[0], []).append(int(entry))
+    found, todo = [], [root]
+    while todo:
+        pid = todo.pop()
+        if pid in stats:
+            found.append(Process(pid, _program(pid), stats[pid][2]))
+        todo.extend(children.get(pid, []))
+    return found
+
+
+def status(pid):
+    """/proc/PID/status as a dictionary of strings."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict((part.strip() for part in line.split(":", 1)) for line in lines)
+
+
+def limits(pid):
+    """/proc/PID/limits: name -> (soft, hard), as text."""
+    found = {}
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]:
+        match = re.match(r"(.+?)\s{2,}(\S+)\s+(\S+)", line)
+        if match:
+            found[match[1]] = (match[2], match[3])
+    return found
+
+
+def descriptors(pid):
+    """Open descriptors: number -> what the link says."""
+    found = {}
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[int(entry)] = os.readlink(f"/proc/{pid}/fd/{entry}")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def threads(pid):
+    return [int(entry) for entry in os.listdir(f"/proc/{pid}/task")]

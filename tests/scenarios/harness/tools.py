@@ -1,0 +1,45 @@
+"""Mail clients that are not ours, from Debian's packages."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from harness.vectors import REPOSITORY
+
+
+def program(name):
+    """The path of an installed program, or a visible skip."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed (`scripts/setup check` does that)")
+    return path
+
+
+@cache
+def _peer_folder(package):
+    done = subprocess.run([REPOSITORY / "scripts" / "peer-path", package], capture_output=True, text=True,
+                          timeout=120, check=False)
+    if done.returncode != 0:
+        return None, done.stderr.strip()
+    return Path(done.stdout.strip()), ""
+
+
+def postfix_program(name):
+    """A program of the extracted Postfix package, or a visible skip where apt cannot fetch it."""
+    folder, why = _peer_folder("postfix")
+    if folder is None:
+        pytest.skip(f"Debian's Postfix could not be fetched: {why}")
+    return folder / "bin" / name
+
+
+def run(*command, text=None, timeout=60):
+    """Runs a client; AssertionError with what it said where it fails."""
+    done = subprocess.run([str(part) for part in command], input=text, capture_output=True, timeout=timeout,
+                          check=False)
+    assert done.returncode == 0, (
+        f"{command[0]} ended with {done.returncode}\n{done.stdout.decode(errors='replace')}"
+        f"{done.stderr.decode(errors='replace')}")
+    return done.stdout.decode(errors="replace")

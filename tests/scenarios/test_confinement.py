@@ -1,0 +1,175 @@
+"""Confinement from outside: a debugger makes every running compartment try what its row forbids, under load.
+
+The debugger is harness/debugger.py; nothing in the server helps it. `config` is short-lived, so that there is
+nothing to attach to.
+"""
+
+import os
+import platform
+import stat
+
+import kill_client
+import pytest
+from harness import proc
+from harness.confinement import ROWS, probes_of
+from harness.debugger import Debugger, Gone, meaning
+from harness.waiting import wait_for
+
+pytestmark = [
+    pytest.mark.root_only,
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the tests' debugger knows x86-64 only"),
+]
+
+LOOP = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]", "anon_inode:[signalfd]")
+
+
+def row_name(instance, process):
+    return "master" if process.pid == instance.process.pid else process.name
+
+
+def running(instance):
+    """Every process of the instance; all rows must be among them."""
+    processes = proc.tree(instance.process.pid)
+    names = {row_name(instance, process) for process in processes}
+    assert names == set(ROWS), f"running: {sorted(names)}, expected {sorted(ROWS)}"
+    return processes
+
+
+@pytest.fixture
+def loaded(instance):
+    """An instance with messages going through it; afterwards every one of them must have gone well."""
+    client = kill_client.NumberedClient(instance.port, instance.directory / "client.jsonl", instance.users,
+                                        sessions=8)
+    client.start()
+    wait_for(lambda: client.acknowledged > 50, 30, "the load to begin")
+    before = proc.tree(instance.process.pid)
+    yield instance
+    reached = client.acknowledged
+    wait_for(lambda: client.acknowledged > reached + 50, 30, "the load to go on after the probes")
+    attempts = client.finish()
+    bad = [attempt for attempt in attempts if attempt.result != kill_client.ACKNOWLEDGED]
+    assert not bad, f"the probes disturbed the load: {bad[:5]}"
+    assert all(map(proc.alive, before)), f"ended meanwhile: {[p for p in before if not proc.alive(p)]}"
+    instance.wait_queue_empty()
+
+
+def try_all(pid, thread, row):
+    """The complaints about one thread."""
+    complaints = []
+    for probe in probes_of(row):
+        # Attached for each probe anew, so that the process works on between them.
+        try:
+            with Debugger(pid, thread) as debugger:
+                answer = debugger.call(probe.call, *probe.arguments)
+                if answer >= 0 and probe.call in ("open", "openat", "socket"):
+                    debugger.call("close", answer)
+        except Gone as gone:
+            return [*complaints, f"{probe.what}: {gone}"]
+        if probe.allowed is None and answer < 0:
+            complaints.append(f"{probe.what} answers {meaning(answer)}, but the row grants it")
+        if probe.allowed is not None and answer not in probe.allowed:
+            complaints.append(f"{probe.what} answers {meaning(answer)}, expected "
+                              f"{' or '.join(map(meaning, probe.allowed))}")
+    return complaints
+
+
+def test_what_the_row_forbids_fails_in_every_compartment_under_load(loaded):
+    complaints = {}
+    for process in running(loaded):
+        name = row_name(loaded, process)
+        for thread in proc.threads(process.pid):
+            for complaint in try_all(process.pid, thread, ROWS[name]):
+                complaints.setdefault(f"{name} {process.pid}/{thread}", []).append(complaint)
+    assert not complaints, "\n".join(f"{who}: {what}" for who, list_ in complaints.items() for what in list_)
+
+
+def test_a_folder_of_the_row_is_no_way_up_to_the_rest(loaded):
+    """A descriptor of a folder outside of the empty root leads there by "..", unless Landlock forbids it."""
+    tried = []
+    for process in running(loaded):
+        name = row_name(loaded, process)
+        for number, target in proc.descriptors(process.pid).items():
+            if name in ("master", "users") or not os.path.isdir(f"/proc/{process.pid}/fd/{number}"):
+                continue
+            with Debugger(process.pid) as debugger:
+                answer = debugger.call("openat", number, b"../" * 12 + b"etc/passwd\0", 0, 0)
+                if answer >= 0:
+                    debugger.call("close", answer)
+            tried.append(name)
+            assert answer < 0, f"{name}: from its descriptor {number} ({target}) it reaches /etc/passwd"
+    assert {"spool", "virtual", "log"} <= set(tried)
+
+
+def test_the_plan_that_is_printed_grants_what_the_tests_expect(instance):
+    rows = {row["compartment"]: {cell["name"]: cell for cell in row["cells"]}
+            for row in instance.ask("show", "plan")}
+    assert set(rows) == {*ROWS, "config"}
+    for name, expected in ROWS.items():
+        cells = rows[name]
+        files = cells["files"]["right"]
+        assert (expected.folder or "none" if not expected.reads_passwd else "/etc") in files, (name, files)
+        assert cells["uid"]["right"] == {"root": "root"}.get(expected.uid, cells["uid"]["right"])
+        assert (cells["uid"]["right"] == "root") == (name == "master")
+        if not expected.starts_processes:
+            assert cells["fork, exec"]["right"] == "none", name
+            assert "seccomp" in cells["fork, exec"]["held_by"], name
+        if expected.root == "empty":
+            assert "empty root" in cells["files"]["held_by"], (name, cells["files"])
+        if not expected.listens:
+            assert cells["network"]["right"] == "none", (name, cells["network"])
+
+
+def test_proc_shows_own_uids_no_capabilities_and_filters(instance):
+    uids = {}
+    for process in running(instance):
+        name = row_name(instance, process)
+        status = proc.status(process.pid)
+        assert status["Seccomp"] == "2", f"{name}: no filter"
+        assert status["Groups"] == "" or name == "master", f"{name}: groups {status['Groups']}"
+        if name == "master":
+            continue
+        assert status["NoNewPrivs"] == "1", name
+        for field in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[field], 16) == 0, f"{name}: {field} {status[field]}"
+        for field in ("Uid", "Gid"):
+            numbers = set(status[field].split())
+            assert len(numbers) == 1 and numbers != {"0"}, f"{name}: {field} {status[field]}"
+        uids.setdefault(status["Uid"].split()[0], set()).add(name)
+        assert proc.limits(process.pid)["Max core file size"] == ("0", "0"), name
+    assert all(len(names) == 1 for names in uids.values()), f"a uid of several compartments: {uids}"
+
+
+def test_proc_shows_an_empty_root_directory(instance):
+    for process in running(instance):
+        name = row_name(instance, process)
+        root = f"/proc/{process.pid}/root"
+        if ROWS[name].root == "empty":
+            assert os.listdir(root) == [], f"{name}: the root directory holds {os.listdir(root)[:5]}"
+            assert os.listdir(f"/proc/{process.pid}/cwd") == [], f"{name}: its working directory is elsewhere"
+            mode = os.stat(root).st_mode
+            assert not mode & (stat.S_IWGRP | stat.S_IWOTH), f"{name}: its root is writable ({mode:o})"
+            assert os.stat(root).st_uid == 0, f"{name}: its root directory is its own"
+        else:
+            assert os.path.samefile(root, "/"), name
+
+
+def test_proc_shows_no_descriptors_but_channels_the_loop_and_the_folders_of_the_row(instance):
+    complaints = []
+    for process in running(instance):
+        name = row_name(instance, process)
+        if name == "master":
+            continue
+        row = ROWS[name]
+        below = str(instance.state / row.folder) if row.folder else None
+        for number, target in proc.descriptors(process.pid).items():
+            if target.startswith(("socket:", "pipe:")) or target in LOOP:
+                continue
+            if number <= 2 and target == "/dev/null":
+                continue
+            if below and (target == below or target.startswith(below + "/")):
+                continue
+            if row.reads_passwd and target.startswith("/etc"):
+                continue
+            complaints.append(f"{name}: descriptor {number} is {target}")
+    assert not complaints, "\n".join(complaints)
+
