@@ -83,7 +83,7 @@ class Server:
 
 
 class Sternpost(Server):
-    """The release build of this tree."""
+    """The release build of this tree, or STERNPOST_BIN."""
 
     name = "sternpost"
 
@@ -106,7 +106,8 @@ source = "list"
 """)
 
     def command(self):
-        return [ROOT / "build/bin/sternpost", "start", "--foreground", "--config",
+        program = os.environ.get("STERNPOST_BIN", ROOT / "build/bin/sternpost")
+        return [program, "start", "--foreground", "--config",
                 self.folder / "sternpost.toml", "--state", self.folder]
 
     def logs(self):

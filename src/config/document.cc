@@ -38,6 +38,10 @@ std::size_t end_of_string(std::string_view text, std::size_t at) {
   return text.size();
 }
 
+bool is_beyond_ascii(char c) {
+  return static_cast<unsigned char>(c) >= 0x80;
+}
+
 bool is_in(std::string_view set, char c) {
   return set.find(c) != std::string_view::npos;
 }
@@ -47,8 +51,9 @@ bool begins_key(char c) {
 }
 
 /// Looks at what stands outside of strings and comments before the parser does, for it takes some broken
-/// files worse than with an error: letters beyond ASCII where a key or value begins, a header that begins
-/// with neither key nor bracket, and dotted keys, which make a table for each part, destroyed recursively.
+/// files worse than with an error: letters beyond ASCII where it looks for the end of a word or of blanks, a
+/// header that begins with neither key nor bracket, and dotted keys, which make a table for each part,
+/// destroyed recursively.
 class LookAhead {
  public:
   explicit LookAhead(std::string_view text) : text_(text) {}
@@ -70,7 +75,12 @@ class LookAhead {
     const char c = text_[at_];
     if (c == '"' || c == '\'') {
       if (!is_in("\n\t =[{,.", before_)) return "has a quote in the middle of a word";
-      at_ = end_of_string(text_, at_);
+      const auto string = text_.substr(at_, end_of_string(text_, at_) - at_);
+      const bool long_form = string.size() > 3 && string[1] == c && string[2] == c;
+      if (long_form && std::ranges::any_of(string, is_beyond_ascii)) {
+        return "has a character beyond ASCII in a text of several lines";
+      }
+      at_ += string.size();
       before_ = c;
       line_begins_ = false;
       return {};
@@ -79,7 +89,7 @@ class LookAhead {
       at_ = std::min(text_.find('\n', at_), text_.size());
       return {};
     }
-    if (static_cast<unsigned char>(c) >= 0x80) return "has a character beyond ASCII outside of quotes";
+    if (is_beyond_ascii(c)) return "has a character beyond ASCII outside of quotes";
     if (c == '[' && line_begins_ && depth_ == 0) {
       if (!is_header(text_.substr(at_ + 1))) return "has no key behind [";
     } else if (is_in("[{", c)) {

@@ -2,6 +2,7 @@
 
 import re
 import smtplib
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
@@ -82,7 +83,11 @@ def test_smtplib(instance):
     with smtplib.SMTP("127.0.0.1", instance.port, local_hostname="client.example.net") as session:
         assert session.send_message(message) == {}
     (delivered,) = arrived(instance)
-    assert delivered.content == maildir.to_crlf(message.as_bytes())
+    read_back = message_from_bytes(delivered.content, policy=policy.SMTP)
+    assert read_back["Subject"] == "hello"
+    text, attachment = read_back.iter_parts()
+    assert text.get_content().replace("\r\n", "\n") == "one\n.two\n"
+    assert attachment.get_content() == bytes(range(256)) * 200
     check_trace(delivered, "ESMTP")
 
 

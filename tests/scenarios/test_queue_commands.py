@@ -117,8 +117,10 @@ def test_why_tells_the_story_of_a_message_by_its_id(instance):
     wait_arrived(instance)
     wait_for(lambda: any(r["decision"] == "delivered" for r in story(instance, queue_id)), 20,
              lambda: f"the delivery in the records: {story(instance, queue_id)}")
+    # Compartments report on their own: routing may be recorded before the acceptance is.
     decisions = [record["decision"] for record in story(instance, queue_id)]
-    assert decisions[0] == "accepted" and decisions[-1] == "delivered" and "routed" in decisions
+    assert sorted(decisions) == ["accepted", "delivered", "routed"]
+    assert decisions[-1] == "delivered"
     text = instance.run("why", queue_id).stdout
     assert "accepted" in text and "delivered" in text and "alice@example.org" in text
 

@@ -117,6 +117,22 @@ static_assert(consistent());
 
 }  // namespace
 
+std::string_view to_string(Place place) {
+  switch (place) {
+    case Place::spool:
+      return "the spool folder";
+    case Place::mail:
+      return "the mail folder";
+    case Place::log:
+      return "the log folder";
+    case Place::system_names:
+      return "/etc";
+    case Place::configuration:
+      return "the configuration file";
+  }
+  return "";
+}
+
 std::span<const Row> plan() {
   return kPlan;
 }

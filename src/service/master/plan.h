@@ -21,6 +21,9 @@ enum class Place : unsigned char {
   configuration,  ///< the configuration file
 };
 
+/// "the spool folder", as people call it.
+std::string_view to_string(Place place);
+
 struct Grant {
   Place place;
   FolderRight right;
@@ -64,6 +67,11 @@ inline constexpr std::uint32_t kDefaultUidBase = 70'000;
 /// All rows, in the order of Compartment.
 std::span<const Row> plan();
 const Row& plan_row(Compartment self);
+
+/// The cells of a row as docs/architecture.md writes them.
+std::string identity_text(const Row& row);
+std::string files_text(const Row& row);
+std::string network_text(const Row& row);
 
 /// What `sternpost show plan` prints: the table with, for each right, the layer that holds it on this kernel.
 std::string plan_text(bool json);

@@ -17,52 +17,6 @@ struct Cell {
   std::string holder;  ///< the layer that keeps it to that, here and now
 };
 
-std::string_view text_of(Place place) {
-  switch (place) {
-    case Place::spool:
-      return "the spool folder";
-    case Place::mail:
-      return "the mail folder";
-    case Place::log:
-      return "the log folder";
-    case Place::system_names:
-      return "/etc and what NSS loads";
-    case Place::configuration:
-      return "the configuration file";
-  }
-  return "";
-}
-
-std::string_view text_of(Identity identity) {
-  switch (identity) {
-    case Identity::root:
-      return "root";
-    case Identity::own:
-      return "own";
-    case Identity::mail_owner:
-      return "the mail owner";
-  }
-  return "";
-}
-
-std::string files_of(const Row& row) {
-  std::string text;
-  for (const auto& grant : row.folders) {
-    if (!text.empty()) text += ", ";
-    text += text_of(grant.place);
-    if (grant.right == FolderRight::read) text += ", read only";
-  }
-  if (row.self == Compartment::master) return "none after start";
-  return text.empty() ? "none" : text;
-}
-
-std::string network_of(const Row& row) {
-  if (row.self == Compartment::master) return "binds, never reads";
-  if (row.smtp_listeners) return "accepted sockets";
-  if (row.control_listener) return "control socket";
-  return "none";
-}
-
 std::string peers_of(const Row& row) {
   std::string text;
   for (const auto peer : row.peers) {
@@ -82,16 +36,20 @@ std::string joined(std::initializer_list<std::string> layers) {
   return text.empty() ? "nothing" : text;
 }
 
+std::string holder_of_identity(bool is_master, bool as_root) {
+  if (!as_root) return "nothing: all run as the caller";
+  return is_master ? "" : "setresuid, no capabilities";
+}
+
 std::vector<Cell> cells_of(const Row& row, bool as_root, int landlock) {
   const bool is_master = row.self == Compartment::master;
   const std::string root = as_root && row.empty_root ? "empty root" : "";
   const std::string files = landlock > 0 && !is_master ? fmt::format("landlock {}", landlock) : "";
   const std::string filter = is_master ? "" : "seccomp";
   return {
-      {"uid", std::string(text_of(row.identity)),
-       as_root ? "setresuid, no capabilities" : "the caller's own uid"},
-      {"files", files_of(row), joined({root, files, filter})},
-      {"network", network_of(row), joined({landlock >= 4 && !is_master ? files : "", filter})},
+      {"uid", identity_text(row), holder_of_identity(is_master, as_root)},
+      {"files", files_text(row), joined({root, files, filter})},
+      {"network", network_text(row), joined({landlock >= 4 && !is_master ? files : "", filter})},
       {"fork, exec", is_master ? "starts the rest" : "none", joined({filter})},
       {"talks to", peers_of(row), is_master ? "" : "descriptors from master"},
   };
@@ -112,6 +70,36 @@ std::string as_json(bool as_root, int landlock) {
 }
 
 }  // namespace
+
+std::string identity_text(const Row& row) {
+  switch (row.identity) {
+    case Identity::root:
+      return "root";
+    case Identity::own:
+      return "own";
+    case Identity::mail_owner:
+      return "vmail";
+  }
+  return "";
+}
+
+std::string files_text(const Row& row) {
+  if (row.self == Compartment::master) return "none after start";
+  std::string text;
+  for (const auto& grant : row.folders) {
+    if (!text.empty()) text += ", ";
+    text += to_string(grant.place);
+    if (grant.right == FolderRight::read) text += ", read only";
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string network_text(const Row& row) {
+  if (row.self == Compartment::master) return "binds, never reads";
+  if (row.smtp_listeners) return "accepted sockets";
+  if (row.control_listener) return "control socket";
+  return "none";
+}
 
 std::string plan_text(bool json) {
   const bool as_root = ::geteuid() == 0;

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -115,7 +116,7 @@ class Instance:
     def _read(self, process, ready):
         for line in process.stdout:
             self.output.append(line)
-            if "ready" in line:
+            if re.search(r"\bready\b", line):
                 ready.set()
         process.wait()
         ready.set()
