@@ -50,19 +50,22 @@ bool begins_key(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || is_in("-_\"'", c);
 }
 
-/// Looks at what stands outside of strings and comments before the parser does, for it takes some broken
-/// files worse than with an error: letters beyond ASCII where it looks for the end of a word or of blanks, a
-/// header that begins with neither key nor bracket, and dotted keys, which make a table for each part,
-/// destroyed recursively.
+constexpr std::string_view kBeyondAscii =
+    "has a character beyond ASCII outside of a comment; write it in double quotes as \\u and its number, "
+    "such as \"\\u00e9\"";
+
+/// Looks at the text before the parser does, for that takes some broken files worse than with an error:
+/// characters beyond ASCII (its table of blanks has holes), a header that has no key, and dotted keys, which
+/// make a table for each part, destroyed recursively. In comments what is beyond ASCII is made harmless.
 class LookAhead {
  public:
-  explicit LookAhead(std::string_view text) : text_(text) {}
+  explicit LookAhead(std::string& text) : text_(text) {}
 
   std::optional<SyntaxError> run() {
-    if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+    if (text_.starts_with(kByteOrderMark)) text_.erase(0, kByteOrderMark.size());
     while (at_ < text_.size()) {
       if (const auto what = step(); !what.empty()) {
-        const auto line = 1 + std::ranges::count(text_.substr(0, at_), '\n');
+        const auto line = 1 + std::ranges::count(std::string_view(text_).substr(0, at_), '\n');
         return SyntaxError{static_cast<std::uint32_t>(line), std::string(what)};
       }
     }
@@ -74,24 +77,21 @@ class LookAhead {
   std::string_view step() {
     const char c = text_[at_];
     if (c == '"' || c == '\'') {
-      if (!is_in("\n\t =[{,.", before_)) return "has a quote in the middle of a word";
-      const auto string = text_.substr(at_, end_of_string(text_, at_) - at_);
-      const bool long_form = string.size() > 3 && string[1] == c && string[2] == c;
-      if (long_form && std::ranges::any_of(string, is_beyond_ascii)) {
-        return "has a character beyond ASCII in a text of several lines";
-      }
-      at_ += string.size();
-      before_ = c;
+      const auto end = end_of_string(text_, at_);
+      if (std::ranges::any_of(std::string_view(text_).substr(at_, end - at_), is_beyond_ascii))
+        return kBeyondAscii;
+      at_ = end;
       line_begins_ = false;
       return {};
     }
     if (c == '#') {
-      at_ = std::min(text_.find('\n', at_), text_.size());
+      while (at_ < text_.size() && text_[at_] != '
+') at_ += 1;
       return {};
     }
-    if (is_beyond_ascii(c)) return "has a character beyond ASCII outside of quotes";
+    if (is_beyond_ascii(c)) return kBeyondAscii;
     if (c == '[' && line_begins_ && depth_ == 0) {
-      if (!is_header(text_.substr(at_ + 1))) return "has no key behind [";
+      if (!is_header(std::string_view(text_).substr(at_ + 1))) return "has no key behind [";
     } else if (is_in("[{", c)) {
       ++depth_;
     } else if (is_in("]}", c) && depth_ > 0) {
@@ -101,7 +101,6 @@ class LookAhead {
     if (is_in("\n=[{,", c)) dots_ = 0;
     if (c == '\n') line_begins_ = true;
     if (!is_in("\n\r\t ", c)) line_begins_ = false;
-    before_ = c;
     ++at_;
     return {};
   }
@@ -114,9 +113,8 @@ class LookAhead {
     return next != std::string_view::npos && (begins_key(rest[next]) || rest[next] == ']');
   }
 
-  std::string_view text_;
+  std::string& text_;
   std::size_t at_ = 0;
-  char before_ = '\n';
   bool line_begins_ = true;
   int dots_ = 0;
   int depth_ = 0;  ///< of lists and inline tables
@@ -165,10 +163,11 @@ std::expected<Node, SyntaxError> parse_document(std::string_view text) {
   if (text.size() > kMaxFile) {
     return std::unexpected(SyntaxError{0, "is larger than 1 MiB, the most that a configuration may have"});
   }
-  if (auto error = LookAhead(text).run()) return std::unexpected(std::move(*error));
+  std::string prepared(text);
+  if (auto error = LookAhead(prepared).run()) return std::unexpected(std::move(*error));
   // The only place that sees the parser's exceptions: the packaged library is built to throw them.
   try {
-    return convert(toml::parse(text));
+    return convert(toml::parse(std::string_view(prepared)));
   } catch (const toml::parse_error& error) {
     return std::unexpected(
         SyntaxError{error.source().begin.line, "is not TOML: " + printable(error.description(), 300)});

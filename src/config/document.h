@@ -34,8 +34,8 @@ struct SyntaxError {
   std::string text;
 };
 
-/// Reads TOML 1.0. Refused besides what is not TOML: files beyond kMaxFile, text that is not UTF-8, and keys
-/// of more than nine parts, which nest deeper than any parameter.
+/// Reads TOML 1.0. Refused besides what is not TOML: files beyond kMaxFile, characters beyond ASCII outside
+/// of comments (an escape says them), and keys of more than nine parts, which nest deeper than any parameter.
 std::expected<Node, SyntaxError> parse_document(std::string_view text);
 
 }  // namespace sternpost::config

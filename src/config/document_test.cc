@@ -72,14 +72,20 @@ TEST(Document, LooksBehindAStringThatEndsWithQuotesOfItsOwn) {
   EXPECT_TRUE(parse_document(R"(a = [ """x""""", {b.b = 1} ])"));
 }
 
-TEST(Document, TakesLettersBeyondAsciiInQuotesAndCommentsOnly) {
-  EXPECT_TRUE(parse_document("# caf\xc3\xa9\na = \"caf\xc3\xa9\"\n'\xc3\xa9' = 1\n"));
+TEST(Document, TakesCharactersBeyondAsciiInCommentsAndEscapesOnly) {
+  EXPECT_TRUE(parse_document("# caf\xc3\xa9 \xff\na = 1 # \xef\xbb\x9f\n"));
   EXPECT_TRUE(
       parse_document("\xef\xbb\xbf"
                      "a = 1\n"));
-  const auto refused = parse_document("a = 1\n\xef\xbb\x9f = 1\n");
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().line, 2U);
+  const auto escaped = parse_document(R"(a = "caf\u00e9")");
+  ASSERT_TRUE(escaped);
+  EXPECT_EQ(escaped->members[0].node.scalar, "caf\xc3\xa9");
+  for (const auto* text :
+       {"\n\xef\xbb\x9f = 1", "\na = \"\xc3\xa9\"", "\n'\xc3\xa9' = 1", "\n\"\"\"\\\xef\xba\xbf"}) {
+    const auto refused = parse_document(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().line, 2U);
+  }
 }
 
 TEST(Document, RefusesAHeaderWithoutAKey) {

@@ -1,5 +1,6 @@
 """What is refused, and that nothing acknowledged is lost when space, descriptors or time run out."""
 
+import errno
 import os
 import resource
 import socket
@@ -142,46 +143,67 @@ def test_commands_sent_ahead_of_the_354_are_not_content(instance):
 # --- no space, no descriptors --------------------------------------------------------------------
 
 @pytest.fixture
-def small_disk():
-    """A file system of 160 MiB for the state folder."""
-    folder = f"/var/tmp/sternpost-disk-{os.getpid()}"
-    os.makedirs(folder, mode=0o755)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=0755", "tmpfs", folder],
+def small_spool(make_instance):
+    """An instance that holds all mail, whose spool lies on a file system of 12 MiB."""
+    instance = make_instance(smtp={"hold": True, **SMALL["smtp"]}, spool=SMALL["spool"])
+    spool = instance.state / "spool"
+    spool.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0700", "tmpfs", spool],
                              capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
-        os.rmdir(folder)
         pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-    os.rmdir(folder)
+    yield instance.start()
+    if instance.process.poll() is None:
+        instance.kill_all()
+    subprocess.run(["umount", "-l", spool], check=True)
 
 
-def fill(folder, leave):
-    """Takes all space but `leave` octets; the path of what took it."""
+SMALL = {"smtp": {"max_message": "400 KiB"}, "spool": {"segment": "1 MiB", "min_free": "1 MiB"}}
+
+
+def fill(folder):
+    """Takes all the space that is left; the path of the file that has it."""
     path = os.path.join(folder, "filler")
-    space = os.statvfs(folder)
     with open(path, "wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, max(1, space.f_bavail * space.f_frsize - leave))
+        try:
+            while filler.write(bytes(65536)):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
     return path
 
 
+def wait_deferral(instance, client, after):
+    """Waits for a temporary refusal among the attempts behind the first `after`."""
+    wait_for(lambda: any(a.result == kill_client.DEFERRED for a in client.attempts[after:]), 60,
+             lambda: f"a temporary refusal after {client.acknowledged} messages\n{instance.report()}")
+
+
+def release_all(instance):
+    held = [entry["id"] for entry in instance.queue() if entry["state"] == "held"]
+    for at in range(0, len(held), 1000):
+        done = instance.run("queue", "release", *held[at:at + 1000])
+        assert done.returncode == 0, done.stderr
+    return len(held)
+
+
 @pytest.mark.root_only
-def test_a_full_disk_defers_and_loses_nothing_and_recovers(make_instance, small_disk):
-    state = os.path.join(small_disk, "state")
-    instance = make_instance(state=state, spool={"min_free": "4 MiB"}).start()
+def test_a_full_disk_defers_and_loses_nothing_and_recovers(small_spool):
+    instance = small_spool
     client = kill_client.NumberedClient(instance.port, instance.directory / "client.jsonl", instance.users,
-                                        sessions=10, total=1500, allowed=500)
+                                        sessions=4)
     client.start()
-    wait_for(lambda: client.acknowledged >= 500, 60, lambda: f"500 messages\n{instance.report()}")
-    filler = fill(small_disk, leave=0)
-    client.allow(1500)
-    wait_for(lambda: any(a.result == kill_client.DEFERRED for a in client.attempts), 60,
-             lambda: f"a temporary refusal\n{instance.report()}")
+    wait_deferral(instance, client, 0)  # the floor of free space is reached
+    filler = fill(instance.state / "spool")
+    wait_deferral(instance, client, len(client.attempts))  # and now there is none at all
     os.unlink(filler)
-    attempts = client.join(90)
+    instance.configure(**SMALL)
+    assert instance.run("reload").returncode == 0
+    assert release_all(instance) > 100
+    attempts = client.finish()
     deferrals = [attempt for attempt in attempts if attempt.result == kill_client.DEFERRED]
-    assert {attempt.code for attempt in deferrals} <= {451, 452}, {(a.code, a.text) for a in deferrals}
-    assert any(attempt.code == 452 for attempt in deferrals)
+    assert {attempt.code for attempt in deferrals} == {452}, {(a.code, a.text) for a in deferrals}
+    release_all(instance)
     instance.wait_queue_empty()
     findings = kill_audit.audit(attempts, [], instance.state / "mail", instance.users)
     assert not findings.failures, findings.table()
@@ -207,22 +229,26 @@ def greets(port):
         return connection.recv(200).startswith(b"220")
 
 
-@pytest.mark.root_only
-def test_too_few_descriptors_turn_clients_away_and_not_the_server_down(make_instance):
-    """EMFILE: smtpd's own limit is lowered from outside while it runs."""
-    instance = make_instance(smtp={"workers": 1}).start()
+def few_descriptors():
+    """For the process that will be master: its children cannot have more either."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+
+
+def test_too_few_descriptors_let_clients_wait_and_the_others_be_served(make_instance):
+    """EMFILE: an ordinary user's hard limit is lower than the sessions that the configuration allows."""
+    instance = make_instance(smtp={"workers": 1}, run_as="nobody" if os.geteuid() == 0 else None)
+    instance.start(preexec_fn=few_descriptors)
     (worker,) = [process for process in instance.compartments() if process.name == "smtpd"]
-    used = len(os.listdir(f"/proc/{worker.pid}/fd"))
-    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (used + 10, used + 10))
-    others = [socket.create_connection(("127.0.0.1", instance.port), timeout=20) for _ in range(40)]
-    greeted = others[0].recv(200)
-    assert greeted.startswith(b"220")
-    before = worker_ticks(worker)
-    began = time.monotonic()
-    others[0].sendall(b"NOOP\r\n")
-    wait_for(lambda: others[0].recv(4096), 20, "an answer to a client that is already served")
-    spent = worker_ticks(worker) - before
-    assert spent <= (time.monotonic() - began) * os.sysconf("SC_CLK_TCK") * 0.5 + 10, "it spins on accept"
+    others = [socket.create_connection(("127.0.0.1", instance.port), timeout=20) for _ in range(100)]
+    assert others[0].recv(200).startswith(b"220")
+    wait_for(lambda: len(os.listdir(f"/proc/{worker.pid}/fd")) >= 79, 20, "that all descriptors are taken")
+    before, began = ticks(worker), time.monotonic()
+    for _ in range(20):
+        others[0].sendall(b"NOOP\r\n")
+        assert others[0].recv(4096), "a client that is already served gets no answer"
+        time.sleep(0.02)  # the time over which spinning would show
+    spent, passed = ticks(worker) - before, time.monotonic() - began
+    assert spent <= passed * os.sysconf("SC_CLK_TCK") * 0.5 + 5, "it spins on accept"
     for other in others:
         other.close()
     wait_for(lambda: greets(instance.port), 20, lambda: f"that a new client is served\n{instance.report()}")
@@ -231,7 +257,7 @@ def test_too_few_descriptors_turn_clients_away_and_not_the_server_down(make_inst
     assert [p for p in instance.compartments() if p.name == "smtpd"] == [worker]
 
 
-def worker_ticks(process):
+def ticks(process):
     """Processor time, in clock ticks."""
     with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()

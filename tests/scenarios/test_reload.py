@@ -123,7 +123,7 @@ def test_a_reload_takes_what_the_configuration_says_now(instance):
 def test_a_configuration_that_is_wrong_is_refused_and_the_old_one_stays(instance):
     before = workers(instance)
     number = generation(instance)
-    instance.write_config(instance.config.read_text().replace('hostname = "', 'hostnaem = "'))
+    instance.write_config(instance.config.read_text().replace('"hostname"', "hostnaem"))
     done = instance.run("reload")
     assert done.returncode != 0
     assert "hostnaem" in done.stderr and "sternpost.toml:" in done.stderr and "hostname" in done.stderr
