@@ -110,7 +110,7 @@ class Generator {
 
  private:
   static int die(const char* what) {
-    fmt::print(stderr, "generator: {}: {}\n", what, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+    fmt::print(stderr, "generator: {}: {}\n", what, std::strerror(errno));
     return 2;
   }
 
@@ -135,7 +135,7 @@ class Generator {
     session.begun = SteadyClock::now();
     if (connect(session.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 &&
         errno != EINPROGRESS) {
-      return fail(session, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+      return fail(session, std::strerror(errno));
     }
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, session.fd, &event) < 0) return fail(session, "epoll_ctl");
   }
@@ -168,8 +168,7 @@ class Generator {
     std::array<char, 4096> buffer;
     const ssize_t got = recv(session.fd, buffer.data(), buffer.size(), 0);
     if (got < 0) {
-      if (errno != EAGAIN && errno != EINTR)
-        fail(session, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+      if (errno != EAGAIN && errno != EINTR) fail(session, std::strerror(errno));
       return;
     }
     if (got == 0) {
@@ -250,7 +249,7 @@ class Generator {
     while (!session.out.empty()) {
       const ssize_t sent = send(session.fd, session.out.data(), session.out.size(), MSG_NOSIGNAL);
       if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-      if (sent < 0) return fail(session, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+      if (sent < 0) return fail(session, std::strerror(errno));
       session.out.erase(0, static_cast<std::size_t>(sent));
     }
     if (session.out.empty() == !session.writable_wanted) return;

@@ -4,17 +4,21 @@ namespace sternpost {
 
 void append_printable(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\\') {
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && text[plain] >= 0x20 && text[plain] < 0x7F && text[plain] != '\\') ++plain;
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const auto octet = static_cast<unsigned char>(text.front());
+    if (octet == '\\') {
       out += "\\\\";
-    } else if (byte >= 0x20 && byte < 0x7F) {
-      out.push_back(c);
     } else {
       out += "\\x";
-      out.push_back(kHex[byte >> 4U]);
-      out.push_back(kHex[byte & 0xFU]);
+      out.push_back(kHex[octet >> 4U]);
+      out.push_back(kHex[octet & 0xFU]);
     }
+    text.remove_prefix(1);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/printable.h"
+#include "config/slices.h"
 #include "config/units.h"
 
 namespace sternpost::config {
@@ -44,7 +45,7 @@ class Checker {
     const auto message = values_.number("smtp.max_message");
     const auto segment = values_.number("spool.segment");
     const auto spool = values_.number("spool.max_size");
-    if (message >= segment / 2) {
+    if (message + kTraceAllowance >= segment / 2) {
       complain("smtp.max_message", "spool.segment",
                fmt::format("{} must be less than half of {}", with_value("smtp.max_message"),
                            with_value("spool.segment")));

@@ -1,12 +1,27 @@
 #include "config/document.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "base/printable.h"
+
+namespace sternpost::config {
+namespace {
+
+/// What the parser throws where it meets what it took for impossible.
+struct BrokenAssumption {};
+
+}  // namespace
+}  // namespace sternpost::config
+
+// Broken files reach the parser's assertions, which it turns into promises to the optimiser in release
+// builds. Its own setting for them makes each an error like any other, in every build; this is the only file
+// that includes it.
+#undef NDEBUG
+#define TOML_ASSERT(expr) ((expr) ? void() : throw sternpost::config::BrokenAssumption())
+#include <toml++/toml.h>
 
 namespace sternpost::config {
 namespace {
@@ -78,15 +93,16 @@ class LookAhead {
     const char c = text_[at_];
     if (c == '"' || c == '\'') {
       const auto end = end_of_string(text_, at_);
-      if (std::ranges::any_of(std::string_view(text_).substr(at_, end - at_), is_beyond_ascii))
-        return kBeyondAscii;
+      const auto string = std::string_view(text_).substr(at_, end - at_);
+      if (std::ranges::any_of(string, is_beyond_ascii)) return kBeyondAscii;
       at_ = end;
       line_begins_ = false;
       return {};
     }
     if (c == '#') {
-      while (at_ < text_.size() && text_[at_] != '
-') at_ += 1;
+      for (; at_ < text_.size() && text_[at_] != '\n'; ++at_) {
+        if (is_beyond_ascii(text_[at_])) text_[at_] = '?';
+      }
       return {};
     }
     if (is_beyond_ascii(c)) return kBeyondAscii;
@@ -157,6 +173,32 @@ Node convert(const toml::node& from) {
   return node;
 }
 
+/// The only place that sees the parser's exceptions. An error without a line is a broken assumption.
+std::expected<Node, SyntaxError> parse_prepared(std::string_view text) {
+  try {
+    return convert(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    return std::unexpected(
+        SyntaxError{error.source().begin.line, "is not TOML: " + printable(error.description(), 300)});
+  } catch (const BrokenAssumption&) {
+    return std::unexpected(SyntaxError{0, "is not TOML"});
+  }
+}
+
+/// The line in which the parser's assumption broke: the last one of the shortest beginning that breaks it.
+std::uint32_t line_of_broken_assumption(std::string_view text) {
+  std::vector<std::size_t> ends;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\n') ends.push_back(at);
+  }
+  const auto breaks = [&](std::size_t end) {
+    const auto parsed = parse_prepared(text.substr(0, end));
+    return !parsed && parsed.error().line == 0;
+  };
+  const auto first = std::ranges::partition_point(ends, [&](std::size_t end) { return !breaks(end); });
+  return static_cast<std::uint32_t>(1 + (first - ends.begin()));
+}
+
 }  // namespace
 
 std::expected<Node, SyntaxError> parse_document(std::string_view text) {
@@ -165,13 +207,9 @@ std::expected<Node, SyntaxError> parse_document(std::string_view text) {
   }
   std::string prepared(text);
   if (auto error = LookAhead(prepared).run()) return std::unexpected(std::move(*error));
-  // The only place that sees the parser's exceptions: the packaged library is built to throw them.
-  try {
-    return convert(toml::parse(std::string_view(prepared)));
-  } catch (const toml::parse_error& error) {
-    return std::unexpected(
-        SyntaxError{error.source().begin.line, "is not TOML: " + printable(error.description(), 300)});
-  }
+  auto parsed = parse_prepared(prepared);
+  if (!parsed && parsed.error().line == 0) parsed.error().line = line_of_broken_assumption(prepared);
+  return parsed;
 }
 
 }  // namespace sternpost::config

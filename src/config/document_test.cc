@@ -99,6 +99,14 @@ TEST(Document, RefusesAQuoteInTheMiddleOfAWord) {
   EXPECT_FALSE(parse_document("a = 0\"\xef\xb3\xbf\"\n"));
 }
 
+TEST(Document, NamesTheLineOfWhatTheParserTakesForImpossible) {
+  for (const auto* text : {"x = 1\n\na = [}\nb = 2\n", "x = 1\n\na = [1, }", "x = [\n1,\n}\n\n\n"}) {
+    const auto refused = parse_document(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().line, 3U) << refused.error().text;
+  }
+}
+
 TEST(Document, SurvivesGarbage) {
   std::mt19937 random(1);
   const std::string_view alphabet = "abc.=[]{}\"'\\\n#,0123456789-:TZ \t\r\xc3\xa9\xff\x00u";

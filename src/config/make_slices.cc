@@ -54,7 +54,7 @@ SpoolSlice make_spool(const Values& values) {
   SpoolSlice slice;
   slice.segment_bytes = values.number("spool.segment");
   slice.spare_segments = values.small("spool.spare_segments");
-  slice.max_message_bytes = values.number("smtp.max_message");
+  slice.max_message_bytes = values.number("smtp.max_message") + kTraceAllowance;
   slice.max_spool_bytes = values.number("spool.max_size");
   slice.min_free_bytes = values.number("spool.min_free");
   slice.max_buffered_bytes = values.number("spool.max_buffered");

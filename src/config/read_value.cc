@@ -150,8 +150,10 @@ std::expected<Value, Complaints> read_mailboxes(const Parameter& parameter, cons
   std::vector<MailboxRow> rows;
   std::set<std::string, std::less<>> seen;
   Complaints complaints;
-  for (const auto& [name, folder] : node.members) {
+  for (const auto& member : node.members) {
     if (complaints.size() >= kMostComplaints) break;
+    const auto& name = member.name;
+    const auto& folder = member.node;
     const auto complain = [&](std::string text) {
       complaints.push_back(
           {fmt::format("{}.\"{}\"", parameter.key, printable(name, 64)), folder.line, std::move(text)});

@@ -22,7 +22,7 @@ constexpr Parameter kParameters[] = {
      .initial = "25 MiB",
      .bounds = {64 * kKiB, 511 * kMiB},
      .seen_by = "smtpd spool",
-     .summary = "The largest message that is accepted, content with its trace field.",
+     .summary = "The largest message that is accepted, as the client sends it.",
      .details =
          "Announced to clients (RFC 1870). A message is one record of the queue, so it must be smaller than "
          "half of spool.segment."},
@@ -122,10 +122,10 @@ constexpr Parameter kParameters[] = {
      .type = Type::boolean,
      .initial = "false",
      .seen_by = "smtpd",
-     .summary = "Accept a bare LF in the content as a line end, for clients that send no CRLF.",
-     .details = "The end of the data is CRLF.CRLF in any case, so that nothing can be smuggled. A bare CR is "
-                "refused "
-                "in any case."},
+     .summary = "Take LF alone as the line end of a session whose first line ends so.",
+     .details =
+         "For clients that send no CRLF at all. The first line of the session fixes its line end; content "
+         "that mixes the two is refused, so that nothing can be smuggled. A bare CR is refused in any case."},
     {.key = "smtp.hold",
      .type = Type::boolean,
      .initial = "false",

@@ -12,6 +12,10 @@
 
 namespace sternpost::config {
 
+/// What a message may grow by on its way into the queue: the trace field that an intake puts on top, and
+/// slack.
+inline constexpr std::uint64_t kTraceAllowance = 4 * 1024;
+
 struct Listener {
   std::string address;  ///< IPv4 or IPv6, without brackets
   std::uint16_t port = 0;

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace sternpost::mail {
 namespace {
 
@@ -16,19 +18,9 @@ constexpr std::size_t kMaxLabel = 63;  // RFC 1035 section 2.3.4
 constexpr std::string_view kIpv6Tag = "ipv6:";
 constexpr std::string_view kPostmaster = "postmaster";
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-constexpr char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-constexpr bool is_let_dig(char c) {
-  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
-}
-
 constexpr std::array<bool, 256> kAtext = [] {
   std::array<bool, 256> table{};
-  for (unsigned c = 0; c < 128; ++c) table[c] = is_let_dig(static_cast<char>(c));
+  for (unsigned c = 0; c < 128; ++c) table[c] = is_alphanumeric(static_cast<char>(c));
   for (const char c : std::string_view("!#$%&'*+-/=?^_`{|}~")) table[static_cast<unsigned char>(c)] = true;
   return table;
 }();
@@ -36,18 +28,6 @@ constexpr std::array<bool, 256> kAtext = [] {
 constexpr bool is_atext(char c) {
   return kAtext[static_cast<unsigned char>(c)];
 }
-constexpr bool is_printable(char c) {
-  return c >= ' ' && c <= '~';
-}
-
-bool equals_lower(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (to_lower(text[i]) != lower[i]) return false;
-  }
-  return true;
-}
-
 /// A Dot-string has no empty atom.
 bool is_dot_string(std::string_view text) {
   bool atom_open = false;
@@ -69,7 +49,7 @@ std::optional<std::string> canonical_literal(std::string_view text) {
   const auto inside = text.substr(1, text.size() - 2);
   std::array<char, INET6_ADDRSTRLEN> canonical{};
   std::array<unsigned char, sizeof(in6_addr)> address{};
-  if (inside.size() > kIpv6Tag.size() && equals_lower(inside.substr(0, kIpv6Tag.size()), kIpv6Tag)) {
+  if (inside.size() > kIpv6Tag.size() && equals_ignoring_case(inside.substr(0, kIpv6Tag.size()), kIpv6Tag)) {
     const std::string digits(inside.substr(kIpv6Tag.size()));
     if (::inet_pton(AF_INET6, digits.c_str(), address.data()) != 1 ||
         digits.find('\0') != std::string::npos) {
@@ -131,7 +111,7 @@ std::optional<Domain> Domain::from_wire(std::string_view text) {
       if (label == 0 || last == '-') return std::nullopt;
       label = 0;
     } else {
-      if (c == '-' ? label == 0 : !is_let_dig(c)) return std::nullopt;
+      if (c == '-' ? label == 0 : !is_alphanumeric(c)) return std::nullopt;
       if (++label > kMaxLabel) return std::nullopt;
     }
     last = c;
@@ -143,7 +123,7 @@ std::optional<Domain> Domain::from_wire(std::string_view text) {
 
 std::optional<Mailbox> Mailbox::from_wire(std::string_view text) {
   Mailbox mailbox;
-  if (equals_lower(text, kPostmaster)) {
+  if (equals_ignoring_case(text, kPostmaster)) {
     mailbox.local_ = kPostmaster;
     return mailbox;
   }

@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace sternpost::mail {
 namespace {
 
 constexpr std::string_view kReceived = "received";
-
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-constexpr char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
 
 /// The line at `offset` with its line end; the last line may lack one.
 std::string_view line_at(std::string_view message, std::size_t offset) {
@@ -38,12 +33,6 @@ std::string_view raw_field_name(std::string_view line) {
   while (colon < line.size() && is_space(line[colon])) ++colon;
   if (colon == line.size() || line[colon] != ':') return {};
   return line.substr(0, colon);
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 }  // namespace
@@ -78,7 +67,7 @@ std::optional<HeaderField> HeaderReader::next() {
 }
 
 bool same_field_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return to_lower(x) == to_lower(y); });
+  return equals_ignoring_case(a, b);
 }
 
 std::string unfold(std::string_view value) {

@@ -53,7 +53,7 @@ bool same_field_name(std::string_view a, std::string_view b);
 /// A field's value on one line: line ends are taken out and white space around the whole is trimmed.
 std::string unfold(std::string_view value);
 
-/// The unfolded values of all fields of that name, in their order.
+/// The unfolded values of all fields of that name (in any case), in their order.
 std::vector<std::string> field_values(std::string_view message, std::string_view name);
 
 /// How many Received fields the header has: one for each server that the message passed (RFC 5321

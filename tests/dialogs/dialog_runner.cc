@@ -93,7 +93,7 @@ Runner::Complaint Runner::step(const Step& step) {
   if (step.word == "S:") return expect_reply(step.rest);
   if (step.word == "event") return happens(step.rest);
   if (server_) {
-    if (auto wrong = expect(step); wrong != "") return wrong;
+    if (auto judged = expect(step)) return *judged;
   }
   return set(step);
 }
@@ -280,8 +280,7 @@ Runner::Complaint Runner::expect_silence() {
   return std::nullopt;
 }
 
-/// An empty complaint: it is no expectation, but a setting.
-Runner::Complaint Runner::expect(const Step& step) {
+std::optional<Runner::Complaint> Runner::expect(const Step& step) {
   const auto should = [&](bool holds, std::string_view actual) {
     return holds ? Complaint() : Complaint(fmt::format("{} {}: but {}", step.word, step.rest, actual));
   };
@@ -299,8 +298,8 @@ Runner::Complaint Runner::expect(const Step& step) {
   const bool about_message = step.word == "from" || step.word == "to" || step.word == "body" ||
                              step.word == "with" || step.word == "T:" || step.word == "M:" ||
                              step.word == "helo";
-  if (!about_message) return "";
-  if (committed_.empty()) return "no message is committed";
+  if (!about_message) return std::nullopt;
+  if (committed_.empty()) return Complaint("no message is committed");
   const auto& envelope = committed_.back().envelope;
   if (step.word == "from")
     return should(mail::to_path(envelope.reverse_path) == step.rest, mail::to_path(envelope.reverse_path));
@@ -314,7 +313,7 @@ Runner::Complaint Runner::expect(const Step& step) {
     return should(all == step.rest, all);
   }
   const auto line = unescape(step.rest);
-  if (!line) return line.error().text;
+  if (!line) return Complaint(line.error().text);
   if (step.word == "T:") {
     const std::string_view content = committed_.back().content;
     const auto actual = content.substr(trace_at_, content.find("\r\n", trace_at_) - trace_at_);
@@ -323,7 +322,7 @@ Runner::Complaint Runner::expect(const Step& step) {
   }
   expected_content_ += *line + "\r\n";
   content_expected_ = true;
-  return std::nullopt;
+  return Complaint();
 }
 
 Runner::Complaint Runner::expect_content() {

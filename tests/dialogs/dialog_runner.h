@@ -41,7 +41,8 @@ class Runner {
   Complaint set_limit(std::string_view rest);
   Complaint happens(std::string_view event);
   Complaint expect_reply(std::string_view expected);
-  Complaint expect(const Step& step);
+  /// Nothing where the step is no expectation, but a setting.
+  std::optional<Complaint> expect(const Step& step);
   Complaint expect_content();
   Complaint expect_silence();
 

@@ -4,7 +4,7 @@
 What is demanded, number by number:
 - every 250 is in each of its recipients' mailboxes, whole, in a file that bears the id of the 250;
 - a further file needs a reason: another id, an attempt that ended after its final dot without an answer;
-  the same id, an agent (virtual, or master, which takes it along) killed while the message was in flight;
+  the same id, an agent (virtual, or master, which takes it along) killed while it had the message in hand;
 - a connection that was cut or refused needs a kill of smtpd or master at that moment; nothing is refused
   for good, and no client waits in vain.
 """
@@ -21,6 +21,8 @@ from harness import maildir
 
 # A connection counts as cut by a kill this many seconds around the time from the kill to the replacement.
 AROUND_KILL = 1.0
+# An agent has reported a delivery to spool, and spool has recorded it, this many seconds after the rename.
+REPORT_SECONDS = 2.0
 AGENTS = ("virtual", "master")
 ACCEPTORS = ("smtpd", "master")
 
@@ -158,18 +160,17 @@ def _audit_number(findings, number, user, attempts, files, kills):
         findings.second_queueings += len(further)
     for queue_id, copies in by_id.items():
         if len(copies) > 1:
-            _audit_copies(findings, number, queue_id, copies, attempts, kills)
+            _audit_copies(findings, number, queue_id, copies, kills)
 
 
-def _audit_copies(findings, number, queue_id, copies, attempts, kills):
-    """Several files with one id: an agent must have been killed between the final dot and the last file."""
-    begin = min(attempt.dot for attempt in attempts if attempt.dot)
-    end = max(message.path.stat().st_ctime for message in copies)
-    agents = [k for k in kills if k.compartment in AGENTS and begin <= k.at <= end]
+def _audit_copies(findings, number, queue_id, copies, kills):
+    """Several files with one id: the agent must have been killed before it could report the first of them."""
+    first = min(message.path.stat().st_ctime for message in copies)
+    agents = [k for k in kills if k.compartment in AGENTS and first - 0.1 <= k.at <= first + REPORT_SECONDS]
     if len(copies) - 1 > len(agents):
         findings.failures.append(
-            f"DUPLICATE: number {number}, id {queue_id}, {len(copies)} files, {len(agents)} agents killed in "
-            f"flight: {[message.path.name for message in copies]}")
+            f"DUPLICATE: number {number}, id {queue_id}, {len(copies)} files, {len(agents)} agents killed "
+            f"with it in hand: {[message.path.name for message in copies]}")
     else:
         findings.second_deliveries += len(copies) - 1
 

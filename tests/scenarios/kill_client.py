@@ -76,12 +76,16 @@ class _Ended(Exception):
 
 
 class NumberedClient:
-    """Runs in a thread of its own. `total` None: numbers go on until finish()."""
+    """Runs in a thread of its own. `total` None: numbers go on until finish().
+
+    `pause` is how long a session rests between two messages, in seconds: a steady load without a flood.
+    """
 
     def __init__(self, port, log_path, users, domain="example.org", sessions=50, total=None, allowed=None,
-                 per_session=40):
+                 per_session=40, pause=0.0):
         self.port, self.users, self.domain = port, users, domain
         self.sessions, self.total, self.per_session = sessions, total, per_session
+        self.pause = pause
         self.attempts = []
         self.acknowledged = 0
         self.in_flight = 0  # numbers that a session works on now
@@ -187,6 +191,7 @@ class NumberedClient:
                     writer.write(b"QUIT\r\n")
                     return
                 number = following
+                await asyncio.sleep(self.pause)
         finally:
             self.in_flight -= 1
             if writer is not None:

@@ -1,18 +1,20 @@
 """Confinement from outside: a debugger makes every running compartment try what its row forbids, under load.
 
-The debugger is harness/debugger.py; nothing in the server helps it. `config` is short-lived, so that there is
-nothing to attach to.
+The debugger is harness/debugger.py; nothing in the server helps it. `config` is short-lived: it is caught at
+the moment when it has confined itself.
 """
 
 import os
 import platform
+import signal
 import stat
 
 import kill_client
 import pytest
 from harness import proc
-from harness.confinement import ROWS, probes_of
+from harness.confinement import CONFIG, ROWS, probes_of
 from harness.debugger import Debugger, Gone, meaning
+from harness.newborn import caught_confined
 from harness.waiting import wait_for
 
 pytestmark = [
@@ -39,7 +41,7 @@ def running(instance):
 def loaded(instance):
     """An instance with messages going through it; afterwards every one of them must have gone well."""
     client = kill_client.NumberedClient(instance.port, instance.directory / "client.jsonl", instance.users,
-                                        sessions=8)
+                                        sessions=8, pause=0.01)
     client.start()
     wait_for(lambda: client.acknowledged > 50, 30, "the load to begin")
     before = proc.tree(instance.process.pid)
@@ -53,6 +55,18 @@ def loaded(instance):
     instance.wait_queue_empty()
 
 
+def try_one(debugger, probe):
+    """Makes the call; what is wrong with its answer, or nothing."""
+    answer = debugger.call(probe.call, *probe.arguments)
+    if answer >= 0 and probe.call in ("open", "openat", "socket"):
+        debugger.call("close", answer)
+    if probe.allowed is None:
+        return "" if answer >= 0 else f"{probe.what} answers {meaning(answer)}, but the row grants it"
+    if answer in probe.allowed:
+        return ""
+    return f"{probe.what} answers {meaning(answer)}, expected {' or '.join(map(meaning, probe.allowed))}"
+
+
 def try_all(pid, thread, row):
     """The complaints about one thread."""
     complaints = []
@@ -60,17 +74,10 @@ def try_all(pid, thread, row):
         # Attached for each probe anew, so that the process works on between them.
         try:
             with Debugger(pid, thread) as debugger:
-                answer = debugger.call(probe.call, *probe.arguments)
-                if answer >= 0 and probe.call in ("open", "openat", "socket"):
-                    debugger.call("close", answer)
+                complaints.append(try_one(debugger, probe))
         except Gone as gone:
             return [*complaints, f"{probe.what}: {gone}"]
-        if probe.allowed is None and answer < 0:
-            complaints.append(f"{probe.what} answers {meaning(answer)}, but the row grants it")
-        if probe.allowed is not None and answer not in probe.allowed:
-            complaints.append(f"{probe.what} answers {meaning(answer)}, expected "
-                              f"{' or '.join(map(meaning, probe.allowed))}")
-    return complaints
+    return [complaint for complaint in complaints if complaint]
 
 
 def test_what_the_row_forbids_fails_in_every_compartment_under_load(loaded):
@@ -81,6 +88,20 @@ def test_what_the_row_forbids_fails_in_every_compartment_under_load(loaded):
             for complaint in try_all(process.pid, thread, ROWS[name]):
                 complaints.setdefault(f"{name} {process.pid}/{thread}", []).append(complaint)
     assert not complaints, "\n".join(f"{who}: {what}" for who, list_ in complaints.items() for what in list_)
+
+
+def test_what_the_row_of_config_forbids_fails_while_it_reads_the_configuration(instance):
+    master = instance.process.pid
+    with caught_confined(master, lambda: os.kill(master, signal.SIGHUP)) as debugger:
+        status = proc.status(debugger.pid)
+        assert status["Name"] == "config"
+        assert os.listdir(f"/proc/{debugger.pid}/root") == []
+        assert "0" not in status["Uid"].split() and status["Groups"] == "" and status["NoNewPrivs"] == "1"
+        assert {int(status[name], 16) for name in status if name.startswith("Cap")} == {0}
+        complaints = [try_one(debugger, probe) for probe in probes_of(CONFIG)]
+    assert not any(complaints), "\n".join(filter(None, complaints))
+    wait_for(lambda: any(p["generation"] == 2 for p in instance.status()["processes"]), 20,
+             lambda: f"the reload to be finished as if nothing had happened\n{instance.report()}")
 
 
 def test_a_folder_of_the_row_is_no_way_up_to_the_rest(loaded):

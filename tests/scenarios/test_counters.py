@@ -2,7 +2,7 @@
 
 from harness import maildir, tools
 
-MESSAGES = 5000
+MESSAGES = 3000
 MAX_FRAMES = 6
 MAX_WAKEUPS = 2
 # The way of a message leads through these; users is asked only where mailboxes are the system's users.

@@ -73,11 +73,16 @@ def test_two_files_of_one_id_are_explained_only_by_an_agent_killed_in_flight(tmp
     with StandIn(tmp_path / "mail", USERS) as server:
         for _ in range(2):
             server._deliver("abc", "x@y", "bob@example.org", kill_client.content_of(1))
-    meanwhile = kill_audit.Kill(time.time() - 1.5, time.time() - 1, "virtual", 1, 1)
-    before = kill_audit.Kill(time.time() - 9, time.time() - 8, "virtual", 1, 1)
-    assert not kill_audit.audit([attempt], [meanwhile], tmp_path / "mail", USERS).failures
-    assert kill_audit.audit([attempt], [before], tmp_path / "mail", USERS).failures
-    assert kill_audit.audit([attempt], [], tmp_path / "mail", USERS).failures
+    delivered = time.time()
+
+    def failures(*kills):
+        return kill_audit.audit([attempt], kills, tmp_path / "mail", USERS).failures
+
+    assert not failures(kill_audit.Kill(delivered + 0.1, delivered + 1, "virtual", 1, 1))
+    assert failures(kill_audit.Kill(delivered - 9, delivered - 8, "virtual", 1, 1))
+    assert failures(kill_audit.Kill(delivered + 9, delivered + 10, "virtual", 1, 1))
+    assert failures(kill_audit.Kill(delivered + 0.1, delivered + 1, "spool", 1, 1))
+    assert failures()
 
 
 def test_sessions_send_octets_as_they_are(tmp_path):

@@ -145,6 +145,8 @@ def test_why_tells_of_a_refused_recipient_and_the_rule(instance):
 
 
 def test_why_of_something_unknown_says_so(instance):
+    queue_id = submit(instance)
+    wait_for(lambda: story(instance, queue_id), 20, "a history")
     done = instance.run("why", "never-seen@example.net")
     assert done.returncode != 0
     assert "never-seen@example.net" in done.stderr

@@ -64,7 +64,7 @@ def generation_is_whole(instance):
 
 def test_a_hundred_reloads_under_load_refuse_nobody_and_cut_no_session(instance):
     log = instance.directory / "client.jsonl"
-    client = kill_client.NumberedClient(instance.port, log, instance.users, sessions=10)
+    client = kill_client.NumberedClient(instance.port, log, instance.users, sessions=10, pause=0.03)
     knocker = Knocker(instance.port)
     with Session(instance.port) as old:
         client.start()

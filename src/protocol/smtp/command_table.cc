@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "protocol/smtp/path.h"
+#include "base/ascii.h"
 #include "protocol/smtp/verbs.h"
 
 namespace sternpost::smtp {

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace sternpost::smtp {
 namespace {
 
@@ -26,7 +28,7 @@ void append_line(std::string& out, mail::ReplyCode code, char separator, mail::E
     }
     out.back() = ' ';
   }
-  for (const char c : text.substr(0, kMaxReplyText)) out.push_back(c >= ' ' && c <= '~' ? c : '?');
+  for (const char c : text.substr(0, kMaxReplyText)) out.push_back(is_printable(c) ? c : '?');
   out.append("\r\n");
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace sternpost::smtp::verbs {
 namespace {
 
@@ -10,7 +12,7 @@ constexpr std::size_t kMaxName = 255;
 }  // namespace
 
 bool greet(Conversation& conversation, std::string_view name, bool extended) {
-  const bool printable = std::ranges::all_of(name, [](char c) { return c >= ' ' && c <= '~'; });
+  const bool printable = std::ranges::all_of(name, is_printable);
   if (name.empty() || name.size() > kMaxName || !printable) {
     conversation.refuse({501, {5, 5, 4}, "Say who you are: a domain or an address literal"},
                         built_in("RFC 5321 4.1.1.1"));

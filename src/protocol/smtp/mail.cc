@@ -2,6 +2,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
 #include "protocol/smtp/path.h"
 #include "protocol/smtp/verbs.h"
 

@@ -2,28 +2,17 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace sternpost::smtp {
 namespace {
 
-constexpr char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-
 constexpr bool is_keyword_char(char c) {
-  return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '-';
+  return is_alphanumeric(c) || c == '-';
 }
 
 constexpr bool is_value_char(char c) {
   return c > ' ' && c < '\x7f' && c != '=';
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 /// The offset of the '>' that closes a path, in text behind its '<'.
@@ -56,10 +45,6 @@ bool drop_source_route(std::string_view& path) {
 }
 
 }  // namespace
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
 
 std::optional<PathArgument> split_path(std::string_view argument, std::string_view keyword) {
   if (!equals_ignoring_case(argument.substr(0, keyword.size()), keyword)) return std::nullopt;

@@ -26,7 +26,4 @@ struct Parameter {
 /// Takes the first esmtp-param off `parameters`; nothing where its syntax is wrong or there is none.
 std::optional<Parameter> take_parameter(std::string_view& parameters);
 
-/// ASCII letters compared without regard to case.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
-
 }  // namespace sternpost::smtp

@@ -4,9 +4,9 @@
 
 #include <utility>
 
+#include "base/ascii.h"
 #include "mail/trace.h"
 #include "protocol/smtp/command_table.h"
-#include "protocol/smtp/path.h"
 #include "protocol/smtp/verbs.h"
 
 namespace sternpost::smtp {
@@ -18,14 +18,8 @@ struct CommandLine {
 };
 
 CommandLine split(std::string_view line) {
-  while (line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
-  CommandLine command;
-  command.verb = line.substr(0, line.find_first_of(" \t"));
-  command.arguments = line.substr(command.verb.size());
-  while (command.arguments.starts_with(' ') || command.arguments.starts_with('\t')) {
-    command.arguments.remove_prefix(1);
-  }
-  return command;
+  const auto verb = line.substr(0, line.find_first_of(" \t"));
+  return {verb, trimmed(line.substr(verb.size()))};
 }
 
 }  // namespace

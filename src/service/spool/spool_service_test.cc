@@ -289,7 +289,7 @@ TEST_F(spool_service, tells_nobody_what_is_open_before_agents_said_what_they_hav
   hands->send(spool_agent::InHand{{{5, id, {1}}}});
   settle();
   ASSERT_EQ(qmgr->of<spool_qmgr::Pulled>().size(), 1U);
-  const auto& recipients = qmgr->of<spool_qmgr::Pulled>()[0].messages.at(0).recipients;
+  const auto recipients = qmgr->of<spool_qmgr::Pulled>()[0].messages.at(0).recipients;
   EXPECT_FALSE(recipients.at(0).in_hand);
   EXPECT_TRUE(recipients.at(1).in_hand);
 }

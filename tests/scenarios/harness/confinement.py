@@ -42,6 +42,9 @@ ROWS = {
     "admin": Row(listens=True),
 }
 
+# Short-lived, so that it stands apart from the rows that always run.
+CONFIG = Row()
+
 # (what, call, arguments): denied everywhere, master included.
 NEVER = (
     ("ptrace", "ptrace", (16, 1, 0, 0)),

@@ -11,21 +11,23 @@ import os
 import signal
 import struct
 
-_PTRACE_SINGLESTEP = 9
-_PTRACE_GETREGS = 12
-_PTRACE_SETREGS = 13
-_PTRACE_DETACH = 17
-_PTRACE_SETOPTIONS = 0x4200
-_PTRACE_SEIZE = 0x4206
-_PTRACE_INTERRUPT = 0x4207
+CONT = 7
+_SINGLESTEP = 9
+_GETREGS = 12
+_SETREGS = 13
+DETACH = 17
+SYSCALL = 24
+GETEVENTMSG = 0x4201
+SEIZE = 0x4206
+INTERRUPT = 0x4207
 
-_O_TRACEFORK = 0x2
+O_TRACEFORK = 0x2
 _O_TRACEVFORK = 0x4
 _O_TRACECLONE = 0x8
-_O_TRACEEXEC = 0x10
-_NEW_PROCESS_EVENTS = (1, 2, 3)
+O_TRACEEXEC = 0x10
+NEW_PROCESS_EVENTS = (1, 2, 3)
 
-_WALL = 0x40000000
+WALL = 0x40000000
 _SYSCALL = b"\x0f\x05"
 
 _REGISTERS = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss "
@@ -53,7 +55,7 @@ class _Registers(ctypes.Structure):
     _fields_ = [(name, ctypes.c_ulonglong) for name in _REGISTERS]
 
 
-def _ptrace(request, tid, address=0, data=0):
+def ptrace(request, tid, address=0, data=0):
     answer = _libc.ptrace(request, tid, address, data)
     if answer < 0:
         number = ctypes.get_errno()
@@ -80,19 +82,27 @@ class Debugger:
         self.tid = tid or pid
 
     def __enter__(self):
-        options = _O_TRACEFORK | _O_TRACEVFORK | _O_TRACECLONE | _O_TRACEEXEC
-        _ptrace(_PTRACE_SEIZE, self.tid, 0, options)
-        _ptrace(_PTRACE_INTERRUPT, self.tid)
+        options = O_TRACEFORK | _O_TRACEVFORK | _O_TRACECLONE | O_TRACEEXEC
+        ptrace(SEIZE, self.tid, 0, options)
+        ptrace(INTERRUPT, self.tid)
         self._wait()
+        return self.adopt()
+
+    def adopt(self):
+        """For a thread that is attached to and stands still already."""
         self._memory = open(f"/proc/{self.pid}/mem", "r+b", buffering=0)
         self._saved = self._get_registers()
         self._instruction, self._scratch = self._find_places()
         return self
 
     def __exit__(self, kind, *_):
-        self._memory.close()
+        self.release()
         if kind is not Gone:
-            _ptrace(_PTRACE_DETACH, self.tid)
+            ptrace(DETACH, self.tid)
+
+    def release(self):
+        """The end of adopt(): the thread stays attached."""
+        self._memory.close()
 
     def call(self, name, *arguments):
         """Does the system call in the process. Bytes are put into its memory first and passed as pointers.
@@ -124,7 +134,7 @@ class Debugger:
     # --- how ----------------------------------------------------------------------------------------------
 
     def _wait(self):
-        pid, status = os.waitpid(self.tid, _WALL)
+        pid, status = os.waitpid(self.tid, WALL)
         if not os.WIFSTOPPED(status):
             how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit {status >> 8}"
             raise Gone(f"process {self.pid} (thread {pid}) ended by {how}")
@@ -133,19 +143,19 @@ class Debugger:
     def _step(self):
         """Over the one instruction. A process that it made is killed before it does anything."""
         while True:
-            _ptrace(_PTRACE_SINGLESTEP, self.tid)
+            ptrace(_SINGLESTEP, self.tid)
             status = self._wait()
             event = status >> 16
-            if event in _NEW_PROCESS_EVENTS:
+            if event in NEW_PROCESS_EVENTS:
                 self._kill_new_process()
             elif os.WSTOPSIG(status) == signal.SIGTRAP:
                 return
 
     def _kill_new_process(self):
         born = ctypes.c_ulong()
-        _ptrace(0x4201, self.tid, 0, ctypes.addressof(born))  # PTRACE_GETEVENTMSG
+        ptrace(GETEVENTMSG, self.tid, 0, ctypes.addressof(born))
         os.kill(born.value, signal.SIGKILL)
-        os.waitpid(born.value, _WALL)
+        os.waitpid(born.value, WALL)
 
     def _find_places(self):
         """A syscall instruction, and some memory of the main stack far from its top."""
@@ -178,11 +188,11 @@ class Debugger:
 
     def _get_registers(self):
         registers = _Registers()
-        _ptrace(_PTRACE_GETREGS, self.tid, 0, ctypes.addressof(registers))
+        ptrace(_GETREGS, self.tid, 0, ctypes.addressof(registers))
         return registers
 
     def _set_registers(self, registers):
-        _ptrace(_PTRACE_SETREGS, self.tid, 0, ctypes.addressof(registers))
+        ptrace(_SETREGS, self.tid, 0, ctypes.addressof(registers))
 
 
 def sockaddr_in(address, port):

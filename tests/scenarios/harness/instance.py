@@ -220,8 +220,8 @@ class Instance:
     def report(self):
         """What a failed test should show."""
         log = self.state / "log" / "mail.log"
-        tail = log.read_text(errors="replace").splitlines()[-40:] if log.exists() else ["(no mail.log)"]
+        tail = log.read_text(errors="replace").splitlines()[-25:] if log.exists() else ["(no mail.log)"]
         running = self.compartments() if self.process and self.process.poll() is None else "ended"
-        said = [line.rstrip() for line in self.output[-40:]]
+        said = [line.rstrip() for line in self.output[-25:]]
         return "\n".join([f"--- instance at {self.directory}, port {self.port}", *said,
                           f"--- processes: {running}", "--- mail.log", *tail])

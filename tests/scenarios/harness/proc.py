@@ -16,20 +16,17 @@ class Process:
 
 
 def _stat(pid):
-    """(parent, state, start time), or None where the process is gone."""
+    """(parent, state, start time, program), or None where the process is gone.
+
+    The program is the kernel's short name: /proc/PID/exe is closed to an ordinary user who forbade dumps.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = text.rpartition(")")[2].split()
-    return int(fields[1]), fields[0], int(fields[19])
-
-
-def _program(pid):
-    try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
-    except OSError:
-        return ""
+    before, _, after = text.rpartition(")")
+    fields = after.split()
+    return int(fields[1]), fields[0], int(fields[19]), before.partition("(")[2]
 
 
 def alive(process):
@@ -52,7 +49,7 @@ def tree(root):
     while todo:
         pid = todo.pop()
         if pid in stats:
-            found.append(Process(pid, _program(pid), stats[pid][2]))
+            found.append(Process(pid, stats[pid][3], stats[pid][2]))
         todo.extend(children.get(pid, []))
     return found
 
