@@ -23,7 +23,7 @@ struct Case {
 std::filesystem::path vectors() {
   const char* given = std::getenv("STERNPOST_VECTORS");
   if (given != nullptr) return given;
-  return std::filesystem::path(__FILE__).parent_path() / "../../../shared/vectors";
+  return std::filesystem::path(STERNPOST_SOURCE_DIR).parent_path() / "shared/vectors";
 }
 
 std::string element(std::string_view text, std::string_view name) {

@@ -19,7 +19,7 @@ constexpr std::size_t kCases = 181;
 std::filesystem::path vectors() {
   const char* given = std::getenv("STERNPOST_VECTORS");
   if (given != nullptr) return given;
-  return std::filesystem::path(__FILE__).parent_path() / "../../../shared/vectors";
+  return std::filesystem::path(STERNPOST_SOURCE_DIR).parent_path() / "shared/vectors";
 }
 
 /// The JSON string that begins behind its opening quote at `at`. Only what these files use is decoded.

@@ -57,7 +57,8 @@ class Recovery {
     auto file = disk_.open(segment_name(slot));
     if (!file) return fail_with(std::move(file));
     found.segment.file = std::move(*file);
-    // What a killed process had written and not synced can be read, and is not on the disk.
+    // What a killed process, or a copy of the folder from elsewhere, left in memory only is durable from here
+    // on.
     if (auto synced = found.segment.file->sync(); !synced) return synced;
     auto bytes = found.segment.file->size();
     if (!bytes) return fail_with(std::move(bytes));

@@ -186,7 +186,9 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   if (header.segment_bytes != options_.segment_bytes) {
     segment.state = SegmentState::absent;
     segment.file.reset();
-    return disk_.remove(segment_name(slot));
+    (void)disk_.remove(
+        segment_name(slot));  // what stays is a spare of another size: removed at the next start
+    return {};
   }
   segment.state = SegmentState::spare;
   ++spares_;
@@ -223,8 +225,10 @@ Result<bool> SegmentLog::prepare_step() {
   if (prepared_bytes_ < options_.segment_bytes) {
     const auto bytes = std::min(kPrepareStep, options_.segment_bytes - prepared_bytes_);
     step = segment.file->write(prepared_bytes_, std::string(bytes, '\0'));
+    if (step) step = segment.file->sync();  // so that no sync takes longer than a step
     prepared_bytes_ += bytes;
     counters_.bytes_written += bytes;
+    ++counters_.syncs;
   } else {
     step = finish_preparing(slot);
     if (step) return false;
@@ -238,10 +242,9 @@ Result<bool> SegmentLog::prepare_step() {
 
 Result<void> SegmentLog::finish_preparing(std::uint32_t slot) {
   auto& segment = segments_[slot];
-  auto done = segment.file->sync();
-  if (done) done = disk_.sync_directory();
+  auto done = disk_.sync_directory();
   if (!done) return done;
-  counters_.syncs += 2;
+  counters_.syncs += 2;  // with the header's
   const SegmentHeader header{.slot = slot,
                              .generation = next_generation_++,
                              .segment_bytes = options_.segment_bytes,

@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--seed", type=int, help="of targets and moments")
     parser.add_argument("--keep", action="store_true", help="leave the instance's folder for a look")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("kill test: ended by SIGTERM"))
     instance = Instance(users=USERS)
     run = None
     try:
