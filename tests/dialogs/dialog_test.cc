@@ -59,8 +59,10 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (const auto& file : files) {
-    testing::RegisterTest("dialog", file.stem().c_str(), nullptr, nullptr, file.c_str(), __LINE__,
-                          [file]() -> testing::Test* { return new DialogTest(file); });
+    testing::RegisterTest(
+        "dialog", file.stem().c_str(), nullptr, nullptr, file.c_str(), __LINE__, [file]() -> testing::Test* {
+          return new DialogTest(file);  // NOLINT(cppcoreguidelines-owning-memory): gtest owns it
+        });
   }
   return RUN_ALL_TESTS();
 }

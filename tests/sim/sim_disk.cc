@@ -40,7 +40,9 @@ std::size_t SimDisk::below(std::size_t n) {
 }
 
 void SimDisk::count_call() {
-  if (!calm_ && calls_to_crash_ > 0 && --calls_to_crash_ == 0) throw Crash{};
+  if (calm_ || calls_to_crash_ == 0) return;
+  --calls_to_crash_;
+  if (calls_to_crash_ == 0) throw Crash{};
 }
 
 Result<void> SimDisk::may_fail(double rate, const char* what) {
