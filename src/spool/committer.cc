@@ -18,17 +18,20 @@ std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, cons
   return changed;
 }
 
+bool frees_nothing(const RecordOutcomes& op) {
+  return std::ranges::none_of(op.outcomes, [](const auto& one) { return mail::is_final(one.disposition); });
+}
+
 }  // namespace
 
-Committer::Committer(SegmentLog& log, Index& index, IdSet& committed, const CommitLimits& limits,
-                     std::function<Result<void>()> may_take_messages, std::function<void()> make_room)
+Committer::Committer(SegmentLog& log, Index& index, IdSet& committed, Housekeeper& housekeeper,
+                     const CommitLimits& limits)
     : log_(log),
       index_(index),
       committed_(committed),
       reader_(log),
       limits_(limits),
-      may_take_messages_(std::move(may_take_messages)),
-      make_room_(std::move(make_room)) {}
+      housekeeper_(housekeeper) {}
 
 std::vector<Result<void>> Committer::commit(std::span<const Op> ops) {
   std::vector<Result<void>> results(ops.size());
@@ -48,15 +51,15 @@ std::vector<Result<void>> Committer::commit(std::span<const Op> ops) {
 const MessageState* Committer::current(QueueId id) const {
   if (const auto at = latest_.find(id); at != latest_.end()) {
     const auto& state = pending_[at->second].state;
-    return state.open() > 0 ? &state : nullptr;
+    return state.settled() ? nullptr : &state;
   }
   const auto* message = index_.find(id);
   return message == nullptr ? nullptr : &message->state;
 }
 
-void Committer::pend(QueueId id, RecordType type, MessageState state) {
+void Committer::pend(QueueId id, RecordType type, MessageState state, std::size_t envelope_bytes) {
   latest_[id] = pending_.size();
-  pending_.push_back({op_, id, std::move(state), type});
+  pending_.push_back({op_, id, std::move(state), type, static_cast<std::uint32_t>(envelope_bytes)});
 }
 
 Result<void> Committer::stage(const AddMessage& op) {
@@ -73,10 +76,10 @@ Result<void> Committer::stage(const AddMessage& op) {
                     (recipients + 1ULL) * kBareStateBytes;
   if (most > log_.capacity() / 2)
     return fail(ErrorClass::permanent, "the message is too large for a segment");
-  flush_before(most);
-  if (auto may = may_take_messages_(); !may) return may;
+  if (auto works = housekeeper_.disk_works(); !works) return works;
+  if (auto may = admit(most, most); !may) return may;
   group_.add(RecordType::message, op.id, head, op.content);
-  pend(op.id, RecordType::message, MessageState(recipients, op.held));
+  pend(op.id, RecordType::message, MessageState(recipients, op.held), head.state.envelope.size());
   return {};
 }
 
@@ -105,9 +108,9 @@ Result<void> Committer::stage(const ReplaceEnvelope& op) {
   if (most > log_.capacity() / 2)
     return fail(ErrorClass::permanent, "the envelope is too large for a segment");
   const auto record = to_record(state, std::move(envelope), log_.capacity() / 2 - kRecordHeaderBytes);
-  flush_before(kRecordHeaderBytes + encode(record).size());
+  if (auto may = admit(kRecordHeaderBytes + encode(record).size(), most); !may) return may;
   group_.add(RecordType::envelope, op.id, record);
-  pend(op.id, RecordType::envelope, std::move(state));
+  pend(op.id, RecordType::envelope, std::move(state), record.envelope.size());
   return {};
 }
 
@@ -115,24 +118,35 @@ Result<void> Committer::stage(const RecordOutcomes& op) {
   OutcomeHead head{op.outcomes, false};
   const auto bytes = kRecordHeaderBytes + encode(head).size();
   if (bytes > log_.capacity() / 2) return fail(ErrorClass::permanent, "too many outcomes at once");
+  if (frees_nothing(op) && !may_defer(op, bytes)) return remember(op);
   flush_before(bytes);  // before looking at the state, which it may change
   const auto* before = current(op.id);
   if (before == nullptr) return unknown(op.id);
   if (auto checked = before->check(op.outcomes); !checked) return checked;
   auto state = *before;
   state.apply(op.outcomes);
-  head.finishes = state.open() == 0;
+  head.finishes = state.settled();
+  group_need_ += state_bytes(op.id);
   group_.add(RecordType::outcome, op.id, head);
   pend(op.id, RecordType::outcome, std::move(state));
   return {};
 }
 
 Result<void> Committer::stage_mark(QueueId id, MarkKind kind) {
-  flush_before(kRecordHeaderBytes + sizeof(MarkKind));
   const auto* before = current(id);
   if (before == nullptr) return unknown(id);
+  const bool held = kind == MarkKind::hold;
+  if (before->held == held && !latest_.contains(id)) return {};
+  constexpr auto kBytes = kRecordHeaderBytes + sizeof(MarkKind);
+  if (!held) {
+    flush_before(kBytes);
+  } else if (auto may = admit(kBytes, state_bytes(id)); !may) {
+    return may;
+  }
+  before = current(id);
+  if (before == nullptr) return unknown(id);
   auto state = *before;
-  state.held = kind == MarkKind::hold;
+  state.held = held;
   group_.add(RecordType::mark, id, Mark{kind});
   pend(id, RecordType::mark, std::move(state));
   return {};
@@ -144,12 +158,48 @@ void Committer::flush_before(std::uint64_t record_bytes) {
   auto limit = std::min(limits_.max_group_bytes, log_.capacity());
   if (log_.room() >= group_.extent()) limit = std::min(limit, log_.room());
   if (!group_.empty() && group_.extent() + record_bytes > limit) flush();
-  if (group_.empty()) make_room_();
+  if (group_.empty()) keep_spares_ = housekeeper_.make_room(GroupBuilder::extent_of(record_bytes));
+}
+
+bool Committer::may_add(std::uint64_t record_bytes, std::uint64_t need) const {
+  return housekeeper_.may_add(group_.extent_with(record_bytes), group_need_ + need);
+}
+
+std::uint64_t Committer::state_bytes(QueueId id) const {
+  const auto* message = index_.find(id);
+  return message == nullptr ? 0 : Index::state_bytes(*message);
+}
+
+bool Committer::may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) const {
+  return may_add(record_bytes, state_bytes(op.id));
+}
+
+Result<void> Committer::admit(std::uint64_t record_bytes, std::uint64_t need) {
+  flush_before(record_bytes);
+  if (!may_add(record_bytes, need)) {
+    flush();
+    housekeeper_.make_room_to_add(GroupBuilder::extent_of(record_bytes), need);
+  }
+  if (!may_add(record_bytes, need)) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
+  group_need_ += need;
+  return {};
+}
+
+Result<void> Committer::remember(const RecordOutcomes& op) {
+  if (latest_.contains(op.id)) flush();
+  const auto* message = index_.find(op.id);
+  if (message == nullptr) return unknown(op.id);
+  if (auto checked = message->state.check(op.outcomes); !checked) return checked;
+  auto state = message->state;
+  state.apply(op.outcomes);
+  index_.remember(op.id, std::move(state));
+  ++deferrals_in_memory_;
+  return {};
 }
 
 void Committer::flush() {
   if (pending_.empty()) return;
-  auto place = log_.append(group_);
+  auto place = log_.append(group_, keep_spares_);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (place) {
       take(pending_[i], group_.records()[i], *place);
@@ -162,17 +212,18 @@ void Committer::flush() {
   }
   refused_on_pending_.clear();
   group_.clear();
+  group_need_ = 0;
   pending_.clear();
   latest_.clear();
 }
 
 void Committer::take(const Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& group) {
   const Place place{group.slot, static_cast<std::uint32_t>(group.offset + built.offset),
-                    built.header.head_bytes, built.header.content_bytes};
+                    built.header.head_bytes, built.header.content_bytes, pending.envelope_bytes};
   if (pending.type == RecordType::message) {
     committed_.insert(pending.id);
     index_.put_message(pending.id, place, pending.state);
-  } else if (pending.state.open() == 0) {
+  } else if (pending.state.settled()) {
     index_.finish(pending.id, group.slot);
   } else {
     index_.put_state(pending.id, group.slot, pending.state,

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
+#include "spool/housekeeper.h"
 #include "spool/id_set.h"
 #include "spool/index.h"
 #include "spool/ops.h"
@@ -25,15 +25,17 @@ struct CommitLimits {
 
 class Committer {
  public:
-  /// `may_take_messages` refuses new messages where it must; `make_room` is called before each group, while
-  /// nothing is pending.
-  Committer(SegmentLog& log, Index& index, IdSet& committed, const CommitLimits& limits,
-            std::function<Result<void>()> may_take_messages, std::function<void()> make_room);
+  /// All are borrowed. `housekeeper` is asked for room before each group, while nothing is pending.
+  Committer(SegmentLog& log, Index& index, IdSet& committed, Housekeeper& housekeeper,
+            const CommitLimits& limits);
 
   void set_limits(const CommitLimits& limits) { limits_ = limits; }
 
   /// One result for each operation, in order. See Engine::commit.
   std::vector<Result<void>> commit(std::span<const Op> ops);
+
+  /// Outcomes that were not written for lack of space.
+  [[nodiscard]] std::uint64_t deferrals_in_memory() const { return deferrals_in_memory_; }
 
  private:
   struct Pending {
@@ -41,6 +43,7 @@ class Committer {
     QueueId id;
     MessageState state;
     RecordType type = RecordType::message;
+    std::uint32_t envelope_bytes = 0;  ///< of a record that has an envelope
   };
 
   Result<void> stage(const AddMessage& op);
@@ -52,9 +55,15 @@ class Committer {
 
   /// State of a live message with what is pending; null for what is unknown or finished.
   [[nodiscard]] const MessageState* current(QueueId id) const;
-  void pend(QueueId id, RecordType type, MessageState state);
+  void pend(QueueId id, RecordType type, MessageState state, std::size_t envelope_bytes = 0);
   /// Where the next record would make the group too large, writes what is there.
   void flush_before(std::uint64_t record_bytes);
+  /// The same for a record that stays needed; temporary where there is no room for such.
+  Result<void> admit(std::uint64_t record_bytes, std::uint64_t need);
+  [[nodiscard]] bool may_add(std::uint64_t record_bytes, std::uint64_t need) const;
+  [[nodiscard]] std::uint64_t state_bytes(QueueId id) const;
+  [[nodiscard]] bool may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) const;
+  Result<void> remember(const RecordOutcomes& op);
   void flush();
   void take(const Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& place);
 
@@ -63,10 +72,11 @@ class Committer {
   IdSet& committed_;
   Reader reader_;
   CommitLimits limits_;
-  std::function<Result<void>()> may_take_messages_;
-  std::function<void()> make_room_;
+  Housekeeper& housekeeper_;
 
   GroupBuilder group_;
+  std::size_t keep_spares_ = 1;   ///< while this group is written
+  std::uint64_t group_need_ = 0;  ///< what moving it will take
   std::vector<Pending> pending_;
   std::unordered_map<QueueId, std::size_t> latest_;  ///< the last pending change of an id
   /// Operations that do not apply after a pending one of the same id; where that one fails, they may apply
@@ -74,6 +84,7 @@ class Committer {
   std::vector<std::size_t> refused_on_pending_;
   std::vector<Result<void>>* results_ = nullptr;
   std::size_t op_ = 0;
+  std::uint64_t deferrals_in_memory_ = 0;
 };
 
 }  // namespace sternpost::spool

@@ -2,6 +2,7 @@
 // posix_disk.h; the simulated one (tests/sim) forgets, tears and reorders what was not synced.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,14 @@ class Disk {
   /// Bytes that may still be written to new files.
   virtual Result<std::uint64_t> free_bytes() = 0;
 };
+
+/// What a medium says of bytes that it cannot give back: trying again seldom helps.
+inline bool is_unreadable(const Error& error) {
+  return error.errno_value == EIO || error.errno_value == EBADMSG || error.errno_value == EUCLEAN ||
+         error.errno_value == EILSEQ || error.errno_value == ENODATA;
+}
+/// How often it is asked for them nevertheless.
+inline constexpr unsigned kReadTries = 3;
 
 class Clock {
  public:

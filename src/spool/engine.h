@@ -16,25 +16,28 @@
 #include "base/result.h"
 #include "spool/committer.h"
 #include "spool/disk.h"
+#include "spool/housekeeper.h"
 #include "spool/id_set.h"
 #include "spool/index.h"
 #include "spool/ops.h"
 #include "spool/reader.h"
 #include "spool/recovery.h"
-#include "spool/recycler.h"
 #include "spool/segment_log.h"
 
 namespace sternpost::spool {
 
 struct EngineOptions {
   std::uint64_t segment_bytes = 16ULL << 20U;     ///< a multiple of kBlock, 64 KiB to 1 GiB
-  std::uint32_t spare_segments = 4;               ///< kept ready; at least 1
+  std::uint32_t spare_segments = 4;               ///< kept ready; at least kLeastSpares
   std::uint64_t max_message_bytes = 4ULL << 20U;  ///< of content; less than half a segment
-  std::uint64_t max_spool_bytes = 1ULL << 40U;    ///< of all segments
+  std::uint64_t max_spool_bytes = 1ULL << 40U;    ///< of all segments, at most kMaxSegments of them
   std::uint64_t min_free_bytes = 0;               ///< left to others on the disk
   std::uint64_t max_group_bytes = 4ULL << 20U;    ///< a larger batch is several groups
   std::uint64_t salt = 0;                         ///< random, new at every start
 };
+
+/// Each segment is an open file.
+inline constexpr std::uint64_t kMaxSegments = 32'768;
 
 /// What is wrong with the options, in words for the administrator; nothing where they fit together.
 Result<void> check(const EngineOptions& options);
@@ -44,8 +47,9 @@ struct EngineStats {
   std::uint64_t finished = 0;  ///< whose records are still in the log
   std::uint64_t segments = 0;  ///< with records
   std::uint64_t spares = 0;
-  std::uint64_t quarantined = 0;  ///< segments
-  std::uint64_t bytes = 0;        ///< of all segments on the disk
+  std::uint64_t quarantined = 0;          ///< segments
+  std::uint64_t bytes = 0;                ///< of all segments on the disk
+  std::uint64_t deferrals_in_memory = 0;  ///< that were not written, since the start
   SegmentLogCounters log;
 };
 
@@ -62,7 +66,8 @@ class Engine {
   /// Makes operations durable, in order, in one group where they fit. One result for each: an operation that
   /// does not apply is refused (permanent) without harm to the others; after a failure of the disk
   /// (temporary) nothing of its group is visible, nor ever will be unless the process ends before the next
-  /// commit succeeds.
+  /// write succeeds. Where space is short, deferrals are kept in memory alone: they free nothing, and all
+  /// that a crash then costs is the count and time of an attempt.
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
   /// Does a bounded step of what should be done ahead of need: spares, recycling. True while there is more.
@@ -92,19 +97,16 @@ class Engine {
 
  private:
   Engine(Disk& disk, Clock& clock, const EngineOptions& options);
-  void make_room();
-  Result<bool> start_recycling_or_growing();
   [[nodiscard]] SegmentLogOptions log_options() const;
 
   EngineOptions options_;
   SegmentLog log_;
   Index index_;
   IdSet committed_;
-  Recycler recycler_;
+  Housekeeper housekeeper_;
   Committer committer_;
   Reader reader_;
   RecoveryReport report_;
-  bool growing_failed_ = false;  ///< recycle even what is expensive before trying again
 };
 
 }  // namespace sternpost::spool

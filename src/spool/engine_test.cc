@@ -152,11 +152,27 @@ TEST_F(engine, gives_back_what_was_committed_also_after_a_restart) {
   }
 }
 
-TEST_F(engine, forgets_a_message_when_no_recipient_is_open_but_not_that_it_was_committed) {
+TEST_F(engine, keeps_a_message_that_failed_for_good_until_it_is_deleted) {
+  const auto id = add("x", 2);
+  ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+  ASSERT_TRUE(commit(outcome(id, 1, mail::Disposition::failed)));
+  for (int life = 0; life < 2; ++life, start()) {
+    ASSERT_NE(engine_->find(id), nullptr) << "accepted mail does not leave without a word";
+    EXPECT_EQ(engine_->find(id)->state.open(), 0U);
+    EXPECT_EQ(engine_->find(id)->state.owing(), 1U);
+    EXPECT_EQ(engine_->read_content(id), "x");
+  }
+  EXPECT_FALSE(commit(outcome(id, 1, mail::Disposition::delivered))) << "it ended once";
+  EXPECT_FALSE(commit(outcome(id, 0, mail::Disposition::deleted))) << "it was delivered";
+  ASSERT_TRUE(commit(outcome(id, 1, mail::Disposition::deleted)));
+  EXPECT_EQ(engine_->find(id), nullptr);
+}
+
+TEST_F(engine, forgets_a_message_when_all_is_settled_but_not_that_it_was_committed) {
   const auto id = add("x", 2);
   ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
   EXPECT_NE(engine_->find(id), nullptr);
-  ASSERT_TRUE(commit(outcome(id, 1, mail::Disposition::failed)));
+  ASSERT_TRUE(commit(outcome(id, 1, mail::Disposition::deleted)));
   for (int life = 0; life < 2; ++life, start()) {
     EXPECT_EQ(engine_->find(id), nullptr);
     EXPECT_TRUE(engine_->was_committed(id));

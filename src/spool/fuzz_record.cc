@@ -39,8 +39,8 @@ void replay_records(std::string_view input) {
     input.remove_prefix(4 + length);
     (void)replay(record, static_cast<std::uint32_t>(offset % 3), index, committed);
     const auto* message = index.find(record.header.id);
-    if (message != nullptr &&
-        (message->state.open() == 0 || message->state.open() > message->state.recipients())) {
+    if (message != nullptr && (message->state.settled() || message->state.open() + message->state.owing() >
+                                                               message->state.recipients())) {
       std::abort();
     }
   }

@@ -93,6 +93,12 @@ class GroupBuilder {
   [[nodiscard]] const std::vector<BuiltRecord>& records() const { return records_; }
   /// Bytes on the disk, padding included.
   [[nodiscard]] std::uint64_t extent() const { return round_up_to_block(buffer_.size()); }
+  /// The same with so many bytes of records more.
+  [[nodiscard]] std::uint64_t extent_with(std::uint64_t bytes) const {
+    return round_up_to_block(buffer_.size() + bytes);
+  }
+  /// The same of a group that has nothing else.
+  static std::uint64_t extent_of(std::uint64_t bytes) { return round_up_to_block(kGroupHeaderBytes + bytes); }
   /// The whole group as written to a segment; valid until the builder changes. May be called again.
   std::string_view finish(const SegmentIdentity& identity, std::uint64_t sequence, std::uint64_t id_mark,
                           WallTime now);

@@ -5,16 +5,14 @@
 namespace sternpost::spool {
 namespace {
 
-/// About what a dead list entry takes.
 constexpr std::uint64_t kDeadEntryBytes = sizeof(QueueId);
 
-/// About what an envelope record takes beyond the envelope it repeats.
-std::uint64_t state_bytes(const Message& message) {
-  constexpr std::uint64_t kOutcomeBytes = 64;
-  return kRecordHeaderBytes + message.envelope.head_bytes + kOutcomeBytes * message.state.attempted().size();
-}
-
 }  // namespace
+
+std::uint64_t Index::state_bytes(const Message& message) {
+  constexpr std::uint64_t kFields = 1 + 1 + 4 + 4 + 4;  // of a MessageHead, beside what is counted here
+  return kRecordHeaderBytes + kFields + message.envelope.envelope_bytes + message.state.record_bytes();
+}
 
 const Message* Index::find(QueueId id) const {
   const auto at = live_.find(id);
@@ -63,6 +61,14 @@ void Index::put_state(QueueId id, std::uint32_t slot, MessageState state, const 
     message.state_slots.push_back(slot);
   }
   account(id, message, true);
+}
+
+void Index::remember(QueueId id, MessageState state) {
+  const auto at = live_.find(id);
+  if (at == live_.end()) return;
+  account(id, at->second, false);
+  at->second.state = std::move(state);
+  account(id, at->second, true);
 }
 
 void Index::finish(QueueId id, std::uint32_t slot) {
@@ -131,7 +137,7 @@ void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
 }
 
 void Index::account(QueueId, const Message& message, bool add) {
-  add_need(message.data.slot, message.data.bytes(), add);
+  add_need(message.data.slot, state_bytes(message) + message.data.content_bytes, add);
   for (const auto slot : message.state_slots) {
     if (slot != message.data.slot) add_need(slot, state_bytes(message), add);
   }

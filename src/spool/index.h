@@ -22,6 +22,7 @@ struct Place {
   std::uint32_t offset = 0;
   std::uint32_t head_bytes = 0;
   std::uint32_t content_bytes = 0;
+  std::uint32_t envelope_bytes = 0;  ///< of the head
 
   bool operator==(const Place&) const = default;
   [[nodiscard]] std::uint64_t bytes() const {
@@ -46,9 +47,11 @@ class Index {
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.
   void put_message(QueueId id, const Place& data, MessageState state);
-  /// A record in `slot` left a live message in this state, with at least one recipient open; `envelope` where
+  /// A record in `slot` left a live message in this state, which is not settled; `envelope` where
   /// it is an envelope record.
   void put_state(QueueId id, std::uint32_t slot, MessageState state, const Place* envelope = nullptr);
+  /// The state changed and no record says so: a start finds the message as it was before.
+  void remember(QueueId id, MessageState state);
   /// A record in `slot` proves alone that a message is finished, or proves it again. Unknown ids are ignored:
   /// no segment holds them any more.
   void finish(QueueId id, std::uint32_t slot);
@@ -67,10 +70,12 @@ class Index {
 
   /// What must be written elsewhere before a segment can be reused.
   struct Need {
-    std::uint64_t bytes = 0;  ///< of message and state records, about
+    std::uint64_t bytes = 0;  ///< of message and state records and dead list entries
     std::uint64_t items = 0;
   };
   [[nodiscard]] Need need(std::uint32_t slot) const;
+  /// The bytes of a record with all of a message's state but the content.
+  static std::uint64_t state_bytes(const Message& message);
 
   /// Live messages by rising position, from the first behind `position`, with their positions.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> after(std::uint64_t position,

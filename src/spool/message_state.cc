@@ -19,6 +19,7 @@ std::optional<MessageState> MessageState::from(std::uint32_t recipients, bool he
     if (index_of(one) < next || index_of(one) >= recipients) return {};
     next = index_of(one) + 1ULL;
     if (mail::is_final(one.last.disposition)) --state.open_;
+    if (one.last.disposition == mail::Disposition::failed) ++state.owing_;
   }
   state.attempted_ = std::move(attempted);
   return state;
@@ -35,6 +36,19 @@ bool MessageState::is_open(std::uint32_t recipient) const {
   return attempted == nullptr || !mail::is_final(attempted->last.disposition);
 }
 
+bool MessageState::is_owing(std::uint32_t recipient) const {
+  const auto* attempted = find(recipient);
+  return attempted != nullptr && attempted->last.disposition == mail::Disposition::failed;
+}
+
+std::uint64_t MessageState::record_bytes() const {
+  std::uint64_t bytes = recipients_ * kAttemptedBytes;
+  for (const auto& one : attempted_) {
+    if (one.last.disposition == mail::Disposition::failed) bytes += one.last.reply.text.size();
+  }
+  return bytes;
+}
+
 Result<void> MessageState::check(std::span<const mail::RecipientOutcome> outcomes) const {
   if (outcomes.empty()) return fail(ErrorClass::permanent, "no outcome");
   std::vector<std::uint32_t> named;
@@ -42,7 +56,9 @@ Result<void> MessageState::check(std::span<const mail::RecipientOutcome> outcome
   for (const auto& outcome : outcomes) {
     const auto name = "recipient " + std::to_string(outcome.recipient);
     if (outcome.recipient >= recipients_) return fail(ErrorClass::permanent, name + " does not exist");
-    if (!is_open(outcome.recipient)) return fail(ErrorClass::permanent, name + " is finished already");
+    const bool settles = outcome.disposition == mail::Disposition::deleted && is_owing(outcome.recipient);
+    if (!is_open(outcome.recipient) && !settles)
+      return fail(ErrorClass::permanent, name + " is finished already");
     if (outcome.reply.text.size() > kMaxReplyText) {
       return fail(ErrorClass::permanent, "the reply for " + name + " is too long");
     }
@@ -60,8 +76,13 @@ void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
     auto at = std::ranges::lower_bound(attempted_, outcome.recipient, {}, index_of);
     if (at == attempted_.end() || index_of(*at) != outcome.recipient) at = attempted_.insert(at, Attempted{});
     if (outcome.disposition != mail::Disposition::deleted) ++at->attempts;
+    if (at->last.disposition == mail::Disposition::failed) {
+      --owing_;
+    } else if (mail::is_final(outcome.disposition)) {
+      --open_;
+    }
+    if (outcome.disposition == mail::Disposition::failed) ++owing_;
     at->last = outcome;
-    if (mail::is_final(outcome.disposition)) --open_;
   }
 }
 

@@ -1,4 +1,8 @@
-// What is known of the recipients of one message: who is finished, how often the others were tried.
+// What is known of the recipients of one message: who is open, for whom a notice is owed, who is settled, and
+// how often each was tried.
+//
+// A recipient is open until its first final outcome. One that failed owes a notice to the sender; nothing but
+// the administrator's *deleted* settles it, so that no accepted message leaves the queue without a word.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +26,9 @@ struct Attempted {
   static constexpr auto fields() { return std::tuple(&Attempted::attempts, &Attempted::last); }
 };
 
+/// What encode() makes of an Attempted, beyond the text of its reply.
+inline constexpr std::uint64_t kAttemptedBytes = 4 + 4 + 1 + 2 + 1 + 2 + 2 + 4 + 8;
+
 /// The most octets of a reply's text that are kept.
 inline constexpr std::size_t kMaxReplyText = 512;
 
@@ -36,16 +43,23 @@ class MessageState {
                                           std::vector<Attempted> attempted);
 
   [[nodiscard]] std::uint32_t recipients() const { return recipients_; }
-  /// Recipients that are not finished.
+  /// Recipients without a final outcome.
   [[nodiscard]] std::uint32_t open() const { return open_; }
+  /// Recipients that failed, so that a notice is owed for them.
+  [[nodiscard]] std::uint32_t owing() const { return owing_; }
+  /// Neither open nor owing: the message is finished.
+  [[nodiscard]] bool settled() const { return open_ == 0 && owing_ == 0; }
   /// Those with an outcome, by rising index.
   [[nodiscard]] const std::vector<Attempted>& attempted() const { return attempted_; }
   /// The last outcome and the number of attempts; null where there was none.
   [[nodiscard]] const Attempted* find(std::uint32_t recipient) const;
   [[nodiscard]] bool is_open(std::uint32_t recipient) const;
+  [[nodiscard]] bool is_owing(std::uint32_t recipient) const;
+  /// The bytes that a full record takes for the outcomes, at the least and when each recipient was tried.
+  [[nodiscard]] std::uint64_t record_bytes() const;
 
-  /// Permanent where `outcomes` is empty or names a recipient that does not exist, is finished, or comes
-  /// twice, or a reply text beyond kMaxReplyText.
+  /// Permanent where `outcomes` is empty or names a recipient that does not exist, is not open (or owing, for
+  /// the administrator's outcome), or comes twice, or a reply text beyond kMaxReplyText.
   [[nodiscard]] Result<void> check(std::span<const mail::RecipientOutcome> outcomes) const;
   /// Takes outcomes that check() passed.
   void apply(std::span<const mail::RecipientOutcome> outcomes);
@@ -60,6 +74,7 @@ class MessageState {
  private:
   std::uint32_t recipients_ = 0;
   std::uint32_t open_ = 0;
+  std::uint32_t owing_ = 0;
   std::vector<Attempted> attempted_;
 };
 

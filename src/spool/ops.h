@@ -26,7 +26,8 @@ struct ReplaceEnvelope {
   mail::Envelope envelope;
 };
 
-/// What became of open recipients. The message is finished when none is left.
+/// What became of open recipients; the administrator's *deleted* also of those that failed. The message is
+/// finished when all are delivered or deleted: one that failed keeps it, for a notice is owed.
 struct RecordOutcomes {
   QueueId id;
   std::vector<mail::RecipientOutcome> outcomes;

@@ -86,7 +86,7 @@ struct MessageHead {
 
 struct OutcomeHead {
   std::vector<mail::RecipientOutcome> outcomes;
-  bool finishes = false;  ///< no recipient is open after this: it alone proves that the message is finished
+  bool finishes = false;  ///< all recipients are settled: it alone proves that the message is finished
   static constexpr auto fields() { return std::tuple(&OutcomeHead::outcomes, &OutcomeHead::finishes); }
 };
 

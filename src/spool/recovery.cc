@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "spool/replay.h"
@@ -55,6 +56,10 @@ class Recovery {
   Result<void> read_header(std::uint32_t slot) {
     Found found;
     auto file = disk_.open(segment_name(slot));
+    for (unsigned tries = 1; !file && is_unreadable(file.error()) && tries < kReadTries; ++tries) {
+      file = disk_.open(segment_name(slot));
+    }
+    if (!file && is_unreadable(file.error())) return give_up(std::move(found), slot, "it cannot be opened");
     if (!file) return fail_with(std::move(file));
     found.segment.file = std::move(*file);
     // What a killed process, or a copy of the folder from elsewhere, left in memory only is durable from here
@@ -64,8 +69,9 @@ class Recovery {
     if (!bytes) return fail_with(std::move(bytes));
     found.file_bytes = *bytes;
     std::string block(kBlock, '\0');
-    auto got = found.segment.file->read(0, block);
-    if (!got) return fail_with(std::move(got));
+    auto lost = read_blocks(*found.segment.file, 0, block);
+    if (!lost) return fail_with(std::move(lost));
+    if (!lost->empty()) return give_up(std::move(found), slot, "the segment's header cannot be read");
     auto fault = HeaderFault::blank;
     const auto header = decode_segment_header(block, fault);
     if (header && header->slot == slot) return take_header(std::move(found), *header);
@@ -73,13 +79,39 @@ class Recovery {
     if (!header && fault == HeaderFault::other_version) {
       return fail(ErrorClass::internal, "written by another version of Sternpost");
     }
-    report_.quarantined.push_back(
-        {segment_name(slot), 0, found.file_bytes, {}, "the segment's header is damaged"});
+    return give_up(std::move(found), slot, "the segment's header is damaged");
+  }
+
+  /// The file is kept, and nothing in it is used.
+  Result<void> give_up(Found found, std::uint32_t slot, std::string why) {
+    report_.quarantined.push_back({segment_name(slot), 0, found.file_bytes, {}, std::move(why)});
     found.segment.state = SegmentState::quarantined;
     found.segment.header.slot = slot;
     found.segment.header.segment_bytes = found.file_bytes;
     log_.adopt(slot, std::move(found.segment));
     return {};
+  }
+
+  /// Fills `out` from `offset`; what lies behind the end of the file stays as it is. Blocks that the disk
+  /// does not give back, however often it is asked, become zeroes; answers where they are.
+  static Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t offset,
+                                                        std::span<char> out) {
+    std::vector<std::uint64_t> lost;
+    auto all = file.read(offset, out);
+    if (all) return lost;
+    if (!is_unreadable(all.error())) return fail_with(std::move(all));
+    for (std::uint64_t at = 0; at < out.size(); at += kBlock) {
+      const auto block = out.subspan(at, std::min(kBlock, out.size() - at));
+      auto got = file.read(offset + at, block);
+      for (unsigned tries = 1; !got && is_unreadable(got.error()) && tries < kReadTries; ++tries) {
+        got = file.read(offset + at, block);
+      }
+      if (!got && !is_unreadable(got.error())) return fail_with(std::move(got));
+      if (got) continue;
+      std::ranges::fill(block, '\0');
+      lost.push_back(offset + at);
+    }
+    return lost;
   }
 
   Result<void> take_header(Found found, const SegmentHeader& header) {
@@ -108,13 +140,17 @@ class Recovery {
   }
 
   /// Writes what is read there once more and syncs: after a sync that failed, what memory holds and the disk
-  /// has not is not written by a later sync.
+  /// has not is not written by a later sync. Blocks that cannot be read stay as they are.
   static Result<void> rewrite(Segment& segment, std::uint64_t offset, std::uint64_t length) {
     std::string bytes(length, '\0');
-    auto got = segment.file->read(offset, bytes);
-    if (!got) return fail_with(std::move(got));
-    if (auto written = segment.file->write(offset, std::string_view(bytes).substr(0, *got)); !written)
-      return written;
+    auto lost = read_blocks(*segment.file, offset, bytes);
+    if (!lost) return fail_with(std::move(lost));
+    for (std::uint64_t at = 0; at < length; at += kBlock) {
+      if (std::ranges::find(*lost, offset + at) != lost->end()) continue;
+      if (auto written = segment.file->write(offset + at, std::string_view(bytes).substr(at, kBlock));
+          !written)
+        return written;
+    }
     return segment.file->sync();
   }
 
@@ -125,12 +161,14 @@ class Recovery {
     const bool is_named = named != named_ends_.end();
     const auto limit = is_named ? std::min(named->second, header.segment_bytes) : header.segment_bytes;
     std::string bytes(std::min(limit, found.file_bytes), '\0');
-    auto got = segment.file->read(0, bytes);
-    if (!got) return fail_with(std::move(got));
-    const auto knowledge = is_named ? EndKnowledge::named
-                           : newest ? EndKnowledge::newest
-                                    : EndKnowledge::sealed;
+    auto lost = read_blocks(*segment.file, 0, bytes);
+    if (!lost) return fail_with(std::move(lost));
+    // What cannot be read may have been acknowledged, so that nothing behind it is a torn tail.
+    const auto knowledge = is_named                  ? EndKnowledge::named
+                           : newest && lost->empty() ? EndKnowledge::newest
+                                                     : EndKnowledge::sealed;
     auto scan = scan_segment(bytes, header, knowledge);
+    for (const auto at : *lost) scan.damage.push_back({at, kBlock, {}, "the disk cannot read this block"});
     if (limit > bytes.size())
       scan.damage.push_back({bytes.size(), limit - bytes.size(), {}, "the file is cut short"});
     segment.end = std::max(scan.end, kBlock);
@@ -142,7 +180,8 @@ class Recovery {
     if (newest) {
       if (auto kept = keep_last(segment, scan); !kept) return kept;
     }
-    log_.adopt(header.slot, std::move(segment));
+    const bool whole = segment.state == SegmentState::closed;
+    log_.adopt(header.slot, std::move(segment), newest && whole && !scan.sealed);
     return {};
   }
 

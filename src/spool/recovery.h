@@ -34,8 +34,8 @@ struct RecoveryReport {
 };
 
 /// Reads all segments, makes durable again what a crash of this process alone left in memory, and fills
-/// `log`, `index` and `committed`. Fails where the disk does, or where a segment was written by another
-/// version.
+/// `log`, `index` and `committed`. What the disk cannot read is lost with its block alone, and reported;
+/// fails where the disk fails otherwise, or where a segment was written by another version.
 Result<RecoveryReport> recover(Disk& disk, const SegmentLogOptions& options, SegmentLog& log, Index& index,
                                IdSet& committed);
 

@@ -4,19 +4,24 @@
 
 namespace sternpost::spool {
 
-std::optional<std::uint32_t> Recycler::cheapest(std::uint64_t max_bytes) const {
+std::optional<std::uint32_t> Recycler::cheapest() const {
   std::optional<std::uint32_t> best;
-  std::uint64_t least = max_bytes;
   const auto& segments = log_.segments();
   for (std::uint32_t slot = 0; slot < segments.size(); ++slot) {
     if (segments[slot].state != SegmentState::closed) continue;
-    const auto bytes = index_.need(slot).bytes;
-    if (bytes < least || (bytes == least && !best)) {
-      best = slot;
-      least = bytes;
-    }
+    if (!best || index_.need(slot).bytes < index_.need(*best).bytes) best = slot;
   }
   return best;
+}
+
+std::uint64_t Recycler::cost(std::uint32_t slot) const {
+  const auto need = index_.need(slot);
+  if (need.items == 0) return 0;
+  // In every step's group a dead list for each segment, and padding.
+  constexpr std::uint64_t kDeadListBytes = 64;
+  const auto steps = need.bytes / (step_bytes_ - kBlock) + 1;
+  const auto lists = std::min<std::uint64_t>(need.items, steps * log_.segments().size());
+  return round_up_to_block(need.bytes + lists * kDeadListBytes) + steps * kBlock;
 }
 
 void Recycler::start(std::uint32_t slot) {
@@ -31,8 +36,9 @@ Result<bool> Recycler::step() {
   const auto slot = *victim_;
   if (log_.segments()[slot].state == SegmentState::closed) {
     auto moved = move_some();
-    if (!moved && victim_) return failed(std::move(moved.error()));
-    if (!moved || *moved) return moved;
+    if (!moved) return failed(std::move(moved.error()));
+    read_failures_ = 0;
+    if (*moved) return true;
     if (index_.need(slot).items != 0) return give_up("records that are still needed were not found in it");
   }
   if (auto reset = log_.reset(slot); !reset) return fail_with(std::move(reset), "recycling");
@@ -43,12 +49,19 @@ Result<bool> Recycler::step() {
   return false;
 }
 
+/// The segment cannot be emptied while what is in it, or what belongs to it, cannot be read.
+std::unexpected<Error> Recycler::unreadable(Error error) {
+  if (is_unreadable(error) && ++read_failures_ >= kReadTries) error.what_to_do = ErrorClass::permanent;
+  return std::unexpected(std::move(error));
+}
+
 /// What was gathered is out of date as soon as anything else is committed, so it is never kept for another
 /// try.
 std::unexpected<Error> Recycler::failed(Error error) {
   if (error.what_to_do == ErrorClass::permanent) return give_up(std::move(error.text));
   drop_step();
   start(*victim_);
+  if (error.errno_value == ENOSPC) victim_.reset();
   return std::unexpected(std::move(error).within("recycling"));
 }
 
@@ -56,6 +69,7 @@ std::unexpected<Error> Recycler::give_up(std::string why) {
   const auto slot = *victim_;
   log_.quarantine(slot);
   victim_.reset();
+  read_failures_ = 0;
   drop_step();
   return fail(ErrorClass::permanent, segment_name(slot) + " cannot be recycled: " + std::move(why));
 }
@@ -83,11 +97,11 @@ Result<void> Recycler::read_group() {
   records_.clear();
   next_record_ = 0;
   auto block = log_.read(*victim_, next_group_, kBlock);
-  if (!block) return fail_with(std::move(block));
+  if (!block) return unreadable(std::move(block.error()));
   const auto header = parse_group_header(*block, identity);
   if (!header) return fail(ErrorClass::permanent, "a group's header is damaged");
   auto bytes = log_.read(*victim_, next_group_, std::min(header->extent(), segment.end - next_group_));
-  if (!bytes) return fail_with(std::move(bytes));
+  if (!bytes) return unreadable(std::move(bytes.error()));
   group_bytes_ = std::move(*bytes);
   auto parsed = parse_group(group_bytes_, next_group_, *header, identity);
   if (!parsed.damage.empty()) return fail(ErrorClass::permanent, parsed.damage.front().why);
@@ -139,13 +153,14 @@ Result<void> Recycler::consider_message(const RecordView& record) {
       message != nullptr && message->data.slot == *victim_ && message->data.offset == record.offset;
   if (current) {
     auto envelope = reader_.envelope_bytes(*message);
-    if (!envelope) return fail_with(std::move(envelope));
+    if (!envelope) return unreadable(std::move(envelope.error()));
+    const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
     group_.add(
         RecordType::message, id,
         MessageHead{ContentKind::inline_bytes, to_record(message->state, std::move(*envelope), budget)},
         record.content);
-    moved_.push_back({id, RecordType::message, message->state});
+    moved_.push_back({id, RecordType::message, envelope_bytes, message->state});
     in_group_.insert(id);
   }
   copies_.push_back(id);
@@ -157,10 +172,11 @@ Result<void> Recycler::consider_state(QueueId id) {
   if (message == nullptr || message->data.slot == *victim_ || in_group_.contains(id)) return {};
   if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
   auto envelope = reader_.envelope_bytes(*message);
-  if (!envelope) return fail_with(std::move(envelope));
+  if (!envelope) return unreadable(std::move(envelope.error()));
+  const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
   group_.add(RecordType::envelope, id,
              to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));
-  moved_.push_back({id, RecordType::envelope, message->state});
+  moved_.push_back({id, RecordType::envelope, envelope_bytes, message->state});
   in_group_.insert(id);
   return {};
 }
@@ -177,12 +193,12 @@ void Recycler::consider_certificate(QueueId id) {
 }
 
 Result<void> Recycler::write() {
-  const auto place = log_.append(group_);
+  const auto place = log_.append(group_, 0);
   if (!place) return fail_with(Result<SegmentLog::GroupPlace>(place));
   for (std::size_t i = 0; i < moved_.size(); ++i) {
     const auto& built = group_.records()[i];
     const Place at{place->slot, static_cast<std::uint32_t>(place->offset + built.offset),
-                   built.header.head_bytes, built.header.content_bytes};
+                   built.header.head_bytes, built.header.content_bytes, moved_[i].envelope_bytes};
     if (moved_[i].type == RecordType::message) {
       index_.put_message(moved_[i].id, at, std::move(moved_[i].state));
     } else {

@@ -24,11 +24,15 @@ class Recycler {
       : log_(log), index_(index), reader_(log), step_bytes_(step_bytes) {}
 
   [[nodiscard]] bool busy() const { return victim_.has_value(); }
-  /// The closed segment that takes the least work, where there is one that takes at most `max_bytes`.
-  [[nodiscard]] std::optional<std::uint32_t> cheapest(std::uint64_t max_bytes) const;
+  /// The closed segment of which the least is needed.
+  [[nodiscard]] std::optional<std::uint32_t> cheapest() const;
+  /// The most bytes that emptying a segment writes, all padding included.
+  [[nodiscard]] std::uint64_t cost(std::uint32_t slot) const;
   void start(std::uint32_t slot);
-  /// One bounded step. True while there is more to do. After a temporary failure, call again later; damage
-  /// found on the way quarantines the segment and ends its recycling with an error of class permanent.
+  /// One bounded step. True while there is more to do. After a temporary failure, call again later: another
+  /// segment may be the better one then, where space was missing. Damage found on the way, or what cannot be
+  /// read kReadTries times in a row, quarantines the segment and ends its recycling with an error of class
+  /// permanent.
   Result<bool> step();
 
  private:
@@ -40,6 +44,7 @@ class Recycler {
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
   Result<void> write();
+  std::unexpected<Error> unreadable(Error error);
   std::unexpected<Error> failed(Error error);
   std::unexpected<Error> give_up(std::string why);
   void drop_step();
@@ -50,6 +55,7 @@ class Recycler {
   std::uint64_t step_bytes_;
 
   std::optional<std::uint32_t> victim_;
+  unsigned read_failures_ = 0;    ///< in a row
   std::vector<QueueId> copies_;   ///< ids of the victim's message records
   std::uint64_t next_group_ = 0;  ///< offset in the victim
   std::string group_bytes_;
@@ -61,6 +67,7 @@ class Recycler {
   struct Moved {
     QueueId id;
     RecordType type = RecordType::message;
+    std::uint32_t envelope_bytes = 0;
     MessageState state;
   };
   std::vector<Moved> moved_;  ///< one for each of the first records in group_; dead lists follow

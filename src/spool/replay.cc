@@ -3,9 +3,9 @@
 namespace sternpost::spool {
 namespace {
 
-Place place_of(const RecordView& record, std::uint32_t slot) {
+Place place_of(const RecordView& record, std::uint32_t slot, const FullState& state) {
   return {slot, static_cast<std::uint32_t>(record.offset), record.header.head_bytes,
-          record.header.content_bytes};
+          record.header.content_bytes, static_cast<std::uint32_t>(state.envelope.size())};
 }
 
 ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& index) {
@@ -13,8 +13,8 @@ ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& 
   if (!head) return ReplayFault::malformed;
   if (head->kind != ContentKind::inline_bytes) return ReplayFault::unsupported;
   auto state = MessageState::from(head->state.recipients, head->state.held, std::move(head->state.attempted));
-  if (!state || state->open() == 0) return ReplayFault::malformed;
-  index.put_message(record.header.id, place_of(record, slot), std::move(*state));
+  if (!state || state->settled()) return ReplayFault::malformed;
+  index.put_message(record.header.id, place_of(record, slot, head->state), std::move(*state));
   return ReplayFault::none;
 }
 
@@ -22,8 +22,8 @@ ReplayFault replay_envelope(const RecordView& record, std::uint32_t slot, Index&
   auto head = decode<FullState>(record.head);
   if (!head) return ReplayFault::malformed;
   auto state = MessageState::from(head->recipients, head->held, std::move(head->attempted));
-  if (!state || state->open() == 0) return ReplayFault::malformed;
-  const auto place = place_of(record, slot);
+  if (!state || state->settled()) return ReplayFault::malformed;
+  const auto place = place_of(record, slot, *head);
   index.put_state(record.header.id, slot, std::move(*state), &place);
   return ReplayFault::none;
 }
@@ -40,7 +40,7 @@ ReplayFault replay_outcome(const RecordView& record, std::uint32_t slot, Index& 
   if (!message->state.check(head->outcomes)) return ReplayFault::misfit;
   auto state = message->state;
   state.apply(head->outcomes);
-  if (state.open() == 0) return ReplayFault::misfit;
+  if (state.settled()) return ReplayFault::misfit;
   index.put_state(record.header.id, slot, std::move(state));
   return ReplayFault::none;
 }

@@ -92,11 +92,12 @@ class Scanner {
       scan_.damage.push_back({group.offset, 0, {}, "a group is missing before this one"});
     }
     scan_.damage.insert(scan_.damage.end(), parsed.damage.begin(), parsed.damage.end());
-    scan_.next_sequence = group.header.sequence + 1;
     if (is_closing(parsed)) {
+      // Its sequence stays free: a mark that may not have reached the disk is written again in its place.
       scan_.sealed = true;
       return;
     }
+    scan_.next_sequence = group.header.sequence + 1;
     scan_.end = group.offset + group.header.extent();
     scan_.groups.push_back(
         {group.offset, group.header.extent(), group.header.id_mark, std::move(parsed.records)});

@@ -129,6 +129,7 @@ TEST(scan, stops_at_the_closing_mark_whatever_follows) {
   EXPECT_EQ(ids(scan), (std::vector<std::uint64_t>{1}));
   EXPECT_EQ(scan.end, end);
   EXPECT_TRUE(scan.sealed);
+  EXPECT_EQ(scan.next_sequence, 1U) << "the closing mark may be written again in its place";
   EXPECT_TRUE(scan.damage.empty());
 }
 

@@ -21,13 +21,14 @@ Segment& SegmentLog::segment_at(std::uint32_t slot) {
   return segments_[slot];
 }
 
-void SegmentLog::adopt(std::uint32_t slot, Segment segment) {
+void SegmentLog::adopt(std::uint32_t slot, Segment segment, bool reopenable) {
   next_generation_ = std::max(next_generation_, segment.header.generation + 1);
   if (segment.state == SegmentState::spare) ++spares_;
   // Recovery adopts by rising generation, so the last one stays.
   if (segment.state == SegmentState::closed || segment.state == SegmentState::quarantined) {
     if (segment.header.generation > last_.generation) {
       last_ = {segment.header.slot, segment.header.generation, segment.end};
+      reopenable_ = reopenable;
     }
   }
   segment_at(slot) = std::move(segment);
@@ -61,7 +62,18 @@ void SegmentLog::close_active() {
   auto& segment = segments_[*active_];
   segment.state = SegmentState::closed;
   last_ = {segment.header.slot, segment.header.generation, segment.end};
+  reopenable_ = true;
   active_.reset();
+}
+
+bool SegmentLog::reopen() {
+  if (active_ || !reopenable_ || last_.slot >= segments_.size()) return false;
+  auto& segment = segments_[last_.slot];
+  const bool same = segment.state == SegmentState::closed && segment.header.generation == last_.generation;
+  if (!same || segment.sealed || segment.header.segment_bytes - segment.end < kBlock) return false;
+  segment.state = SegmentState::active;
+  active_ = last_.slot;
+  return true;
 }
 
 Result<void> SegmentLog::write_header(Segment& segment, const SegmentHeader& header) {
@@ -90,6 +102,7 @@ Result<void> SegmentLog::activate() {
     return fail(ErrorClass::temporary, "the spool is full: no spare segment", ENOSPC);
   }
   close_active();
+  reopenable_ = false;
   const auto slot = static_cast<std::uint32_t>(spare - segments_.begin());
   const auto generation = next_generation_++;
   const SegmentHeader header{.slot = slot,
@@ -113,9 +126,10 @@ Result<void> SegmentLog::activate() {
   return {};
 }
 
-Result<SegmentLog::GroupPlace> SegmentLog::append(GroupBuilder& group) {
+Result<SegmentLog::GroupPlace> SegmentLog::append(GroupBuilder& group, std::size_t keep_spares) {
   if (group.extent() > capacity()) return fail(ErrorClass::permanent, "a group is larger than a segment");
   if (group.extent() > room()) {
+    if (spares_ <= keep_spares) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
     if (auto opened = activate(); !opened) return fail_with(std::move(opened));
   }
   auto& segment = segments_[*active_];
@@ -274,7 +288,7 @@ Result<QueueId> SegmentLog::lease(std::uint32_t count) {
   if (next_id_ + count > durable_mark_) {
     GroupBuilder mark_only;
     next_id_ += count;  // so that the mark is raised beyond what is asked for
-    auto raised = append(mark_only);
+    auto raised = append(mark_only, 1);
     next_id_ -= count;
     if (!raised) return fail_with(std::move(raised), "leasing queue ids");
   }

@@ -3,8 +3,8 @@
 //
 // Invariants that recovery relies on (docs/internals/spool.md):
 //   - a group is written only when the one before it was synced, and behind its last byte;
-//   - a segment is written to only between its activation, synced, and the first failure or the next
-//   activation;
+//   - a segment is written to only until the next activation is tried, and after a failure not before all
+//   that was acknowledged is known to be behind its durable end: groups go on from there;
 //   - the header of each activated segment names the durable end of the one before, and while that one has no
 //     closing mark this header stays.
 #pragma once
@@ -65,13 +65,17 @@ class SegmentLog {
     std::uint32_t slot = 0;
     std::uint64_t offset = 0;
   };
-  /// Writes and syncs a group, in the next segment where it does not fit into this one. When this fails the
-  /// segment is closed at its last durable end, and whether the group is on the disk is not known until the
-  /// next activation succeeds; after that it is not in the log.
-  Result<GroupPlace> append(GroupBuilder& group);
+  /// Writes and syncs a group, in the next segment where it does not fit into this one and more than
+  /// `keep_spares` are there (temporary, ENOSPC, where they are not). When writing fails the segment is
+  /// closed at its last durable end, and whether the group is on the disk is not known until the next write
+  /// succeeds; after that it is not in the log.
+  Result<GroupPlace> append(GroupBuilder& group, std::size_t keep_spares);
 
   /// Opens the next segment; the one before is closed. Temporary where there is no spare.
   Result<void> activate();
+  /// Goes on in the segment that was written last, behind its durable end, where nothing came after it: for
+  /// when spares are scarce. False where that cannot be.
+  bool reopen();
 
   /// Bytes that groups may still take in the active segment; 0 without one.
   [[nodiscard]] std::uint64_t room() const;
@@ -79,6 +83,7 @@ class SegmentLog {
   [[nodiscard]] std::uint64_t capacity() const { return options_.segment_bytes - kBlock; }
   [[nodiscard]] std::size_t spares() const { return spares_; }
   [[nodiscard]] bool has_active() const { return active_.has_value(); }
+  [[nodiscard]] std::optional<std::uint32_t> active() const { return active_; }
   /// Failures of writing or syncing the log since the last success.
   [[nodiscard]] unsigned failures_in_row() const { return failures_in_row_; }
 
@@ -100,7 +105,8 @@ class SegmentLog {
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   void quarantine(std::uint32_t slot) { segments_[slot].state = SegmentState::quarantined; }
 
-  /// Takes `count` ids that no one else was or will be given. May have to write to the disk first.
+  /// Takes `count` ids that no one else was or will be given. May have to write to the disk first; never to
+  /// the last spare.
   Result<QueueId> lease(std::uint32_t count);
   [[nodiscard]] bool was_leased(QueueId id) const { return id.value != 0 && id.value < next_id_; }
 
@@ -112,8 +118,9 @@ class SegmentLog {
     options_.min_free_bytes = min_free_bytes;
   }
 
-  /// For recovery, before anything else: a segment as it was found.
-  void adopt(std::uint32_t slot, Segment segment);
+  /// For recovery, before anything else: a segment as it was found. `reopenable`: it is the newest log,
+  /// whole, and has no closing mark.
+  void adopt(std::uint32_t slot, Segment segment, bool reopenable = false);
   /// For recovery, at last: ids go on from here.
   void start_ids_at(std::uint64_t mark);
 
@@ -133,7 +140,8 @@ class SegmentLog {
   std::optional<std::uint32_t> active_;
   std::optional<std::uint32_t> preparing_;
   std::uint64_t prepared_bytes_ = 0;
-  SegmentEnd last_;  ///< of the segment closed last
+  SegmentEnd last_;          ///< of the segment closed last
+  bool reopenable_ = false;  ///< no activation was tried since
   std::size_t spares_ = 0;
   std::uint64_t next_generation_ = 1;
   std::uint64_t next_id_ = 1;

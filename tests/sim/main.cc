@@ -13,6 +13,7 @@ namespace sternpost::sim {
 namespace {
 
 struct Request {
+  std::string program;  ///< as it was called, so that what is printed can be typed
   std::uint64_t first = 1;
   std::uint64_t last = 500;
   std::string lie;
@@ -33,8 +34,8 @@ int run(const Request& request) {
     const auto story = live(seed, lies);
     if (!story.violation.empty()) {
       ++failing;
-      if (request.lie.empty())
-        fmt::print("seed {}: {}\n  replay with: sim --seed {}\n", seed, story.violation, seed);
+      fmt::print("seed {}: {}\n  replay with: {} --seed {}{}\n", seed, story.violation, request.program, seed,
+                 request.lie.empty() ? "" : " --lie " + request.lie);
     }
     sum.crashes += story.crashes;
     sum.power_losses += story.power_losses;
@@ -44,14 +45,15 @@ int run(const Request& request) {
     sum.segments_reset += story.segments_reset;
     sum.torn_tails += story.torn_tails;
     sum.refused_full += story.refused_full;
+    sum.deferrals_in_memory += story.deferrals_in_memory;
   }
   const auto seeds = request.last - request.first + 1;
   fmt::print(
       "{} seeds, {} failing: {} crashes, {} power losses, {} failed calls, {} refused for lack of space, {} "
       "messages, "
-      "{} finished, {} segments recycled, {} torn tails\n",
+      "{} finished, {} segments recycled, {} torn tails, {} deferrals kept in memory\n",
       seeds, failing, sum.crashes, sum.power_losses, sum.failed_calls, sum.refused_full, sum.messages,
-      sum.finished, sum.segments_reset, sum.torn_tails);
+      sum.finished, sum.segments_reset, sum.torn_tails, sum.deferrals_in_memory);
   if (request.lie.empty()) return failing == 0 ? 0 : 1;
   return failing > 0 ? 0 : 1;
 }
@@ -62,6 +64,7 @@ int run(const Request& request) {
 int main(int argc, char** argv) {
   CLI::App app("Crash simulation of the spool");
   sternpost::sim::Request request;
+  request.program = argv[0];
   std::uint64_t seed = 0;
   std::string range;
   auto* one = app.add_option("--seed", seed, "live through one seed");

@@ -21,7 +21,11 @@ struct Violation {
 class Model {
  public:
   /// These were sent in one commit and this is what came of it; no results: the process died inside.
-  void committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results);
+  /// `deferrals_kept_in_memory`: deferrals that were acknowledged may be forgotten by the next start.
+  void committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results,
+                 bool deferrals_kept_in_memory = false);
+  /// The disk begins to lose what was on it: from now on only what nobody ever sent is a violation.
+  void rot() { rotten_ = true; }
   /// Ids were leased.
   void leased(QueueId first, std::uint32_t count);
   /// The process ended; the next check is of a recovered engine.
@@ -48,9 +52,13 @@ class Model {
 
   static bool apply(const spool::Op& op, Fate& fate);
   static QueueId id_of(const spool::Op& op);
+  static bool frees_nothing(const spool::Op& op);
   [[nodiscard]] Fate fate(QueueId id) const;
   void settle(QueueId id, const Fate& fate, bool existed);
   void settle_open_ops(spool::Engine& engine);
+  void adopt_states(spool::Engine& engine);
+  [[nodiscard]] bool explains(QueueId id, const Fate& expected, const Fate& observed) const;
+  void check_rotten(spool::Engine& engine) const;
   static Fate observe(spool::Engine& engine, QueueId id);
   static std::string difference(QueueId id, const Fate& expected, const Fate& observed);
 
@@ -60,6 +68,10 @@ class Model {
   std::vector<spool::Op> open_ops_;
   /// Acknowledged since the last recovery, or found by it: was_committed must say so.
   std::set<QueueId> era_;
+  /// Of which a deferral may be forgotten by the next start.
+  std::set<QueueId> loose_;
+  std::set<QueueId> added_;
+  bool rotten_ = false;
   std::uint64_t highest_id_ = 0;
   bool recovered_ = false;
 };

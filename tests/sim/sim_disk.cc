@@ -1,7 +1,6 @@
 #include "sim_disk.h"
 
 #include <algorithm>
-#include <set>
 
 namespace sternpost::sim {
 
@@ -17,6 +16,8 @@ class SimDisk::File : public spool::DiskFile {
     if (auto may = disk_.may_fail(disk_.rates_.other, "reading"); !may) return fail_with(std::move(may));
     if (offset >= inode_->cache.size()) return std::size_t{0};
     const auto n = std::min(out.size(), inode_->cache.size() - offset);
+    const auto bad = inode_->unreadable.lower_bound(offset / kSector);
+    if (bad != inode_->unreadable.end() && *bad * kSector < offset + n) return fail_errno("reading", EIO);
     std::copy_n(inode_->cache.data() + offset, n, out.data());
     return n;
   }
@@ -95,6 +96,7 @@ void SimDisk::write_sectors(Inode& inode, std::uint64_t offset, std::string_view
   inode.cache.replace(offset, bytes.size(), bytes);
   for (auto sector = offset / kSector; sector * kSector < end; ++sector) {
     inode.unsynced[sector].push_back(inode.cache.substr(sector * kSector, kSector));
+    inode.unreadable.erase(sector);
   }
 }
 
@@ -138,6 +140,15 @@ Result<void> SimDisk::sync(Inode& inode) {
   for (const auto& [sector, versions] : inode.unsynced) put_durable(inode, sector, versions.back());
   inode.unsynced.clear();
   return {};
+}
+
+void SimDisk::rot(std::size_t count) {
+  for (; count > 0 && !cached_names_.empty(); --count) {
+    auto& inode =
+        *std::next(cached_names_.begin(), static_cast<std::ptrdiff_t>(below(cached_names_.size())))->second;
+    const auto sectors = inode.cache.size() / kSector;
+    if (sectors > 0) inode.unreadable.insert(below(sectors));
+  }
 }
 
 void SimDisk::lose_power() {

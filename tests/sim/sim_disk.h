@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ class SimDisk : public spool::Disk {
   /// Calls neither fail nor crash while this is set.
   void set_calm(bool calm) { calm_ = calm; }
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
+  /// From now on `count` sectors of what is there cannot be read, each until it is written.
+  void rot(std::size_t count);
   /// All that is left is on the disk: of what was not synced any part, in any order.
   void lose_power();
 
@@ -59,6 +62,7 @@ class SimDisk : public spool::Disk {
     std::string durable;
     /// For each sector, what was written to it since it was last known to be on the disk, oldest first.
     std::map<std::size_t, std::vector<std::string>> unsynced;
+    std::set<std::size_t> unreadable;  ///< sectors
   };
   using Directory = std::map<std::string, std::shared_ptr<Inode>>;
 

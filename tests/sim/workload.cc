@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -30,7 +31,7 @@ class Life {
   Life(std::uint64_t seed, const Lies& lies)
       : random_(seed), disk_(random_, (6 + below(20)) * kSegment, lies) {
     options_.segment_bytes = kSegment;
-    options_.spare_segments = static_cast<std::uint32_t>(1 + below(3));
+    options_.spare_segments = static_cast<std::uint32_t>(2 + below(3));
     options_.max_message_bytes = kSegment / 4;
     options_.max_spool_bytes = (options_.spare_segments + 2 + below(16)) * kSegment;
     options_.max_group_bytes = (1 + below(16)) * spool::kBlock;
@@ -38,17 +39,25 @@ class Life {
     steps_ = 120 + below(200);
     mean_calls_to_crash_ = 30 + below(400);
     if (chance(0.6)) rates_ = {0.03 * unit(), 0.02 * unit(), 0.005 * unit()};
+    if (chance(0.2)) rates_.sync = 0.3 * unit();  // a disk that is about to die
+    if (chance(0.3)) stuff();
+    if (chance(0.1)) rots_at_ = below(steps_);
   }
 
   LifeStory run() {
     try {
-      for (std::uint64_t i = 0; i < steps_; ++i) step();
+      for (std::uint64_t i = 0; i < steps_; ++i) {
+        if (i == rots_at_) rot();
+        step();
+      }
       if (engine_) check();
       end(/*power=*/true);
       disk_.set_failures({});
       disk_.crash_after(0);
       open();
       if (!engine_) throw Violation{"a working disk and no spool"};
+      finish_all();
+      take_one_more();
     } catch (const Violation& violation) {
       story_.violation = violation.what;
     }
@@ -61,6 +70,60 @@ class Life {
   bool chance(double probability) { return unit() < probability; }
   std::uint64_t below(std::uint64_t n) {
     return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
+  }
+
+  /// Deferrals fill the spool, and hardly anything frees it.
+  void stuff() {
+    deferring_ = 0.97;
+    target_live_ = 400;
+    longest_reply_ = spool::kMaxReplyText;
+    options_.max_spool_bytes = (options_.spare_segments + 2 + below(4)) * kSegment;
+    steps_ *= 2;
+  }
+
+  void rot() {
+    disk_.rot(1 + below(6));
+    model_.rot();
+  }
+
+  /// However full the spool is: on a disk that works, whatever ends a message is recorded.
+  void finish_all() {
+    auto all = engine_->messages_after(0, std::numeric_limits<std::size_t>::max());
+    std::ranges::shuffle(all, random_);
+    for (const auto& [position, id] : all) {
+      const auto& state = engine_->find(id)->state;
+      spool::RecordOutcomes last{id, {}};
+      for (std::uint32_t i = 0; i < state.recipients(); ++i) {
+        if (!state.is_open(i) && !state.is_owing(i)) continue;
+        last.outcomes.push_back({i, mail::Disposition::deleted, {250, {2, 0, 0}, "done"}, clock_.now()});
+      }
+      const std::vector<spool::Op> ops{std::move(last)};
+      const auto results = engine_->commit(ops);
+      if (!results.front()) {
+        throw Violation{fmt::format("a working disk and no progress: {} spares: {}", engine_->stats().spares,
+                                    results.front().error().text)};
+      }
+      model_.committed(ops, &results);
+    }
+    check();
+  }
+
+  void take_one_more() {
+    disk_.set_capacity(1ULL << 40U);
+    // Segments that rot made useless do not count.
+    options_.max_spool_bytes += engine_->stats().quarantined * kSegment;
+    if (!engine_->reconfigure(options_)) throw Violation{"limits that are not taken"};
+    for (unsigned steps = 0; steps < 10000; ++steps) {
+      const auto more = engine_->maintain();
+      if (more && !*more) break;
+    }
+    if (engine_->stats().spares < 2) throw Violation{"an empty queue, and no spare segments"};
+    auto op = add();
+    if (!op) throw Violation{"an empty queue, and no ids"};
+    const std::vector<spool::Op> ops{std::move(*op)};
+    const auto results = engine_->commit(ops);
+    if (!results.front())
+      throw Violation{"an empty queue does not take mail: " + results.front().error().text};
   }
 
   void step() {
@@ -116,6 +179,8 @@ class Life {
     if (what < 60) {
       commit();
     } else if (what < 90) {
+      // Recycling is where most depends on the order of things: sometimes it does not get to its end.
+      if (chance(0.1)) disk_.crash_after(1 + below(12));
       for (auto n = below(6); n > 0; --n) maintain();
     } else if (what < 96) {
       check();
@@ -134,13 +199,16 @@ class Life {
     for (auto n = 1 + below(8); n > 0; --n) {
       if (auto op = next_op()) in_flight_.push_back(std::move(*op));
     }
+    const auto before = engine_->stats().deferrals_in_memory;
     const auto results = engine_->commit(in_flight_);
+    const auto in_memory = engine_->stats().deferrals_in_memory - before;
+    story_.deferrals_in_memory += in_memory;
     for (const auto& result : results) {
       if (result || result.error().what_to_do == ErrorClass::permanent) continue;
       ++(result.error().errno_value == ENOSPC ? story_.refused_full : story_.failed_calls);
     }
     const auto ops = std::exchange(in_flight_, {});
-    model_.committed(ops, &results);
+    model_.committed(ops, &results, in_memory > 0);
   }
 
   std::optional<spool::Op> next_op() {
@@ -156,14 +224,16 @@ class Life {
 
   std::optional<spool::Op> add() {
     if (leases_.empty()) {
-      const auto count = static_cast<std::uint32_t>(1 + below(20));
+      // Large ones use up the mark within a segment.
+      const auto count = static_cast<std::uint32_t>(1 + below(chance(0.1) ? 60000 : 20));
       const auto first = engine_->lease(count);
       if (!first) {
         ++story_.failed_calls;
         return {};
       }
       model_.leased(*first, count);
-      for (std::uint32_t i = 0; i < count; ++i) leases_.push_back({first->value + i});
+      for (std::uint32_t i = 0; i < std::min(count, 20U); ++i)
+        leases_.push_back({first->value + count - 1 - i});
     }
     const auto id = leases_.back();
     leases_.pop_back();
@@ -191,10 +261,12 @@ class Life {
     const auto& state = model_.state(id);
     std::vector<mail::RecipientOutcome> all;
     for (std::uint32_t i = 0; i < state.recipients(); ++i) {
+      if (state.is_owing(i) && chance(0.5)) all.push_back({i, mail::Disposition::deleted, {}, clock_.now()});
       if (!state.is_open(i) || chance(0.3)) continue;
       const auto disposition =
-          chance(0.3) ? mail::Disposition::deferred : static_cast<mail::Disposition>(below(2));
-      all.push_back({i, disposition, {250, {2, 0, 0}, std::string(below(60), 'r')}, clock_.now()});
+          chance(deferring_) ? mail::Disposition::deferred : static_cast<mail::Disposition>(below(2));
+      const std::string text(below(longest_reply_ + 1), 'r');
+      all.push_back({i, disposition, {250, {2, 0, 0}, text}, clock_.now()});
     }
     if (chance(0.02))
       all.push_back({state.recipients(), mail::Disposition::delivered, {}, {}});  // no such recipient
@@ -227,6 +299,9 @@ class Life {
   std::uint64_t target_live_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t mean_calls_to_crash_ = 0;
+  double deferring_ = 0.3;
+  std::uint64_t longest_reply_ = 60;
+  std::uint64_t rots_at_ = std::numeric_limits<std::uint64_t>::max();
   unsigned failed_opens_ = 0;
   LifeStory story_;
 };

@@ -19,6 +19,7 @@ struct LifeStory {
   std::uint64_t segments_reset = 0;
   std::uint64_t torn_tails = 0;
   std::uint64_t refused_full = 0;
+  std::uint64_t deferrals_in_memory = 0;
 };
 
 LifeStory live(std::uint64_t seed, const Lies& lies);

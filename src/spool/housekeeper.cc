@@ -1,0 +1,127 @@
+#include "spool/housekeeper.h"
+
+#include <algorithm>
+
+namespace sternpost::spool {
+namespace {
+
+constexpr std::uint64_t kRecycleStep = 256 * 1024;
+/// Failures in a row after which no new message is taken until a sync succeeds.
+constexpr unsigned kFailuresThatCloseIntake = 2;
+
+}  // namespace
+
+Housekeeper::Housekeeper(SegmentLog& log, Index& index, std::uint32_t spare_segments)
+    : log_(log),
+      index_(index),
+      recycler_(log, index, std::min(kRecycleStep, log.capacity() / 4)),
+      spare_segments_(spare_segments) {}
+
+Result<void> Housekeeper::disk_works() const {
+  if (log_.failures_in_row() < kFailuresThatCloseIntake) return {};
+  return fail(ErrorClass::temporary, "the spool's disk fails", EIO);
+}
+
+bool Housekeeper::may_add(std::uint64_t extent, std::uint64_t need) const {
+  const auto half = log_.capacity() / 2;
+  if (log_.spares() > kLeastSpares) return true;
+  const bool fits = extent <= log_.room();
+  if (log_.spares() == kLeastSpares) return fits || std::max(extent, need) <= half + 2 * kBlock;
+  return log_.spares() == 1 && fits && log_.room() - extent >= half &&
+         index_.need(*log_.active()).bytes + need <= half;
+}
+
+void Housekeeper::make_room_to_add(std::uint64_t extent, std::uint64_t need) {
+  while (!may_add(extent, need)) {
+    const auto more = maintain();
+    if (!more || !*more) return;
+  }
+}
+
+std::size_t Housekeeper::make_room(std::uint64_t extent) {
+  while (log_.spares() == 0 || (log_.spares() < kLeastSpares && extent > log_.room())) {
+    const auto more = maintain();
+    if (!more) return 1;
+    if (!*more) return 0;
+  }
+  return 1;
+}
+
+Result<bool> Housekeeper::maintain() {
+  if (!log_.has_active() && log_.spares() < kLeastSpares && log_.reopen()) return true;
+  if (recycler_.busy()) {
+    auto more = recycler_.step();
+    if (more && !*more) growing_failed_ = false;
+    return more ? Result<bool>(true) : more;
+  }
+  if (const auto doubtful = log_.doubtful()) {
+    if (auto reset = log_.reset(*doubtful); !reset) return fail_with(std::move(reset));
+    return true;
+  }
+  if (!disk_works() && (log_.has_active() || log_.spares() > 0)) return probe();
+  if (log_.preparing()) {
+    auto more = log_.prepare_step();
+    if (!more) growing_failed_ = true;
+    return more ? Result<bool>(true) : more;
+  }
+  if (log_.spares() >= std::max(spare_segments_, kLeastSpares)) return false;
+  return start_recycling_or_growing();
+}
+
+/// Does the disk work again?
+Result<bool> Housekeeper::probe() {
+  if (log_.has_active() && log_.room() >= kBlock) {
+    GroupBuilder mark_only;
+    if (auto written = log_.append(mark_only, 0); !written) return fail_with(std::move(written));
+  } else if (auto opened = log_.activate(); !opened) {
+    return fail_with(std::move(opened));
+  }
+  return true;
+}
+
+/// Recycling takes room before it gives any: what is moved, and the rest of the active segment where it does
+/// not fit into that.
+bool Housekeeper::is_gain(std::uint32_t slot) const {
+  const auto cost = recycler_.cost(slot);
+  if (cost <= log_.room()) return true;
+  return log_.spares() > 0 && cost + log_.room() <= log_.capacity() / 16 * 15;
+}
+
+bool Housekeeper::is_cheap(std::uint32_t slot) const {
+  const auto limit = log_.spares() > 0 ? log_.capacity() : log_.room();
+  return recycler_.cost(slot) <= limit / 2 && is_gain(slot);
+}
+
+/// Cheap recycling before growing, growing before recycling whatever is a gain.
+Result<bool> Housekeeper::start_recycling_or_growing() {
+  const auto victim = recycler_.cheapest();
+  if (victim && is_cheap(*victim)) {
+    recycler_.start(*victim);
+    return true;
+  }
+  if (!growing_failed_ && log_.may_grow()) {
+    auto more = log_.prepare_step();
+    if (!more) growing_failed_ = true;
+    return more;
+  }
+  if (victim && is_gain(*victim)) {
+    recycler_.start(*victim);
+    return true;
+  }
+  growing_failed_ = false;
+  return recycle_active();
+}
+
+/// The active segment may be the only one that is worth it.
+Result<bool> Housekeeper::recycle_active() {
+  const auto slot = log_.active();
+  if (!slot || log_.spares() == 0) return false;
+  // Beyond its own cost it must free more than is left in it, or this would go on for ever.
+  if (recycler_.cost(*slot) + log_.room() + 2 * kBlock > log_.capacity() / 16 * 15) return false;
+  if (log_.room() > log_.capacity() / 4) return false;
+  if (auto opened = log_.activate(); !opened) return fail_with(std::move(opened));
+  recycler_.start(*slot);
+  return true;
+}
+
+}  // namespace sternpost::spool

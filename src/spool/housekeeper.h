@@ -1,0 +1,56 @@
+// Keeps room in the log: prepares spare segments, recycles, and says who may use what is left.
+//
+// Progress. A spool that is full of deferred mail must still take the outcome that frees it, and every
+// outcome takes room of its own before its message's gives room back. So the last spare belongs to recycling,
+// and what stays needed (messages, deferrals) leaves half of the active segment free when that spare is the
+// last. Such a segment is worth recycling once it is full, whatever the others hold, and what is moved fits
+// into the spare: there is always a next one. Only where nothing can be recycled does an outcome take the
+// last spare.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "spool/index.h"
+#include "spool/recycler.h"
+#include "spool/segment_log.h"
+
+namespace sternpost::spool {
+
+/// Spares that are kept at least: one for what comes, and one for recycling.
+inline constexpr std::uint32_t kLeastSpares = 2;
+
+class Housekeeper {
+ public:
+  Housekeeper(SegmentLog& log, Index& index, std::uint32_t spare_segments);
+
+  void set_spares(std::uint32_t spare_segments) { spare_segments_ = spare_segments; }
+
+  /// Does a bounded step of what should be done ahead of need. True while there is more.
+  Result<bool> maintain();
+
+  /// Temporary while the disk fails.
+  [[nodiscard]] Result<void> disk_works() const;
+  /// Whether a group of `extent` bytes leaves what recycling needs, where moving what stays needed of it
+  /// takes `need`.
+  [[nodiscard]] bool may_add(std::uint64_t extent, std::uint64_t need) const;
+  /// Makes room for such a group where that can be; slow, for when maintain() could not keep up.
+  void make_room_to_add(std::uint64_t extent, std::uint64_t need);
+  /// Makes room for a group of `extent` bytes that must be written. Answers how many spares it leaves alone.
+  std::size_t make_room(std::uint64_t extent);
+
+ private:
+  Result<bool> start_recycling_or_growing();
+  Result<bool> probe();
+  [[nodiscard]] bool is_gain(std::uint32_t slot) const;
+  [[nodiscard]] bool is_cheap(std::uint32_t slot) const;
+  Result<bool> recycle_active();
+
+  SegmentLog& log_;
+  const Index& index_;
+  Recycler recycler_;
+  std::uint32_t spare_segments_;
+  bool growing_failed_ = false;  ///< recycle even what is expensive before trying again
+};
+
+}  // namespace sternpost::spool
