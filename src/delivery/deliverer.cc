@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "delivery/content.h"
@@ -48,15 +49,16 @@ void Deliverer::deliver_group(std::span<const Delivery> group, std::span<Deliver
     return std::any_of(progress.begin(), progress.end(), [&](const auto& p) { return p.stage == stage; });
   };
   // fsync of a file says nothing about folders that were made on its way.
-  const bool durable =
-      !alone || progress.front().stage == Stage::done || progress.front().maildir->known_durable;
-  FileResult<void> synced;
-  if ((!alone || !durable) && any(Stage::written)) synced = files_.sync_all(root_);
-  if (!synced) {
-    defer_all(progress, synced.error(), "syncing the mailbox files");
-  } else if (any(Stage::written) || any(Stage::found)) {
-    if (const auto committed = commit_names(progress, alone && durable); !committed) {
-      defer_all(progress, committed.error(), "syncing the mailbox folders");
+  const bool by_itself =
+      alone && progress.front().stage != Stage::done && progress.front().maildir->known_durable;
+  if (!by_itself && any(Stage::written)) sync_devices(progress, "syncing the mailbox files");
+  commit_names(progress);
+  if (by_itself) {
+    sync_folder(progress.front());
+  } else if (any(Stage::in_new) || any(Stage::found)) {
+    sync_devices(progress, "syncing the mailbox folders");
+    for (auto& one : progress) {
+      if (one.stage != Stage::done) one.maildir->known_durable = true;
     }
   }
 
@@ -137,46 +139,52 @@ FileResult<void> Deliverer::write_tmp(const Delivery& delivery, const Progress& 
   return sync_now ? files_.sync(file.get()) : FileResult<void>{};
 }
 
-FileResult<void> Deliverer::commit_names(std::span<Progress> group, bool alone) {
-  bool changed = false;
+void Deliverer::commit_names(std::span<Progress> group) {
   for (auto& progress : group) {
-    changed |= progress.stage == Stage::found;
     if (progress.stage != Stage::written) continue;
     const auto& maildir = *progress.maildir;
     const auto renamed = files_.rename(maildir.tmp_dir.get(), progress.result.file, maildir.new_dir.get());
     if (renamed) {
       progress.stage = Stage::in_new;
-      changed = true;
     } else {
-      (void)files_.remove(maildir.tmp_dir.get(), progress.result.file);
-      progress.stage = Stage::done;
-      progress.result.reply = deferral(renamed.error(), "moving the message into the mailbox");
+      take_back(progress, renamed.error(), "moving the message into the mailbox");
     }
   }
-  if (!changed) return {};
-  if (alone) {
-    const auto& only = group.front();
-    return files_.sync(only.found_in_cur ? only.maildir->cur_dir.get() : only.maildir->new_dir.get());
-  }
-  if (auto synced = files_.sync_all(root_); !synced) return synced;
-  for (auto& progress : group) {
-    if (progress.stage != Stage::done) progress.maildir->known_durable = true;
-  }
-  return {};
 }
 
-void Deliverer::defer_all(std::span<Progress> group, Errno error, std::string_view what) {
+void Deliverer::sync_folder(Progress& only) {
+  if (only.stage == Stage::done) return;
+  const auto& maildir = *only.maildir;
+  const auto synced = files_.sync(only.found_in_cur ? maildir.cur_dir.get() : maildir.new_dir.get());
+  if (!synced) take_back(only, synced.error(), "syncing the mailbox folders");
+}
+
+void Deliverer::sync_devices(std::span<Progress> group, std::string_view what) {
+  // The first handle on a file system is older than all that the group wrote there, so it hears of every
+  // error. One from before the group, which another handle told already, costs a deferral.
+  std::map<std::uint64_t, Handle> oldest;
+  for (const auto& progress : group) {
+    if (progress.maildir) oldest.try_emplace(progress.maildir->device, progress.maildir->new_dir.get());
+  }
+  std::map<std::uint64_t, FileResult<void>> synced;
   for (auto& progress : group) {
     if (progress.stage == Stage::done) continue;
-    if (progress.stage == Stage::written) {
-      (void)files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
-    } else if (progress.stage == Stage::in_new) {
-      (void)files_.remove(progress.maildir->new_dir.get(), progress.result.file);
-    }
-    progress.stage = Stage::done;
-    progress.result.found_earlier = false;
-    progress.result.reply = deferral(error, what);
+    const auto device = progress.maildir->device;
+    const auto [at, first] = synced.try_emplace(device);
+    if (first) at->second = files_.sync_all(oldest.at(device));
+    if (!at->second) take_back(progress, at->second.error(), what);
   }
+}
+
+void Deliverer::take_back(Progress& progress, Errno error, std::string_view what) {
+  if (progress.stage == Stage::written) {
+    (void)files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
+  } else if (progress.stage == Stage::in_new) {
+    (void)files_.remove(progress.maildir->new_dir.get(), progress.result.file);
+  }
+  progress.stage = Stage::done;
+  progress.result.found_earlier = false;
+  progress.result.reply = deferral(error, what);
 }
 
 }  // namespace sternpost::delivery

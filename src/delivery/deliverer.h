@@ -50,9 +50,10 @@ struct DeliveryResult {
 /// the message.
 ///
 /// Failures: a full disk is deferred with 4.3.1, a full quota with 4.2.2, everything else with 4.3.0 and a
-/// text that names the cause; a loop fails with 5.4.6. When the first sync of a batch fails, all of it is
-/// deferred and the tmp files are removed; when the second fails, the files are taken out of new as well, for
-/// a later sync that succeeds says nothing about what this one lost.
+/// text that names the cause; a loop fails with 5.4.6. Each sync is one of every file system that the batch
+/// has Maildirs on. Where the first fails, all that the batch has there is deferred and its tmp files are
+/// removed; where the second fails, the files are taken out of new as well, for a later sync that succeeds
+/// says nothing about what this one lost.
 class Deliverer {
  public:
   /// Files that share their syncs; a longer batch is split, so that descriptors are bounded at three for
@@ -60,9 +61,10 @@ class Deliverer {
   static constexpr std::size_t kMaxGroup = 1024;
   static constexpr Microseconds kClockSlack = Seconds(2);
 
-  /// `files` and `root`, the mail folder, are borrowed.
+  /// `files` and `root`, the mail folder, are borrowed. Nothing is synced through `root`: processes share its
+  /// open file, and an error that syncfs told one of them it does not tell another.
   Deliverer(FileSystem& files, Handle root, std::string hostname)
-      : files_(files), root_(root), hostname_(std::move(hostname)), maildirs_(files, root) {}
+      : files_(files), hostname_(std::move(hostname)), maildirs_(files, root) {}
 
   /// One result for each delivery, in their order.
   std::vector<DeliveryResult> deliver(std::span<const Delivery> batch);
@@ -81,11 +83,12 @@ class Deliverer {
   Progress begin(const Delivery& delivery, bool sync_now);
   FileResult<bool> find_earlier(const Delivery& delivery, Progress& progress);
   FileResult<void> write_tmp(const Delivery& delivery, const Progress& progress, bool sync_now);
-  FileResult<void> commit_names(std::span<Progress> group, bool alone);
-  void defer_all(std::span<Progress> group, Errno error, std::string_view what);
+  void commit_names(std::span<Progress> group);
+  void sync_folder(Progress& only);
+  void sync_devices(std::span<Progress> group, std::string_view what);
+  void take_back(Progress& progress, Errno error, std::string_view what);
 
   FileSystem& files_;
-  Handle root_;
   std::string hostname_;
   MaildirCache maildirs_;
   std::string buffer_;

@@ -1,6 +1,7 @@
 // The few file operations that delivery needs, so that tests can fail, tear and crash them.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -36,8 +37,11 @@ class FileSystem {
   virtual FileResult<void> write(Handle file, std::string_view bytes) = 0;
   /// fsync: this file or directory.
   virtual FileResult<void> sync(Handle handle) = 0;
-  /// syncfs: the whole file system that `handle` is on.
+  /// syncfs: the whole file system that `handle` is on. Fails for what could not be written since `handle`
+  /// was opened.
   virtual FileResult<void> sync_all(Handle handle) = 0;
+  /// Which file system that is.
+  virtual FileResult<std::uint64_t> device(Handle handle) = 0;
   virtual FileResult<void> rename(Handle from, const std::string& name, Handle to) = 0;
   virtual FileResult<void> remove(Handle directory, const std::string& name) = 0;
   virtual FileResult<bool> exists(Handle directory, const std::string& name) = 0;

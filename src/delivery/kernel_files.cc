@@ -65,6 +65,12 @@ FileResult<void> KernelFiles::sync_all(Handle handle) {
   return checked(::syncfs(handle));
 }
 
+FileResult<std::uint64_t> KernelFiles::device(Handle handle) {
+  struct stat status{};
+  if (::fstat(handle, &status) != 0) return failed();
+  return status.st_dev;
+}
+
 FileResult<void> KernelFiles::rename(Handle from, const std::string& name, Handle to) {
   return checked(::renameat(from, name.c_str(), to, name.c_str()));
 }

@@ -14,6 +14,7 @@ class KernelFiles final : public FileSystem {
   FileResult<void> write(Handle file, std::string_view bytes) override;
   FileResult<void> sync(Handle handle) override;
   FileResult<void> sync_all(Handle handle) override;
+  FileResult<std::uint64_t> device(Handle handle) override;
   FileResult<void> rename(Handle from, const std::string& name, Handle to) override;
   FileResult<void> remove(Handle directory, const std::string& name) override;
   FileResult<bool> exists(Handle directory, const std::string& name) override;

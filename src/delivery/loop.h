@@ -1,7 +1,6 @@
 // Mail that has been here before (RFC 5321 section 6.3).
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -10,11 +9,9 @@
 
 namespace sternpost::delivery {
 
-/// More Received fields than this are a loop. RFC 5321 section 6.3 asks for at least 100.
-inline constexpr std::size_t kMaxHops = 100;
-
-/// The reply that ends a loop: a Delivered-To field names this recipient already, or there are too many hops.
-/// Reads the header only, as far as mail::HeaderBounds allows. Nothing where there is no loop.
+/// The reply that ends a loop: a Delivered-To field names this recipient already. Reads the header only, as
+/// far as mail::HeaderBounds allows. Nothing where there is no loop. Received fields are counted where mail
+/// is accepted: what was accepted and goes no further than a mailbox is not refused for them.
 std::optional<mail::Reply> find_loop(std::string_view content, const mail::Mailbox& recipient);
 
 }  // namespace sternpost::delivery

@@ -37,6 +37,10 @@ FileResult<std::shared_ptr<Maildir>> MaildirCache::open_afresh(const std::string
     auto part = open_or_make(folder.get(), name);
     if (!part) return std::unexpected(part.error());
     *handle = std::move(*part);
+    const auto device = files_.device(handle->get());
+    if (!device) return std::unexpected(device.error());
+    if (handle != &maildir->tmp_dir && *device != maildir->device) return std::unexpected(Errno{EXDEV});
+    maildir->device = *device;
   }
   return maildir;
 }

@@ -16,6 +16,8 @@ namespace sternpost::delivery {
 
 struct Maildir {
   OpenHandle tmp_dir, new_dir, cur_dir;
+  std::uint64_t device =
+      0;  ///< the file system of the three: Maildirs may be on others than the mail folder is
   /// False until a sync of the whole file system after the opening: the folders may have been made a moment
   /// ago, by this process or by one that ended before it could sync.
   bool known_durable = false;
@@ -31,6 +33,7 @@ class MaildirCache {
       : files_(files), root_(root), max_open_(max_open) {}
 
   /// Makes what is missing, mode 0700; nothing of it is synced yet. `path` is checked by split_path: EINVAL.
+  /// EXDEV where the three folders are not on one file system.
   FileResult<std::shared_ptr<Maildir>> open(const std::string& path);
 
   /// Forgets a Maildir, so that the next delivery finds out what has become of it.

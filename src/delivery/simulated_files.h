@@ -23,6 +23,7 @@ class SimulatedFiles final : public FileSystem {
     std::string bytes, durable_bytes;
     std::map<std::string, std::shared_ptr<Node>> entries, durable_entries;
     WallTime modified;
+    std::uint64_t device = 1;
   };
   using NodePtr = std::shared_ptr<Node>;
 
@@ -31,10 +32,12 @@ class SimulatedFiles final : public FileSystem {
   static constexpr Handle kRoot = 0;
 
   // What tests set and see.
-  std::optional<std::uint64_t> crash_at;     ///< the call with this number throws
-  std::map<std::uint64_t, int> failures;     ///< the call with this number fails with this errno
-  std::map<std::string, int> failing_calls;  ///< every call of this name fails with this errno
-  std::vector<std::string> log;              ///< names of the calls made
+  std::optional<std::uint64_t> crash_at;         ///< the call with this number throws
+  std::map<std::uint64_t, int> failures;         ///< the call with this number fails with this errno
+  std::map<std::string, int> failing_calls;      ///< every call of this name fails with this errno
+  std::map<std::uint64_t, int> failing_devices;  ///< syncfs of this device fails with this errno
+  std::vector<std::string> log;                  ///< names of the calls made
+  std::vector<std::uint64_t> synced_devices;     ///< by syncfs, in order
   WallTime now{1'000'000'000'000};
 
   [[nodiscard]] std::uint64_t calls() const { return log.size(); }
@@ -56,9 +59,18 @@ class SimulatedFiles final : public FileSystem {
   NodePtr add_file(const NodePtr& parent, const std::string& name, std::string bytes) {
     auto node = std::make_shared<Node>();
     node->bytes = std::move(bytes);
+    node->device = parent->device;
     parent->entries[name] = node;
     parent->modified = now;
     return node;
+  }
+
+  /// A folder in the root, durably there, that is a file system of its own.
+  void mount(const std::string& name, std::uint64_t device) {
+    auto folder = directory();
+    folder->device = device;
+    root_->entries[name] = folder;
+    root_->durable_entries[name] = folder;
   }
 
   /// The process died: what the kernel has stays.
@@ -84,6 +96,7 @@ class SimulatedFiles final : public FileSystem {
     if (auto error = called("make_directory")) return std::unexpected(*error);
     if (node(parent).entries.contains(name)) return std::unexpected(Errno{EEXIST});
     node(parent).entries[name] = directory();
+    node(parent).entries[name]->device = node(parent).device;
     return {};
   }
   FileResult<Handle> create(Handle parent, const std::string& name) override {
@@ -105,13 +118,21 @@ class SimulatedFiles final : public FileSystem {
     node(handle).durable_entries = node(handle).entries;
     return {};
   }
-  FileResult<void> sync_all(Handle) override {
+  FileResult<void> sync_all(Handle handle) override {
     if (auto error = called("sync_all")) return std::unexpected(*error);
-    sync_tree(*root_);
+    const auto device = node(handle).device;
+    synced_devices.push_back(device);
+    if (failing_devices.contains(device)) return std::unexpected(Errno{failing_devices.at(device)});
+    sync_tree(*root_, device);
     return {};
+  }
+  FileResult<std::uint64_t> device(Handle handle) override {
+    if (auto error = called("device")) return std::unexpected(*error);
+    return node(handle).device;
   }
   FileResult<void> rename(Handle from, const std::string& name, Handle to) override {
     if (auto error = called("rename")) return std::unexpected(*error);
+    if (node(from).device != node(to).device) return std::unexpected(Errno{EXDEV});
     auto moved = node(from).entries.extract(name);
     if (moved.empty()) return std::unexpected(Errno{ENOENT});
     node(to).entries[name] = moved.mapped();
@@ -166,10 +187,12 @@ class SimulatedFiles final : public FileSystem {
     return std::nullopt;
   }
 
-  static void sync_tree(Node& node) {
-    node.durable_bytes = node.bytes;
-    node.durable_entries = node.entries;
-    for (const auto& [name, child] : node.entries) sync_tree(*child);
+  static void sync_tree(Node& node, std::uint64_t device) {
+    if (node.device == device) {
+      node.durable_bytes = node.bytes;
+      node.durable_entries = node.entries;
+    }
+    for (const auto& [name, child] : node.entries) sync_tree(*child, device);
   }
 
   static void lose(Node& node, std::mt19937_64& random) {
