@@ -44,6 +44,7 @@ struct Entry {
   std::vector<AddressedRecipient> unrouted;  ///< by index
   std::array<std::uint32_t, kStates> in_state{};
   Category category = Category::deferred;
+  std::uint32_t counted = 0;      ///< recipients, as the category was settled last
   std::optional<WallTime> timer;  ///< the earliest due time of a waiting recipient, where it counts
 
   /// Sorts both lists by index and drops repeated indexes.

@@ -104,6 +104,7 @@ struct FailedNotice {
   QueueId id;
   std::vector<std::uint32_t> recipients;
   mail::Reply reply;
+  Rule rule;
 };
 
 using Notice = std::variant<RoutedNotice, DeferredNotice, FailedNotice>;

@@ -29,7 +29,7 @@ void Scheduler::set(const Settings& settings) {
 void Scheduler::forget_all() {
   pull_outstanding_ = false;
   cursor_ = 0;
-  recipients_ = 0;
+  recipients_in_ = {};
   entries_.clear();
   in_category_ = {};
   sites_.clear();
@@ -38,6 +38,7 @@ void Scheduler::forget_all() {
   timers_.clear();
   to_ask_.clear();
   decisions_.clear();
+  failing_by_.clear();
 }
 
 void Scheduler::spool_connected() {
@@ -90,7 +91,6 @@ void Scheduler::admit(Message&& message, WallTime now) {
   entry.normalize();
   entry.in_state[static_cast<std::size_t>(State::waiting)] =
       static_cast<std::uint32_t>(entry.recipients.size());
-  recipients_ += entry.recipients.size();
   for (const auto& open : message.recipients) place(entry, at->first, *entry.find(open.index), open, now);
   settle(at);
 }
@@ -146,7 +146,7 @@ void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime 
     } else {
       const auto disposition =
           answer.reply.permanent() ? mail::Disposition::failed : mail::Disposition::deferred;
-      decide(entry, id, *recipient, disposition, answer.reply, now);
+      decide(entry, id, *recipient, disposition, answer.reply, answer.rule, now);
       notices_.emplace_back(RoutedNotice{id, entry.address(answer.index), std::move(answer)});
     }
   }
@@ -154,8 +154,9 @@ void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime 
 }
 
 void Scheduler::decide(Entry& entry, QueueId id, Recipient& recipient, mail::Disposition disposition,
-                       mail::Reply reply, WallTime now) {
+                       mail::Reply reply, const Rule& rule, WallTime now) {
   entry.set(recipient, State::deciding);
+  if (disposition == mail::Disposition::failed) failing_by_[{id, recipient.index}] = rule;
   if (decisions_.empty() || decisions_.back().id != id) decisions_.push_back({id, {}});
   if (reply.text.size() > kMaxReplyText) reply.text.resize(kMaxReplyText);
   decisions_.back().recipients.push_back({.recipient = recipient.index,
@@ -169,7 +170,8 @@ void Scheduler::expire(Entry& entry, QueueId id, Recipient& recipient, const mai
   auto text = fmt::format("delivery time expired after {} hours",
                           std::chrono::duration_cast<std::chrono::hours>(now - entry.arrival).count());
   if (last.code != 0) text.append("; last reply: ").append(to_string(last));
-  decide(entry, id, recipient, mail::Disposition::failed, {554, kExpiredStatus, std::move(text)}, now);
+  decide(entry, id, recipient, mail::Disposition::failed, {554, kExpiredStatus, std::move(text)},
+         settings_.expire_rule, now);
 }
 
 void Scheduler::recorded(QueueId id, std::span<const mail::RecipientOutcome> outcomes, WallTime now) {
@@ -185,7 +187,10 @@ void Scheduler::recorded(QueueId id, std::span<const mail::RecipientOutcome> out
       defer(entry, id, *recipient, outcome, now);
       continue;
     }
-    if (ours && outcome.disposition == mail::Disposition::failed) note_failed(id, outcome);
+    auto rule = failing_by_.extract({id, outcome.recipient});
+    if (ours && outcome.disposition == mail::Disposition::failed) {
+      note_failed(id, outcome, rule.empty() ? Rule{} : std::move(rule.mapped()));
+    }
     finish(entry, outcome.recipient);
   }
   settle(at);
@@ -211,7 +216,6 @@ void Scheduler::finish(Entry& entry, std::uint32_t index) {
     sites_.release(recipient->site);
   }
   --entry.in_state[static_cast<std::size_t>(recipient->state)];
-  --recipients_;
   entry.recipients.erase(entry.recipients.begin() + (recipient - entry.recipients.data()));
 }
 
@@ -274,6 +278,7 @@ void Scheduler::hold_changed(QueueId id, bool held, WallTime now) {
 void Scheduler::settle(Entries::iterator at) {
   auto& [id, entry] = *at;
   --in_category_[static_cast<std::size_t>(entry.category)];
+  recipients_in_[static_cast<std::size_t>(entry.category)] -= entry.counted;
   if (entry.recipients.empty()) {
     if (entry.timer) timers_.erase({*entry.timer, id});
     entries_.erase(at);
@@ -281,6 +286,8 @@ void Scheduler::settle(Entries::iterator at) {
   }
   entry.category = entry.sort_out();
   ++in_category_[static_cast<std::size_t>(entry.category)];
+  entry.counted = static_cast<std::uint32_t>(entry.recipients.size());
+  recipients_in_[static_cast<std::size_t>(entry.category)] += entry.counted;
   settle_timer(entry, id);
 }
 
@@ -303,15 +310,15 @@ void Scheduler::note_deferred(QueueId id, std::uint32_t index, const mail::Reply
   notices_.emplace_back(DeferredNotice{id, {index}, reply, next});
 }
 
-void Scheduler::note_failed(QueueId id, const mail::RecipientOutcome& outcome) {
+void Scheduler::note_failed(QueueId id, const mail::RecipientOutcome& outcome, Rule rule) {
   if (!notices_.empty()) {
     auto* last = std::get_if<FailedNotice>(&notices_.back());
-    if (last != nullptr && last->id == id && last->reply == outcome.reply) {
+    if (last != nullptr && last->id == id && last->reply == outcome.reply && last->rule == rule) {
       last->recipients.push_back(outcome.recipient);
       return;
     }
   }
-  notices_.emplace_back(FailedNotice{id, {outcome.recipient}, outcome.reply});
+  notices_.emplace_back(FailedNotice{id, {outcome.recipient}, outcome.reply, std::move(rule)});
 }
 
 Counts Scheduler::counts() const {

@@ -14,7 +14,9 @@
 // - nothing that was pulled is forgotten before its outcome is final.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -30,17 +32,17 @@
 
 namespace sternpost::queue {
 
-/// Bounds: messages that are routed, ready or active count against max_active_messages; those that only wait
-/// for their time or are held are small and may be kParkedFactor times as many, so that a host that is down
-/// for a day does not stop new mail. Recipients are bounded at kRecipientsFactor for each message allowed. At
-/// a bound the scheduler stops pulling; one pull may overshoot by what one frame carries.
+/// Bounds: messages that are routed, ready or active count against max_active_messages, and their recipients
+/// against kRecipientsFactor for each message allowed. At a bound the scheduler stops pulling; one pull may
+/// overshoot by what one frame carries. Messages that only wait for their time or are held do not count, so
+/// that however many there are, new mail is pulled: their memory, about 300 octets for each and 60 and the
+/// address for each recipient, is bounded by the spool, which holds more of them in memory itself.
 class Scheduler {
  public:
   static constexpr std::uint32_t kMaxJobRecipients = 100;
   static constexpr std::uint32_t kMaxPull = 512;
   static constexpr std::uint32_t kMaxOrders = 512;
-  static constexpr std::uint64_t kParkedFactor = 16;
-  static constexpr std::uint64_t kRecipientsFactor = 10;
+  static constexpr std::uint64_t kRecipientsFactor = 160;
 
   explicit Scheduler(const Settings& settings) : settings_(settings), sites_(settings.site_concurrency) {}
 
@@ -84,14 +86,14 @@ class Scheduler {
   void start(Entry& entry, QueueId id, Recipient& recipient);
   void start_due(Entry& entry, QueueId id, WallTime now);
   void decide(Entry& entry, QueueId id, Recipient& recipient, mail::Disposition disposition,
-              mail::Reply reply, WallTime now);
+              mail::Reply reply, const Rule& rule, WallTime now);
   void expire(Entry& entry, QueueId id, Recipient& recipient, const mail::Reply& last, WallTime now);
   void defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
              WallTime now);
   void finish(Entry& entry, std::uint32_t index);
   void leave_job(Recipient& recipient, Sites::JobEnd how, WallTime now);
   void note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next);
-  void note_failed(QueueId id, const mail::RecipientOutcome& outcome);
+  void note_failed(QueueId id, const mail::RecipientOutcome& outcome, Rule rule);
   /// Brings category, counts and timer up to date after a change; removes the entry when nothing is open.
   void settle(Entries::iterator at);
   void settle_timer(Entry& entry, QueueId id);
@@ -108,7 +110,7 @@ class Scheduler {
   bool router_up_ = false;
   bool pull_outstanding_ = false;
   std::uint64_t cursor_ = 0;
-  std::uint64_t recipients_ = 0;
+  std::array<std::uint64_t, kCategories> recipients_in_{};
   Entries entries_;
   std::array<std::uint64_t, kCategories> in_category_{};
   Sites sites_;
@@ -117,6 +119,7 @@ class Scheduler {
   std::set<std::pair<WallTime, QueueId>> timers_;
   std::vector<QueueId> to_ask_;
   std::vector<Decided> decisions_;
+  std::map<std::pair<QueueId, std::uint32_t>, Rule> failing_by_;  ///< of failures that are not durable yet
   std::vector<Notice> notices_;
 };
 

@@ -79,15 +79,15 @@ void Scheduler::order(Actions& actions, WallTime now) {
 }
 
 std::uint64_t Scheduler::room() const {
-  auto in = [&](Category category) { return in_category_[static_cast<std::size_t>(category)]; };
+  auto working = [](const auto& by_category) {
+    return by_category[static_cast<std::size_t>(Category::active)] +
+           by_category[static_cast<std::size_t>(Category::ready)] +
+           by_category[static_cast<std::size_t>(Category::routing)];
+  };
   auto left = [](std::uint64_t bound, std::uint64_t used) { return used < bound ? bound - used : 0; };
   const std::uint64_t max_active = std::max(settings_.max_active_messages, 1U);
-  const auto max_parked = max_active * kParkedFactor;
-  const auto parked = in(Category::deferred) + in(Category::held);
-  const auto active = in(Category::active) + in(Category::ready) + in(Category::routing);
-  // Active ones may all come to wait, and parked ones may all come due; recipients are bounded over both.
-  const auto recipients_left = left(max_parked * kRecipientsFactor, recipients_);
-  return std::min({left(max_active, active), left(max_parked, parked), recipients_left});
+  return std::min(left(max_active, working(in_category_)),
+                  left(max_active * kRecipientsFactor, working(recipients_in_)));
 }
 
 void Scheduler::pull(Actions& actions) {

@@ -312,11 +312,10 @@ TEST_F(SchedulerTest, PullsNoMoreThanItHasRoomForAndNewMailPassesDeferredMail) {
   EXPECT_EQ(actions.pull->max, 100U);
 }
 
-TEST_F(SchedulerTest, DeferredMailIsBoundedToo) {
+TEST_F(SchedulerTest, NewMailPassesHeldMailHoweverMuchThereIs) {
   std::uint64_t id = 0;
-  int pulls = 0;
-  for (; pulls < 100; ++pulls) {
-    if (!pull_seen && !take().pull) break;
+  for (int pulls = 0; pulls < 100; ++pulls) {
+    ASSERT_TRUE(pull_seen || take().pull) << pulls;
     std::vector<Message> messages;
     for (int i = 0; i < 100; ++i) {
       auto m = message(++id);
@@ -325,7 +324,6 @@ TEST_F(SchedulerTest, DeferredMailIsBoundedToo) {
     }
     (void)give(std::move(messages));
   }
-  EXPECT_EQ(pulls, 16);
 }
 
 TEST_F(SchedulerTest, TroubleAtASiteHalvesItsJobsAndARecipientsTroubleDoesNot) {
