@@ -60,6 +60,12 @@ class Checker {
           fmt::format("{} must hold {} spare segments and two more, each of {}", with_value("spool.max_size"),
                       values_.number("spool.spare_segments"), with_value("spool.segment")));
     }
+    constexpr std::uint64_t kMaxSegments = 32'768;  // of the spool's engine: each is an open file
+    if (spool / segment > kMaxSegments) {
+      complain("spool.max_size", "spool.segment",
+               fmt::format("{} must not be more than {} segments, each of {}", with_value("spool.max_size"),
+                           kMaxSegments, with_value("spool.segment")));
+    }
     at_most("smtp.max_message", "spool.max_buffered");
     at_most("smtp.max_text_line", "smtp.max_message");
   }

@@ -61,13 +61,20 @@ class Loader {
       } else if (is_section(key)) {
         complaints_.push_back({key, node.line, "is not accepted; expected a table: [" + key + "]"});
       } else {
-        const auto near = nearest_key(key);
-        complaints_.push_back({printable(key, 64), node.line,
-                               near.empty()
-                                   ? "there is no such key"
-                                   : fmt::format("there is no such key; did you mean \"{}\"?", near)});
+        complaints_.push_back({printable(key, 64), node.line, no_such_key(key, node.kind)});
       }
     }
+  }
+
+  static std::string no_such_key(const std::string& key, Kind kind) {
+    if (kind == Kind::table) {
+      if (const auto near = nearest_section(key); !near.empty()) {
+        return fmt::format("there is no such table; did you mean [{}]?", near);
+      }
+    }
+    const auto near = nearest_key(key);
+    return near.empty() ? "there is no such key"
+                        : fmt::format("there is no such key; did you mean \"{}\"?", near);
   }
 
   std::optional<Setting> read(const Parameter& parameter) {

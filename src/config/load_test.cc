@@ -182,10 +182,22 @@ TEST(Slices, CarryEveryValueOfTheFile) {
   EXPECT_EQ(slices.smtpd.command_seconds, 90U);
   EXPECT_TRUE(slices.smtpd.normalize);
   EXPECT_TRUE(slices.smtpd.hold);
-  EXPECT_EQ(slices.smtpd.normalize_rule.line, 10U);
+  EXPECT_EQ(slices.smtpd.rules.normalize.line, 10U);
   EXPECT_EQ(slices.qmgr.retry_min_seconds, 60U);
   EXPECT_FALSE(slices.log.text);
   EXPECT_EQ(slices.router.postmaster, "alice");
+}
+
+TEST(Slices, CarryWhoMayDoWhat) {
+  const auto slices = make_slices(good(
+      with("mailboxes.owner = \"vmail\"\nadmin.control_group = \"postadmin\"\nadmin.max_connections = 3\n"
+           "sandbox.uid_base = 80000\nmailboxes.first_uid = 500\n")));
+  EXPECT_EQ(slices.master.mail_owner, "vmail");
+  EXPECT_EQ(slices.master.control_group, "postadmin");
+  EXPECT_EQ(slices.master.uid_base, 80'000U);
+  EXPECT_EQ(slices.admin.max_connections, 3U);
+  EXPECT_EQ(slices.users.first_uid, 500U);
+  EXPECT_FALSE(slices.master.weaker_sandbox);
 }
 
 TEST(Slices, SurviveTheWayThroughTheCodec) {

@@ -7,7 +7,6 @@ namespace {
 
 MasterSlice make_master(const Values& values) {
   MasterSlice slice;
-  slice.hostname = values.text("hostname");
   for (const auto& endpoint : values.list("smtp.listen")) {
     if (auto listener = parse_endpoint(endpoint)) slice.smtp_listen.push_back(std::move(*listener));
   }
@@ -43,10 +42,21 @@ SmtpdSlice make_smtpd(const Values& values) {
   slice.retire_seconds = values.small("smtp.retire_time");
   slice.normalize = values.flag("smtp.normalize");
   slice.hold = values.flag("smtp.hold");
-  slice.normalize_rule = values.rule("smtp.normalize");
-  slice.size_rule = values.rule("smtp.max_message");
-  slice.recipients_rule = values.rule("smtp.max_recipients");
-  slice.hops_rule = values.rule("smtp.max_hops");
+  slice.rules = {.normalize = values.rule("smtp.normalize"),
+                 .max_message = values.rule("smtp.max_message"),
+                 .max_recipients = values.rule("smtp.max_recipients"),
+                 .max_command_line = values.rule("smtp.max_command_line"),
+                 .max_text_line = values.rule("smtp.max_text_line"),
+                 .max_commands = values.rule("smtp.max_commands"),
+                 .max_errors = values.rule("smtp.max_errors"),
+                 .max_messages = values.rule("smtp.max_messages"),
+                 .max_hops = values.rule("smtp.max_hops"),
+                 .command_timeout = values.rule("smtp.command_timeout"),
+                 .data_timeout = values.rule("smtp.data_timeout"),
+                 .session_timeout = values.rule("smtp.session_timeout")};
+  slice.sessions_rule = values.rule("smtp.max_sessions");
+  slice.sessions_per_client_rule = values.rule("smtp.max_sessions_per_client");
+  slice.hold_rule = values.rule("smtp.hold");
   return slice;
 }
 

@@ -8,17 +8,20 @@ namespace {
 
 constexpr std::size_t kLongestWord = 128;
 
-/// Levenshtein distance in one row.
+/// Levenshtein distance, with two neighbours changed round as one step: "smpt".
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::array<std::size_t, kLongestWord + 1> row{};
+  using Row = std::array<std::size_t, kLongestWord + 1>;
+  Row before{}, above{}, row{};
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before = above;
+    above = row;
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      const bool turned = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (turned) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -76,6 +79,15 @@ std::string nearest_key(std::string_view key) {
     keys.push_back(candidate);
   }
   return nearest_word(key, keys);
+}
+
+std::string nearest_section(std::string_view name) {
+  std::vector<std::string_view> sections;
+  for (const auto* parameter : registry()) {
+    const auto last = parameter->key.rfind('.');
+    if (last != std::string_view::npos) sections.push_back(parameter->key.substr(0, last));
+  }
+  return nearest_word(name, sections);
 }
 
 std::vector<std::string_view> split_words(std::string_view text) {

@@ -41,6 +41,9 @@ bool is_section(std::string_view prefix);
 /// The key of the registry that `key` was most probably meant to be; empty where none is near.
 std::string nearest_key(std::string_view key);
 
+/// The same for the name of a table.
+std::string nearest_section(std::string_view name);
+
 /// The word of `words` nearest to `word` by edit distance; empty where more than a third would have to
 /// change. Text longer than 128 octets is near to nothing.
 std::string nearest_word(std::string_view word, std::span<const std::string_view> words);

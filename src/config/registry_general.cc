@@ -17,7 +17,7 @@ constexpr Parameter kParameters[] = {
      .type = Type::hostname,
      .bounds = {1, 255},
      .required = true,
-     .seen_by = "master smtpd router virtual",
+     .seen_by = "smtpd router virtual",
      .summary = "The name of this host in greetings and trace fields.",
      .details =
          "Should be a name that the DNS resolves to this host's address, for other servers compare the two."},

@@ -11,8 +11,10 @@ constexpr Parameter kParameters[] = {
      .choices = "system list",
      .seen_by = "router virtual",
      .summary = "Who has a mailbox: the users of the system, or those in mailboxes.list.",
-     .details = "With system every user whose uid is at least mailboxes.first_uid has the folder USER below "
-                "mailboxes.directory, the same in each of the domains."},
+     .details =
+         "With system every user whose uid is at least mailboxes.first_uid has the folder USER below "
+         "mailboxes.directory, the same in each of the domains. Users are looked up in sources of "
+         "nsswitch.conf that read files in /etc; where another source cannot be asked, clients get 451."},
     {.key = "mailboxes.directory",
      .type = Type::folder,
      .initial = "/var/mail/sternpost",
@@ -44,7 +46,8 @@ constexpr Parameter kParameters[] = {
      .initial = "1000",
      .bounds = {1, 2'147'483'647},
      .seen_by = "users",
-     .summary = "Users of the system with a lower uid have no mailbox."},
+     .summary = "Users of the system with a lower uid have no mailbox.",
+     .details = "Neither has the uid 65534 (nobody), whatever this is."},
     {.key = "mailboxes.max_batch",
      .type = Type::count,
      .initial = "256",

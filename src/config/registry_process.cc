@@ -12,13 +12,13 @@ constexpr Parameter kParameters[] = {
      .reload = Reload::restart,
      .seen_by = "master",
      .summary = "The group, by name or gid, that may use the control socket beside root; empty for none.",
-     .details = "Its members can read, hold and delete any message in the queue, and stop the server."},
+     .details = "Its members can list, hold and delete any message in the queue, and stop the server."},
     {.key = "admin.max_connections",
      .type = Type::count,
      .initial = "16",
-     .bounds = {1, 1'000},
+     .bounds = {1, 200},
      .seen_by = "admin",
-     .summary = "The most connections to the control socket at the same time."},
+     .summary = "The most connections to the control socket at the same time; further ones are closed."},
     {.key = "sandbox.mode",
      .type = Type::choice,
      .initial = "full",
@@ -37,7 +37,9 @@ constexpr Parameter kParameters[] = {
      .summary = "The first of 64 uids and gids that the compartments take when started by root.",
      .details =
          "Nothing else on this host may use them: no user, no container, no range of /etc/subuid. After a "
-         "change the files in the state directory must be given to the new owners."},
+         "change the files in the state directory must be given to the new owners. The process that reads "
+         "the "
+         "configuration at the start runs as 70001 whatever this says, for it is the one that finds it out."},
     {.key = "processes.restart_delay",
      .type = Type::milliseconds,
      .initial = "1s",
@@ -50,7 +52,8 @@ constexpr Parameter kParameters[] = {
      .bounds = {1, kHour},
      .seen_by = "master",
      .summary = "How long a compartment may take to finish its work at stop; after that it is killed.",
-     .details = "Killing loses no mail; a delivery that was in hand at that instant may happen twice."},
+     .details = "Killing loses no mail; a delivery that was in hand at that instant may happen twice. Under "
+                "systemd the unit's TimeoutStopSec (60 s) must be longer than this."},
 };
 
 }  // namespace

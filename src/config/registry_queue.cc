@@ -10,11 +10,14 @@ constexpr Parameter kParameters[] = {
      .initial = "20000",
      .bounds = {100, 10'000'000},
      .seen_by = "qmgr",
-     .summary = "The most messages that the queue manager holds in memory; the others wait on disk."},
+     .summary = "The most messages that are worked on at the same time; the others wait on disk.",
+     .details =
+         "Messages that wait for their next attempt or are held do not count. The queue manager keeps about "
+         "300 octets for each of those, and 60 and the address for each of its recipients."},
     {.key = "queue.site_concurrency",
      .type = Type::count,
      .initial = "1000",
-     .bounds = {1, 100'000},
+     .bounds = {1, 10'000},
      .seen_by = "qmgr",
      .summary = "The most deliveries in hand at one destination, the mailboxes of this host being one."},
     {.key = "queue.retry_min",

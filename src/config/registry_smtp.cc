@@ -4,11 +4,14 @@
 namespace sternpost::config {
 namespace {
 
+/// The descriptors that one frame of the control channel carries, without the two that come before them.
+constexpr std::uint64_t kMostListeners = 62;
+
 constexpr Parameter kParameters[] = {
     {.key = "smtp.listen",
      .type = Type::endpoints,
      .initial = "0.0.0.0:25 [::]:25",
-     .bounds = {1, 64},
+     .bounds = {1, kMostListeners},
      .seen_by = "master",
      .summary = "The addresses and ports on which SMTP is served."},
     {.key = "smtp.workers",
@@ -102,8 +105,9 @@ constexpr Parameter kParameters[] = {
      .initial = "200",
      .bounds = {1, 100'000},
      .seen_by = "smtpd",
-     .summary =
-         "The most sessions of one client address in one worker at the same time; further ones get 421."},
+     .summary = "The most sessions of one client (an IPv4 address or an IPv6 /64) in one worker at the same "
+                "time; further "
+                "ones get 421."},
     {.key = "smtp.retire_sessions",
      .type = Type::count,
      .initial = "10000",

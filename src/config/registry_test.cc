@@ -56,6 +56,13 @@ TEST(NearestKey, FindsTheRightNameInTheWrongTable) {
   EXPECT_EQ(nearest_key("max_recipients"), "smtp.max_recipients");
 }
 
+TEST(NearestSection, FindsTypingErrors) {
+  EXPECT_EQ(nearest_section("smpt"), "smtp");
+  EXPECT_EQ(nearest_section("mailbox"), "mailboxes");
+  EXPECT_EQ(nearest_section("que"), "");
+  EXPECT_EQ(nearest_section("dovecot"), "");
+}
+
 TEST(NearestKey, FindsNothingForWhatIsFarFromAll) {
   EXPECT_EQ(nearest_key("xyzzy"), "");
   EXPECT_EQ(nearest_key(""), "");

@@ -15,7 +15,7 @@ struct SetupDefault {
 constexpr SetupDefault kDefaults[] = {
     {"local-only", "domains", "$hostname"},    {"local-only", "smtp.listen", "127.0.0.1:25 [::1]:25"},
     {"local-only", "smtp.workers", "1"},       {"local-only", "smtp.max_message", "10 MiB"},
-    {"local-only", "spool.segment", "32 MiB"}, {"local-only", "spool.spare_segments", "1"},
+    {"local-only", "spool.segment", "32 MiB"}, {"local-only", "spool.spare_segments", "2"},
     {"local-only", "spool.max_size", "1 GiB"}, {"local-only", "spool.max_buffered", "64 MiB"},
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/codec.h"
 #include "base/rule.h"
+#include "protocol/smtp/server_limits.h"
 
 namespace sternpost::config {
 
@@ -25,7 +26,6 @@ struct Listener {
 
 /// All paths are absolute. Empty user and group names mean a uid of the plan's own range.
 struct MasterSlice {
-  std::string hostname;
   std::vector<Listener> smtp_listen;
   std::uint32_t smtpd_workers = 0;  ///< 0: one for each core
   std::string state_directory;
@@ -38,10 +38,10 @@ struct MasterSlice {
   std::uint32_t drain_seconds = 0;     ///< after this, what still runs at stop is killed
   bool operator==(const MasterSlice&) const = default;
   static constexpr auto fields() {
-    return std::tuple(&MasterSlice::hostname, &MasterSlice::smtp_listen, &MasterSlice::smtpd_workers,
-                      &MasterSlice::state_directory, &MasterSlice::mail_directory, &MasterSlice::mail_owner,
-                      &MasterSlice::control_group, &MasterSlice::uid_base, &MasterSlice::weaker_sandbox,
-                      &MasterSlice::restart_delay_ms, &MasterSlice::drain_seconds);
+    return std::tuple(&MasterSlice::smtp_listen, &MasterSlice::smtpd_workers, &MasterSlice::state_directory,
+                      &MasterSlice::mail_directory, &MasterSlice::mail_owner, &MasterSlice::control_group,
+                      &MasterSlice::uid_base, &MasterSlice::weaker_sandbox, &MasterSlice::restart_delay_ms,
+                      &MasterSlice::drain_seconds);
   }
 };
 
@@ -64,7 +64,8 @@ struct SmtpdSlice {
   std::uint32_t retire_seconds = 0;           ///< or after so long
   bool normalize = false;                     ///< accept bare LF as a line end (never for CRLF.CRLF's sake)
   bool hold = false;                          ///< all new mail is committed in the state *held*
-  Rule normalize_rule, size_rule, recipients_rule, hops_rule;
+  smtp::ServerRules rules;
+  Rule sessions_rule, sessions_per_client_rule, hold_rule;
   bool operator==(const SmtpdSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&SmtpdSlice::hostname, &SmtpdSlice::max_message_bytes, &SmtpdSlice::max_recipients,
@@ -73,8 +74,8 @@ struct SmtpdSlice {
                       &SmtpdSlice::command_seconds, &SmtpdSlice::data_seconds, &SmtpdSlice::session_seconds,
                       &SmtpdSlice::max_sessions, &SmtpdSlice::max_sessions_per_client,
                       &SmtpdSlice::retire_sessions, &SmtpdSlice::retire_seconds, &SmtpdSlice::normalize,
-                      &SmtpdSlice::hold, &SmtpdSlice::normalize_rule, &SmtpdSlice::size_rule,
-                      &SmtpdSlice::recipients_rule, &SmtpdSlice::hops_rule);
+                      &SmtpdSlice::hold, &SmtpdSlice::rules, &SmtpdSlice::sessions_rule,
+                      &SmtpdSlice::sessions_per_client_rule, &SmtpdSlice::hold_rule);
   }
 };
 

@@ -4,27 +4,15 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "mail/address.h"
+#include "mail/extension.h"
 
 namespace sternpost::config {
 namespace {
 
 constexpr std::size_t kLongestComponent = 255;
 constexpr std::size_t kLongestMailboxDirectory = 512;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 bool has_control_character(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
@@ -76,7 +64,7 @@ std::optional<std::string> normalize_user_part(std::string_view text) {
   if (text.empty() || text.find('"') != std::string_view::npos) return std::nullopt;
   const auto mailbox = mail::Mailbox::from_wire(std::string(text) + "@example.org");
   if (!mailbox || mailbox->local_part() != text) return std::nullopt;
-  return lower(text);
+  return mail::fold_case(text);
 }
 
 std::optional<std::string> normalize_account(std::string_view text) {
@@ -89,7 +77,7 @@ std::optional<std::string> normalize_account(std::string_view text) {
     return std::string(text);
   }
   const bool good = std::ranges::all_of(
-      text, [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; });
+      text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; });
   if (!good || text.front() == '-' || text.front() == '.' || text == "root") return std::nullopt;
   return std::string(text);
 }
@@ -108,8 +96,8 @@ std::optional<std::string> normalize_mailbox_address(std::string_view text) {
     return "@" + *domain;
   }
   const auto mailbox = mail::Mailbox::from_wire(text);
-  if (!mailbox || mailbox->domain().to_wire().empty()) return std::nullopt;
-  return lower(mailbox->to_wire());
+  if (!mailbox || mailbox->local_part().empty() || mailbox->domain().to_wire().empty()) return std::nullopt;
+  return mail::fold_case(mailbox->to_wire());
 }
 
 }  // namespace sternpost::config

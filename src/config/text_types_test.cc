@@ -36,6 +36,10 @@ TEST(MailboxDirectory, IsRelativeAndBounded) {
   EXPECT_FALSE(normalize_mailbox_directory(long_path + "/c"));
 }
 
+TEST(MailboxAddress, HasAUser) {
+  EXPECT_FALSE(normalize_mailbox_address("\"\"@example.org")) << "would stand for the whole domain";
+}
+
 TEST(MailboxAddress, IsAnAddressOrAWholeDomainInLowerCase) {
   EXPECT_EQ(normalize_mailbox_address("Alice@Example.ORG"), "alice@example.org");
   EXPECT_EQ(normalize_mailbox_address("@Example.org"), "@example.org");

@@ -12,7 +12,7 @@
 namespace sternpost::route {
 
 struct ListedMailbox {
-  std::string address;    ///< "user@domain" or "@domain", lower case
+  std::string address;    ///< "user@domain" as it goes on the wire, or "@domain"; lower case
   std::string directory;  ///< below the mail folder
   Rule rule;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace sternpost::route {
@@ -16,6 +17,9 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
   [[nodiscard]] const std::array<std::uint8_t, 16>& octets() const { return octets_; }
+  [[nodiscard]] bool is_ipv4() const;
+  /// In its shortest form (RFC 5952), without brackets; IPv4 dotted.
+  [[nodiscard]] std::string to_string() const;
   bool operator==(const IpAddress&) const = default;
 
  private:
@@ -29,6 +33,11 @@ class Network {
   static std::optional<Network> parse(std::string_view text);
 
   [[nodiscard]] bool contains(const IpAddress& address) const;
+
+  /// Whether bits behind the prefix are set: then it may have been meant as another network.
+  [[nodiscard]] bool has_bits_beyond() const;
+  /// "192.0.2.0/24", "2001:db8::/32"
+  [[nodiscard]] std::string to_string() const;
 
  private:
   IpAddress address_;

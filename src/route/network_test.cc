@@ -37,6 +37,24 @@ TEST(Network, BitsBehindThePrefixDoNotMatter) {
   EXPECT_TRUE(matches("192.0.2.77/24", "192.0.2.1"));
 }
 
+TEST(Network, PrintsInItsShortestForm) {
+  for (const auto& [text, shown] : {std::pair("192.0.2.7", "192.0.2.7/32"),
+                                    {"0.0.0.0/0", "0.0.0.0/0"},
+                                    {"2001:DB8:0:0::/32", "2001:db8::/32"},
+                                    {"::/0", "::/0"},
+                                    {"::ffff:192.0.2.0/120", "192.0.2.0/24"},
+                                    {"::1", "::1/128"}}) {
+    EXPECT_EQ(Network::parse(text)->to_string(), shown);
+  }
+}
+
+TEST(Network, TellsBitsBehindThePrefix) {
+  for (const auto* text : {"192.0.2.128/25", "10.0.0.0/8", "::/0", "2001:db8::/33", "192.0.2.1"})
+    EXPECT_FALSE(Network::parse(text)->has_bits_beyond()) << text;
+  for (const auto* text : {"192.0.2.128/24", "127.0.0.1/8", "2001:db8::1/127"})
+    EXPECT_TRUE(Network::parse(text)->has_bits_beyond()) << text;
+}
+
 TEST(Network, RefusesWhatIsNone) {
   for (const auto* text :
        {"", "/", "/8", "192.0.2.0/33", "::/129", "192.0.2/24", "192.0.2.0/", "192.0.2.0/-1", "192.0.2.0/+8",

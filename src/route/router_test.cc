@@ -43,6 +43,18 @@ TEST(Router, ListedMailboxesMatchLongestFirst) {
   EXPECT_EQ(verify(router, "whoever@example.net").rule.line, 5U);
 }
 
+TEST(Router, AListedMailboxThatNeedsQuotesMatchesWhateverIsQuoted) {
+  auto s = settings(false);
+  s.mailboxes.push_back({"\"a b\"@example.org", "spaced", {"mailboxes", "f", 6}});
+  s.mailboxes.push_back({"\"x@y\"@example.org", "at", {"mailboxes", "f", 7}});
+  const auto router = *Router::make(std::move(s));
+  EXPECT_EQ(verify(router, "\"A b\"@example.org").rule.line, 6U);
+  EXPECT_EQ(verify(router, "\"a\\ b\"@example.org").rule.line, 6U);
+  EXPECT_EQ(verify(router, "\"a b+list\"@example.org").rule.line, 6U);
+  EXPECT_EQ(verify(router, "\"x@y\"@example.org").rule.line, 7U);
+  EXPECT_EQ(verify(router, "\"ann\"@example.org").rule.line, 3U);
+}
+
 TEST(Router, AnUnknownMailboxIsRefused) {
   const auto router = *Router::make(settings(false));
   const auto ruling = verify(router, "bob@example.org");
