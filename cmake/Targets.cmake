@@ -2,10 +2,24 @@
 
 include(GoogleTest)
 
+# sternpost_fuzzers(LIBRARY [SOURCE ...]): a fuzz target from each source.
+function(sternpost_fuzzers library)
+  if(NOT STERNPOST_FUZZ)
+    return()
+  endif()
+  foreach(fuzzer ${ARGN})
+    get_filename_component(target ${fuzzer} NAME_WE)
+    add_executable(${target} ${fuzzer})
+    target_link_libraries(${target} PRIVATE ${library})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  endforeach()
+endfunction()
+
 # sternpost_layer(NAME [DEPS ...]): the library sternpost_NAME from every source below this folder.
 # foo_test.cc goes into NAME_test, each fuzz_foo.cc into a program of its own.
 function(sternpost_layer name)
-  cmake_parse_arguments(ARG "" "" "DEPS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -29,15 +43,7 @@ function(sternpost_layer name)
     gtest_discover_tests(${name}_test PROPERTIES LABELS unit DISCOVERY_MODE PRE_TEST)
   endif()
 
-  if(STERNPOST_FUZZ)
-    foreach(fuzzer ${fuzzers})
-      get_filename_component(target ${fuzzer} NAME_WE)
-      add_executable(${target} ${fuzzer})
-      target_link_libraries(${target} PRIVATE sternpost_${name})
-      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-      set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
-    endforeach()
-  endif()
+  sternpost_fuzzers(sternpost_${name} ${fuzzers})
 endfunction()
 
 # sternpost_service(NAME [DEPS ...]): the compartment program libexec/sternpost/NAME and, from every
@@ -56,6 +62,9 @@ function(sternpost_service name)
     target_link_libraries(sternpost_service_${name} INTERFACE sternpost_runtime ${ARG_DEPS})
   endif()
   add_executable(service_${name} ${CMAKE_CURRENT_SOURCE_DIR}/main.cc)
+  if(STERNPOST_SANITIZE)
+    target_sources(service_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src/service/sanitizer_defaults.cc)
+  endif()
   target_link_libraries(service_${name} PRIVATE sternpost_service_${name})
   set_target_properties(service_${name} PROPERTIES
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/libexec/sternpost)

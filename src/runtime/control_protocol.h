@@ -30,9 +30,10 @@ struct Start {
   std::uint32_t listeners = 0;
   /// So many Peer frames follow at once, log's not counted; spool, for one, waits for the agents among them.
   std::uint32_t peers = 0;
+  std::optional<std::uint32_t> control_group;  ///< for admin: the gid that may use the control socket
   static constexpr auto fields() {
     return std::tuple(&Start::instance, &Start::generation, &Start::confinement, &Start::listeners,
-                      &Start::peers);
+                      &Start::peers, &Start::control_group);
   }
 };
 
@@ -78,10 +79,11 @@ struct ProcessStatus {
   WallTime since;
   std::uint32_t restarts = 0;
   std::vector<Counter> counters;
+  std::vector<std::string> layers;  ///< as in Ready; none before it
   static constexpr auto fields() {
     return std::tuple(&ProcessStatus::row, &ProcessStatus::instance, &ProcessStatus::pid,
                       &ProcessStatus::generation, &ProcessStatus::state, &ProcessStatus::since,
-                      &ProcessStatus::restarts, &ProcessStatus::counters);
+                      &ProcessStatus::restarts, &ProcessStatus::counters, &ProcessStatus::layers);
   }
 };
 

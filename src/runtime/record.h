@@ -17,8 +17,7 @@
 namespace sternpost {
 
 enum class Decision : unsigned char {
-  connected,     ///< a client's session began
-  disconnected,  ///< and ended; facts: messages, refusals, why
+  disconnected,  ///< a client's session ended; facts: messages, refusals, why
   accepted,      ///< a message is in the queue
   refused,       ///< a command, recipient, message or client was refused
   routed,        ///< a recipient got its agent and site
@@ -39,7 +38,7 @@ enum class Decision : unsigned char {
 };
 
 template <>
-inline constexpr unsigned kEnumBound<Decision> = 19;
+inline constexpr unsigned kEnumBound<Decision> = 18;
 
 /// "accepted", "refused", …
 std::string_view to_string(Decision decision);

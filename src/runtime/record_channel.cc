@@ -32,7 +32,7 @@ void bound(Record& record) {
 }  // namespace
 
 RecordChannel::RecordChannel(boost::asio::io_context& loop, TrafficCounters& counters, Compartment self)
-    : loop_(loop), counters_(counters), self_(self), send_at_end_(loop, [this] { send_gathered(); }) {}
+    : loop_(loop), counters_(counters), self_(self), company_(loop) {}
 
 void RecordChannel::record(Record record) {
   if (gathered_.records.size() >= kMaxGathered) {
@@ -43,7 +43,17 @@ void RecordChannel::record(Record record) {
   record.by = self_;
   bound(record);
   gathered_.records.push_back(std::move(record));
-  if (channel_) send_at_end_.schedule();
+  send_soon();
+}
+
+void RecordChannel::send_soon() {
+  if (!channel_ || std::exchange(waiting_for_company_, true)) return;
+  company_.expires_after(kCompany);
+  company_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    waiting_for_company_ = false;
+    send_gathered();
+  });
 }
 
 void RecordChannel::connect(UniqueFd socket) {
@@ -52,7 +62,7 @@ void RecordChannel::connect(UniqueFd socket) {
       Channel<log_channel::FromLog, log_channel::ToLog>::Handlers{
           [](log_channel::FromLog&&) -> Result<void> { return fail(ErrorClass::peer, "log says nothing"); },
           [this](const Error&) { channel_.reset(); }});
-  if (!gathered_.records.empty()) send_at_end_.schedule();
+  if (!gathered_.records.empty()) send_soon();
 }
 
 bool RecordChannel::idle() const {

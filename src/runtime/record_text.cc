@@ -8,6 +8,7 @@
 #include <chrono>
 #include <iterator>
 #include <limits>
+#include <span>
 
 #include "base/printable.h"
 #include "runtime/json_text.h"
@@ -55,6 +56,13 @@ void append_rule(std::string& out, const Rule& rule) {
   out.push_back('(');
   append_word(out, rule.file);
   fmt::format_to(std::back_inserter(out), ":{})", rule.line);
+}
+
+/// The fact's name, with a number where an earlier fact has the same: "file", "file_2".
+std::string unique_name(const std::vector<Fact>& facts, std::size_t index) {
+  const auto& name = facts[index].name;
+  const auto earlier = std::ranges::count(std::span(facts).first(index), std::string_view(name), &Fact::name);
+  return earlier == 0 ? name : fmt::format("{}_{}", name, earlier + 1);
 }
 
 template <class Integer>
@@ -187,7 +195,9 @@ void append_json_line(std::string& out, const Record& record) {
   }
   if (!record.facts.empty()) {
     writer.key("facts").begin_object();
-    for (const auto& fact : record.facts) writer.member(fact.name, fact.value);
+    for (std::size_t i = 0; i < record.facts.size(); ++i) {
+      writer.member(unique_name(record.facts, i), record.facts[i].value);
+    }
     writer.end_object();
   }
   member("outcome", record.outcome);

@@ -19,8 +19,9 @@ inline constexpr std::size_t kMaxRecordLine = 1024 * 1024;
 /// What is not printable ASCII is escaped, and a value with spaces or quotes stands in quotes.
 void append_log_line(std::string& out, const Record& record);
 
-/// Appends one JSON object and LF. Empty fields are left out; `facts` is an object, so the names of a
-/// record's facts must differ.
+/// Appends one JSON object and LF. Empty fields are left out. `facts` is an object: the second fact of one
+/// name stands under that name and "_2", the third under "_3", so that none is lost and no key is given
+/// twice.
 void append_json_line(std::string& out, const Record& record);
 
 /// The record of a line that append_json_line wrote, with or without its LF; nothing for any other text.

@@ -159,5 +159,18 @@ TEST(RuleText, NamesFileAndLine) {
   EXPECT_EQ(to_string(Rule{"RFC 5321 4.5.3.1", "", 0}), "RFC 5321 4.5.3.1");
 }
 
+TEST(JsonLine, FactsOfOneNameAreToldApart) {
+  Record record;
+  record.facts = {{"file", "a"}, {"bytes", "1"}, {"file", "b"}, {"file", "c"}};
+  std::string line;
+  append_json_line(line, record);
+  EXPECT_NE(line.find(R"("facts":{"file":"a","bytes":"1","file_2":"b","file_3":"c"})"), std::string::npos)
+      << line;
+  const auto back = parse_json_line(line);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->facts,
+            (std::vector<Fact>{{"file", "a"}, {"bytes", "1"}, {"file_2", "b"}, {"file_3", "c"}}));
+}
+
 }  // namespace
 }  // namespace sternpost

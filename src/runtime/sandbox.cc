@@ -29,9 +29,6 @@ Result<void> apply_limits(const Confinement& confinement) {
   if (auto done = limit(RLIMIT_CORE, 0, "forbidding core dumps"); !done) return done;
   if (auto done = limit(RLIMIT_NOFILE, confinement.max_descriptors, "limiting descriptors"); !done)
     return done;
-  if (confinement.max_memory != 0) {
-    if (auto done = limit(RLIMIT_AS, confinement.max_memory, "limiting memory"); !done) return done;
-  }
   return {};
 }
 
@@ -66,6 +63,13 @@ Result<void> forbid_privileges() {
   return {};
 }
 
+/// ABI 1 forbids every rename between folders, without which nothing can be delivered.
+int least_landlock_abi(const Confinement& confinement) {
+  const bool writes = std::ranges::any_of(
+      confinement.folders, [](const Folder& folder) { return folder.right == FolderRight::write; });
+  return writes ? 2 : 1;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> confine(const Confinement& confinement,
@@ -83,16 +87,17 @@ Result<std::vector<std::string>> confine(const Confinement& confinement,
   if (auto done = forbid_privileges(); !done) return fail_with(std::move(done));
 
   const int abi = landlock_abi();
-  if (abi > 0) {
+  if (abi >= least_landlock_abi(confinement)) {
     const bool tcp = !confinement.socket_families.empty();
     if (auto done = apply_landlock(confinement.folders, descriptors.folders, tcp); !done) {
       return fail_with(std::move(done));
     }
     layers.push_back("landlock " + std::to_string(abi));
   } else if (!confinement.weaker) {
-    return fail(ErrorClass::permanent,
-                "this kernel has no Landlock; boot one that has (5.13 and later, lsm=landlock), or set "
-                "sandbox.mode = \"weaker\"");
+    return fail(
+        ErrorClass::permanent,
+        "this kernel has no Landlock that serves; boot one that has (5.19 and later, lsm=landlock), or "
+        "set sandbox.mode = \"weaker\"");
   }
   if (auto done = apply_seccomp(confinement); !done) {
     if (!confinement.weaker) return fail_with(std::move(done));

@@ -48,13 +48,11 @@ struct Confinement {
   std::vector<SyscallSet> calls;
   std::vector<std::uint16_t> socket_families;  ///< AF_* that socket() may be called with; usually none
   std::uint64_t max_descriptors = 0;
-  std::uint64_t max_memory = 0;  ///< RLIMIT_AS in bytes; 0 is no limit
-  bool weaker = false;           ///< go on without a layer that the kernel lacks
+  bool weaker = false;  ///< go on without a layer that the kernel lacks
   static constexpr auto fields() {
     return std::tuple(&Confinement::change_user, &Confinement::uid, &Confinement::gid,
                       &Confinement::empty_root, &Confinement::folders, &Confinement::calls,
-                      &Confinement::socket_families, &Confinement::max_descriptors, &Confinement::max_memory,
-                      &Confinement::weaker);
+                      &Confinement::socket_families, &Confinement::max_descriptors, &Confinement::weaker);
   }
 };
 

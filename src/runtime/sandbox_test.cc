@@ -75,6 +75,58 @@ TEST_F(SandboxTest, without_rights_no_file_socket_or_process_can_be_had) {
             0);
 }
 
+/// A TCP socket that listens on loopback.
+UniqueFd listening() {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(::listen(fd.get(), 1), 0);
+  return fd;
+}
+
+TEST_F(SandboxTest, a_listening_socket_cannot_be_ended_for_all_or_made_to_connect) {
+  const auto listener = listening();
+  EXPECT_EQ(confined(base(), {},
+                     [fd = listener.get()] {
+                       for (const int how : {SHUT_RD, SHUT_RDWR}) {
+                         if (::shutdown(fd, how) == 0 || errno != EPERM) return 1;
+                       }
+                       sockaddr_in address{};
+                       address.sin_family = AF_INET;
+                       const auto* to = reinterpret_cast<const sockaddr*>(&address);
+                       if (::sendto(fd, "x", 1, MSG_FASTOPEN, to, sizeof(address)) >= 0 || errno != EPERM)
+                         return 2;
+                       if (::sendto(fd, "x", 1, 0, to, sizeof(address)) >= 0 || errno != EPERM) return 3;
+                       msghdr message{};
+                       message.msg_name = &address;
+                       message.msg_namelen = sizeof(address);
+                       if (::sendmsg(fd, &message, MSG_FASTOPEN) >= 0 || errno != EPERM) return 4;
+                       const int on = 1;
+                       if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0) return 5;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, what_is_connected_is_written_to_and_ended_on_our_side) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd mine(ends[0]), theirs(ends[1]);
+  EXPECT_EQ(confined(base(), {},
+                     [fd = ends[0]] {
+                       if (::send(fd, "x", 1, MSG_NOSIGNAL) != 1) return 1;
+                       iovec piece{const_cast<char*>("y"), 1};
+                       msghdr message{};
+                       message.msg_iov = &piece;
+                       message.msg_iovlen = 1;
+                       if (::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) return 2;
+                       return ::shutdown(fd, SHUT_WR) == 0 ? 0 : 3;
+                     }),
+            0);
+}
+
 TEST_F(SandboxTest, privileges_and_dumps_are_forbidden) {
   EXPECT_EQ(confined(base(), {},
                      [] {

@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,10 +25,7 @@ constexpr auto kBase = std::to_array<int>({
     SCMP_SYS(writev),
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvfrom),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),
     SCMP_SYS(close),
-    SCMP_SYS(shutdown),
     SCMP_SYS(fcntl),
     SCMP_SYS(lseek),
     SCMP_SYS(pread64),
@@ -60,7 +58,6 @@ constexpr auto kBase = std::to_array<int>({
     SCMP_SYS(getgid),
     SCMP_SYS(getegid),
     SCMP_SYS(getsockopt),
-    SCMP_SYS(setsockopt),
     SCMP_SYS(getsockname),
     SCMP_SYS(getpeername),
     SCMP_SYS(sched_yield),
@@ -112,6 +109,10 @@ constexpr auto kNameService = std::to_array<int>({
     SCMP_SYS(readlink),
     SCMP_SYS(uname),
 });
+
+/// What the runtime of AddressSanitizer and UBSan calls besides, to look at limits and at memory.
+constexpr auto kSanitizerCalls =
+    std::to_array<int>({SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity)});
 
 /// Denied to master and so to all: what nothing in a mail server has a use for.
 constexpr auto kNever = std::to_array<int>({
@@ -210,7 +211,13 @@ void add_conditional(Filter& filter) {
   // Nothing becomes executable once the libraries are loaded.
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0)});
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
-  // fstat(fd): glibc asks with an empty path, which names no file.
+  // On what is connected already: no address, and no connection on the way (TCP Fast Open connects without
+  // connect(), a listening socket too once it is shut down).
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(sendto), {masked(3, MSG_FASTOPEN, 0), equal(4, 0)});
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), {masked(2, MSG_FASTOPEN, 0)});
+  // The end of what we say; never of a listening socket that others share.
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(shutdown), {equal(1, SHUT_WR)});
+  // fstat(fd): glibc asks with an empty path. With another one it tells at most that a file is there.
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), {masked(3, AT_EMPTY_PATH, AT_EMPTY_PATH)});
   // Asio makes descriptors non-blocking so.
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), {equal(1, FIONBIO)});
@@ -224,6 +231,7 @@ Result<void> apply_seccomp(const Confinement& confinement) {
   Filter filter(SCMP_ACT_ERRNO(EPERM));
   filter.add(SCMP_ACT_ALLOW, kBase);
   add_conditional(filter);
+  if constexpr (STERNPOST_SANITIZED) filter.add(SCMP_ACT_ALLOW, kSanitizerCalls);
   for (const auto set : confinement.calls) filter.add(SCMP_ACT_ALLOW, calls_of(set));
   for (const auto family : confinement.socket_families) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family)});
@@ -231,6 +239,7 @@ Result<void> apply_seccomp(const Confinement& confinement) {
   if (!confinement.socket_families.empty()) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(connect), {});
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(bind), {});
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), {});
   }
   return filter.load();
 }

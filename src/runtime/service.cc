@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 
+#include "runtime/channel/channel.h"
+#include "runtime/peer_watch.h"
 #include "runtime/record_channel.h"
 #include "runtime/sandbox.h"
 #include "runtime/slice_file.h"
@@ -18,6 +20,8 @@ namespace {
 constexpr int kControlDescriptor = 3;
 constexpr int kExitFailed = 1;
 constexpr int kExitLostMaster = 75;
+/// Longer than the restart of a peer takes.
+constexpr Milliseconds kPeerGrace{10'000};
 constexpr Milliseconds kFlushInterval{5};
 constexpr int kFlushTries = 200;  // one second in all: log must not keep a process alive
 
@@ -28,6 +32,7 @@ class Skeleton {
       : spec_(spec),
         records_(loop_, traffic_, spec.self),
         flush_timer_(loop_),
+        peer_watch_(loop_, kPeerGrace, [this](Compartment row) { peer_lost(row); }),
         control_(loop_, UniqueFd(kControlDescriptor),
                  fingerprint<control::ToService>() ^ fingerprint<control::FromService>(),
                  FrameLimits{.max_frame = control::kMaxFrame, .max_descriptors = control::kMaxDescriptors},
@@ -56,6 +61,9 @@ class Skeleton {
   ServiceContext context(const control::Start& start, std::string slice, std::vector<UniqueFd> folders,
                          std::vector<UniqueFd> listeners);
   void tell(const control::FromService& frame, const std::vector<int>& descriptors = {});
+  void channel_closed(Compartment row, const Error& why, bool last);
+  void peer_lost(Compartment row);
+  void give_up(std::string why);
   void finish();
   void end(int status);
 
@@ -64,6 +72,7 @@ class Skeleton {
   TrafficCounters traffic_;
   RecordChannel records_;
   boost::asio::steady_timer flush_timer_;
+  PeerWatch peer_watch_;
   FrameStream control_;
   std::unique_ptr<Service> service_;
   UniqueFd empty_root_;
@@ -73,21 +82,14 @@ class Skeleton {
 
 Result<void> Skeleton::on_frame(std::uint8_t type, std::string_view payload,
                                 std::vector<UniqueFd>& descriptors) {
-  control::ToService frame;
-  Decoder decoder(payload);
-  if (!codec_detail::get_alternative(decoder, type, frame) || !decoder.at_end()) {
-    return fail(ErrorClass::peer, "malformed control frame");
-  }
-  return std::visit([&](auto& alternative) { return on(alternative, descriptors); }, frame);
+  auto frame = decode_frame<control::ToService>(type, payload);
+  if (!frame) return fail(ErrorClass::peer, "malformed control frame");
+  return std::visit([&](auto& alternative) { return on(alternative, descriptors); }, *frame);
 }
 
 Result<void> Skeleton::on(control::Start& start, std::vector<UniqueFd>& descriptors) {
   if (service_) return fail(ErrorClass::peer, "a second Start");
-  if (const auto begun = begin(start, descriptors); !begun) {
-    tell(control::Failed{begun.error().text});
-    finish();
-    exit_status_ = kExitFailed;
-  }
+  if (const auto begun = begin(start, descriptors); !begun) give_up(begun.error().text);
   return {};
 }
 
@@ -136,8 +138,11 @@ ServiceContext Skeleton::context(const control::Start& start, std::string slice,
       .traffic = traffic_,
       .retire = [this](std::string why) { tell(control::Retire{std::move(why)}); },
       .exit = [this] { finish(); },
+      .channel_closed = [this](Compartment row, const Error& why,
+                               bool last) { channel_closed(row, why, last); },
       .tell_master = [this](const control::FromService& frame) { tell(frame); },
       .tell_master_with = [this](const control::FromService& frame, int fd) { tell(frame, {fd}); },
+      .control_group = start.control_group,
   };
 }
 
@@ -146,6 +151,7 @@ Result<void> Skeleton::on(control::Peer& peer, std::vector<UniqueFd>& descriptor
   if (peer.row == Compartment::log && spec_.self != Compartment::log) {
     records_.connect(std::move(descriptors[0]));
   } else {
+    peer_watch_.came(peer.row);
     service_->peer(peer.row, peer.instance, std::move(descriptors[0]));
   }
   return {};
@@ -198,6 +204,25 @@ void Skeleton::tell(const control::FromService& frame, const std::vector<int>& d
             [&](std::string& out) { Encoder(out).put(alternative); }, descriptors);
       },
       frame);
+}
+
+void Skeleton::channel_closed(Compartment row, const Error& why, bool last) {
+  if (why.what_to_do == ErrorClass::peer) {
+    records_.record({.decision = Decision::violation,
+                     .facts = {{"peer", std::string(to_string(row))}},
+                     .outcome = why.text});
+  }
+  if (last) peer_watch_.gone(row);
+}
+
+void Skeleton::peer_lost(Compartment row) {
+  if (!service_->peer_lost(row)) give_up("the channel to " + std::string(to_string(row)) + " is lost");
+}
+
+void Skeleton::give_up(std::string why) {
+  tell(control::Failed{std::move(why)});
+  exit_status_ = kExitFailed;
+  finish();
 }
 
 /// Ends the process when what it has to say is written, or after kFlushTries.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +45,15 @@ struct ServiceContext {
   std::function<void(std::string why)> retire;
   /// Ends the process with exit code 0 once everything gathered is written; called when drained.
   std::function<void()> exit;
+  /// To be called when a channel to `row` closed. A breach of the protocol becomes a record. Where no channel
+  /// to that row is left, `last`, and no new one comes in time, Service::peer_lost is called.
+  std::function<void(Compartment row, const Error& why, bool last)> channel_closed = [](auto...) {};
   /// Sends a frame to master; for admin and config.
   std::function<void(const control::FromService&)> tell_master;
   /// The same, with a descriptor (borrowed); for config's slices.
   std::function<void(const control::FromService&, int descriptor)> tell_master_with;
+  /// For admin: the gid of the group that may use the control socket, where there is one.
+  std::optional<std::uint32_t> control_group = {};
 };
 
 class Service {
@@ -56,6 +62,10 @@ class Service {
 
   /// A fresh channel to a peer of the plan's row (never log: the skeleton keeps that one).
   virtual void peer(Compartment row, std::uint32_t instance, UniqueFd socket) = 0;
+
+  /// The channel to `row` broke while both sides live. True where the service sees to it itself; otherwise
+  /// the process ends and master starts it anew, with fresh channels.
+  virtual bool peer_lost(Compartment /*row*/) { return false; }
 
   /// Take no new work, finish what is in hand, then call context.exit.
   virtual void drain(bool urgent) = 0;

@@ -27,7 +27,8 @@ Result<UniqueFd> make_slice_file(std::string_view bytes) {
 }
 
 Result<std::string> read_slice_file(int fd) {
-  if ((::fcntl(fd, F_GET_SEALS) & kSeals) != kSeals)
+  const int seals = ::fcntl(fd, F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals)  // an ordinary file has none to tell
     return fail(ErrorClass::peer, "a slice that is not sealed");
   struct stat status{};
   if (::fstat(fd, &status) != 0) return fail_errno("examining a slice");

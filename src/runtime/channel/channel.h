@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -16,6 +17,15 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+
+/// The frame of `type` that `payload` holds; nothing where there is no such type or the payload is not one.
+template <class In>
+[[nodiscard]] std::optional<In> decode_frame(std::uint8_t type, std::string_view payload) {
+  std::optional<In> frame(std::in_place);
+  Decoder decoder(payload);
+  if (!codec_detail::get_alternative(decoder, type, *frame) || !decoder.at_end()) frame.reset();
+  return frame;
+}
 
 /// One end of a channel on which `In` arrives and `Out` is sent. Both are std::variant; the type byte of a
 /// frame is the index of the alternative. Handlers run on the loop, all frames of one wake-up before anything
@@ -64,12 +74,9 @@ class Channel {
   static Result<void> dispatch(const Handlers& handlers, std::uint8_t type, std::string_view payload,
                                const std::vector<UniqueFd>& descriptors) {
     if (!descriptors.empty()) return fail(ErrorClass::peer, "unexpected descriptors");
-    In frame;
-    Decoder decoder(payload);
-    if (!codec_detail::get_alternative(decoder, type, frame) || !decoder.at_end()) {
-      return fail(ErrorClass::peer, "malformed frame of type " + std::to_string(type));
-    }
-    return handlers.on_frame(std::move(frame));
+    auto frame = decode_frame<In>(type, payload);
+    if (!frame) return fail(ErrorClass::peer, "malformed frame of type " + std::to_string(type));
+    return handlers.on_frame(std::move(*frame));
   }
 
   FrameStream stream_;

@@ -16,6 +16,8 @@ constexpr std::size_t kFirstBuffer = 4UL << 10U;
 /// What one wake-up reads at most, so that one busy peer does not starve the others.
 constexpr std::size_t kReadPerWakeup = 1UL << 20U;
 constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
+/// In one message to or from the kernel; FrameLimits::max_descriptors may not be more.
+constexpr std::size_t kMostDescriptors = 64;
 
 /// Bytes in, in order; the front is consumed frame by frame.
 class InputBuffer {
@@ -73,8 +75,12 @@ struct FrameStream::Impl : std::enable_shared_from_this<FrameStream::Impl> {
 
   void wait_readable();
   void read_all();
-  /// Bytes read, 0 when there are none for now; an error at the peer's end.
-  Result<std::size_t> read_some();
+  struct Read {
+    std::size_t bytes = 0;
+    bool drained = false;  ///< nothing more was there
+  };
+  /// An error at the peer's end.
+  Result<Read> read_some();
   Result<void> take_descriptors(msghdr& message);
   Result<void> deliver_frames();
   Result<bool> deliver_one();
@@ -149,13 +155,20 @@ void FrameStream::end_frame(const std::vector<int>& descriptors) {
   std::memcpy(chunk.bytes.data() + impl.frame_begin, &length, kLengthBytes);
   impl.unsent += size;
   ++impl.counters.frames_out;
+  if (descriptors.size() > impl.limits.max_descriptors) {
+    return impl.end(Error{ErrorClass::internal, 0, "a frame of ours has more descriptors than its bound"});
+  }
   if (!descriptors.empty()) {
     // Ancillary data belongs to the first byte of a write, so the frame gets a chunk of its own.
     OutputChunk own;
     own.bytes = chunk.bytes.substr(impl.frame_begin);
     chunk.bytes.resize(impl.frame_begin);
     own.bytes[kLengthBytes + 1] = static_cast<char>(descriptors.size());
-    for (const int fd : descriptors) own.descriptors.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    for (const int fd : descriptors) {
+      if (!own.descriptors.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 0))) {
+        return impl.end(Error{ErrorClass::temporary, errno, "a descriptor could not be duplicated"});
+      }
+    }
     if (chunk.bytes.size() == chunk.written) impl.output.pop_back();
     impl.output.push_back(std::move(own));
     impl.output.emplace_back();
@@ -184,15 +197,15 @@ void FrameStream::Impl::read_all() {
     const auto got = read_some();
     if (!got) return end(got.error());
     if (const auto delivered = deliver_frames(); !delivered) return end(delivered.error());
-    if (*got == 0 || closed) return;
-    total += *got;
+    if (got->drained || closed) return;
+    total += got->bytes;
   }
 }
 
-Result<std::size_t> FrameStream::Impl::read_some() {
+Result<FrameStream::Impl::Read> FrameStream::Impl::read_some() {
   const auto [data, size] = input.room(kFirstBuffer);
   iovec vector{data, size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 64)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostDescriptors)];
   msghdr message{};
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
@@ -202,13 +215,15 @@ Result<std::size_t> FrameStream::Impl::read_some() {
   }
   const auto got = ::recvmsg(socket.native_handle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got < 0) {
-    if (errno == EAGAIN || errno == EINTR) return 0;
+    if (errno == EAGAIN || errno == EINTR) return Read{0, true};
     return fail(ErrorClass::temporary, "the peer is gone", errno);
   }
   if (got == 0) return fail(ErrorClass::temporary, "the peer closed the channel");
   input.filled(static_cast<std::size_t>(got));
   if (const auto taken = take_descriptors(message); !taken) return std::unexpected(taken.error());
-  return static_cast<std::size_t>(got);
+  // What comes with descriptors is cut where they begin, so there less than asked is not all.
+  const auto bytes = static_cast<std::size_t>(got);
+  return Read{bytes, bytes < size && limits.max_descriptors == 0};
 }
 
 Result<void> FrameStream::Impl::take_descriptors(msghdr& message) {
@@ -301,7 +316,7 @@ void FrameStream::Impl::flush() {
 
 ssize_t FrameStream::Impl::write_chunk(OutputChunk& chunk) {
   iovec vector{chunk.bytes.data() + chunk.written, chunk.bytes.size() - chunk.written};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 64)] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostDescriptors)] = {};
   msghdr message{};
   message.msg_iov = &vector;
   message.msg_iovlen = 1;

@@ -25,7 +25,7 @@ namespace sternpost {
 struct FrameLimits {
   std::size_t max_frame = 0;             ///< bytes of one frame, both ways
   std::size_t max_unsent = 64UL << 20U;  ///< bytes waiting to be written before the stream is closed
-  std::size_t max_descriptors = 0;       ///< with one frame; 0: the stream carries none
+  std::size_t max_descriptors = 0;       ///< with one frame, at most 64; 0: the stream carries none
 };
 
 class FrameStream {
