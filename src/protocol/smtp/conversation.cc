@@ -92,6 +92,7 @@ void Conversation::answer(Asked& asked) {
   auto& verdict = *asked.reply;
   if (asked.recipient && verdict.positive()) {
     auto& recipients = transaction.recipients;
+    if (recipients.empty()) transaction.rule = std::move(asked.rule);
     // A recipient who is named twice still gets one copy.
     if (std::ranges::find(recipients, *asked.recipient) == recipients.end()) {
       recipients.push_back(std::move(*asked.recipient));

@@ -40,6 +40,7 @@ struct Transaction {
   bool open = false;
   mail::ReversePath reverse_path;
   std::vector<mail::Mailbox> recipients;
+  Rule rule;  ///< by which the first recipient was accepted
   bool recipient_refused = false;
   bool eight_bit = false;
   std::uint64_t declared_bytes = 0;  ///< SIZE=, 0 where not given

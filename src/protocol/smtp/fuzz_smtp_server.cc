@@ -95,14 +95,16 @@ class Session {
  private:
   void after() {
     do {
-      auto actions = std::exchange(server_.actions(), {});
-      for (auto& action : actions) {
-        std::visit([this](auto& what) { on(what); }, action);
-      }
-      if (!setup_.late) answer();
-    } while (!server_.actions().empty());
-    require_replies(server_.replies());
-    replies += std::exchange(server_.replies(), {});
+      do {
+        auto actions = std::exchange(server_.actions(), {});
+        for (auto& action : actions) {
+          std::visit([this](auto& what) { on(what); }, action);
+        }
+        if (!setup_.late) answer();
+      } while (!server_.actions().empty());
+      require_replies(server_.replies());
+      replies += std::exchange(server_.replies(), {});
+    } while (server_.replies_written());
   }
 
   void answer() {

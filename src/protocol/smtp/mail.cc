@@ -30,7 +30,7 @@ bool take_size(Conversation& conversation, Transaction& transaction, const Param
   if (octets > limits.max_message_bytes) {
     conversation.refuse(
         {552, {5, 3, 4}, "Message is larger than " + std::to_string(limits.max_message_bytes) + " octets"},
-        limits.size_rule);
+        limits.rules.max_message);
     return false;
   }
   transaction.declared_bytes = octets;
@@ -84,7 +84,7 @@ void mail(Conversation& conversation, std::string_view arguments) {
   }
   if (conversation.messages >= conversation.limits().max_messages) {
     conversation.refuse_and_close({421, {4, 7, 0}, "Too many messages in one session"},
-                                  built_in("smtp.max_messages"));
+                                  conversation.limits().rules.max_messages);
     return;
   }
   const auto path = split_path(arguments, "FROM:");

@@ -59,12 +59,12 @@ void MessageIntake::send_pieces(std::vector<Action>& actions) {
 std::optional<MessageFault> MessageIntake::fault() const {
   const auto& faults = reader_.faults();
   const auto malformed = [&](std::string_view what) {
-    return MessageFault{{550, {5, 6, 0}, fmt::format("Message refused: {}", what)}, limits_->normalize_rule};
+    return MessageFault{{550, {5, 6, 0}, fmt::format("Message refused: {}", what)}, limits_->rules.normalize};
   };
   if (bytes_ > limits_->max_message_bytes) {
     return MessageFault{
         {552, {5, 3, 4}, fmt::format("Message is larger than {} octets", limits_->max_message_bytes)},
-        limits_->size_rule};
+        limits_->rules.max_message};
   }
   if (faults.bare_lf) return malformed("it has a bare LF, and lines end in CRLF");
   if (faults.bare_cr) return malformed("it has a bare CR, and lines end in CRLF");
@@ -72,12 +72,12 @@ std::optional<MessageFault> MessageIntake::fault() const {
   if (faults.long_line) {
     return MessageFault{
         {550, {5, 6, 0}, fmt::format("Message has a line longer than {} octets", limits_->max_text_line)},
-        {"smtp.max_text_line", "", 0}};
+        limits_->rules.max_text_line};
   }
   if (hops_.hops() > limits_->max_hops) {
     return MessageFault{
         {554, {5, 4, 6}, fmt::format("Message loops: it passed more than {} servers", limits_->max_hops)},
-        limits_->hops_rule};
+        limits_->rules.max_hops};
   }
   return std::nullopt;
 }

@@ -30,7 +30,7 @@ void rcpt(Conversation& conversation, std::string_view arguments) {
   }
   const auto& limits = conversation.limits();
   if (conversation.transaction.recipients.size() + conversation.unanswered() >= limits.max_recipients) {
-    conversation.refuse_recipient({452, {4, 5, 3}, "Too many recipients"}, limits.recipients_rule,
+    conversation.refuse_recipient({452, {4, 5, 3}, "Too many recipients"}, limits.rules.max_recipients,
                                   recipient->to_wire());
     return;
   }

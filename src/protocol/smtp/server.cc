@@ -34,7 +34,7 @@ void Server::start() {
 bool Server::wants_input() const {
   switch (conversation_.phase) {
     case Phase::commands:
-      return !blocked_ && conversation_.unanswered() < conversation_.limits().max_unanswered;
+      return !blocked_ && !throttled_ && conversation_.unanswered() < conversation_.limits().max_unanswered;
     case Phase::content:
       return true;
     case Phase::awaiting_id:
@@ -66,14 +66,24 @@ void Server::resume() {
   consume(input);
 }
 
+bool Server::replies_written() {
+  if (!throttled_ || closing() || !conversation_.replies.empty()) return false;
+  resume();
+  settle();
+  return true;
+}
+
 void Server::consume(std::string_view octets) {
-  blocked_ = false;
+  blocked_ = throttled_ = false;
   auto& phase = conversation_.phase;
   while (!octets.empty()) {
     if (phase == Phase::content) {
       octets.remove_prefix(intake_.take(octets, conversation_.actions));
       if (intake_.ended()) end_content();
     } else if (phase != Phase::commands || !take_command(octets)) {
+      break;
+    } else if (conversation_.replies.size() > conversation_.limits().max_replies) {
+      throttled_ = true;
       break;
     }
   }
@@ -115,7 +125,7 @@ bool Server::refuse_line(const Line& line) {
         {554,
          {5, 5, 2},
          line.end == LineEnd::lf ? "Bare LF: lines end in CRLF" : "CRLF in a session of bare LF"},
-        limits.normalize_rule);
+        limits.rules.normalize);
     return true;
   }
   switch (line.fault) {
@@ -124,13 +134,13 @@ bool Server::refuse_line(const Line& line) {
     case LineFault::too_long:
       conversation_.refuse(
           {500, {5, 5, 2}, fmt::format("Line is longer than {} octets", limits.max_command_line)},
-          built_in("smtp.max_command_line"));
+          limits.rules.max_command_line);
       return true;
     case LineFault::bare_cr:
-      conversation_.refuse({500, {5, 5, 2}, "Bare CR in a command"}, limits.normalize_rule);
+      conversation_.refuse({500, {5, 5, 2}, "Bare CR in a command"}, limits.rules.normalize);
       return true;
     case LineFault::nul:
-      conversation_.refuse({500, {5, 5, 2}, "NUL in a command"}, limits.normalize_rule);
+      conversation_.refuse({500, {5, 5, 2}, "NUL in a command"}, limits.rules.normalize);
       return true;
   }
   return false;
@@ -140,12 +150,12 @@ void Server::execute(const Line& line, bool more_follows) {
   const auto& limits = conversation_.limits();
   if (++commands_ > limits.max_commands) {
     conversation_.refuse_and_close({421, {4, 7, 0}, "Too many commands in one session"},
-                                   built_in("smtp.max_commands"));
+                                   limits.rules.max_commands);
     return;
   }
   if (conversation_.errors() >= limits.max_errors) {
     conversation_.refuse_and_close({421, {4, 7, 0}, "Too many errors in one session"},
-                                   built_in("smtp.max_errors"));
+                                   limits.rules.max_errors);
     return;
   }
   if (refuse_line(line)) return;
@@ -205,6 +215,7 @@ void Server::end_content() {
   Commit commit;
   commit.id = transaction.id;
   commit.bytes = intake_.bytes();
+  commit.rule = std::move(transaction.rule);
   commit.last_piece = intake_.take_last_piece();
   commit.envelope = {.reverse_path = transaction.reverse_path,
                      .recipients = std::move(transaction.recipients),
@@ -252,8 +263,10 @@ void Server::settle() {
 
 void Server::time_out() {
   if (closing()) return;
+  const auto& rules = conversation_.limits().rules;
+  const auto& rule = in_content() ? rules.data_timeout : rules.command_timeout;
   if (in_content()) intake_.abandon(conversation_.actions);
-  conversation_.refuse_and_close({421, {4, 4, 2}, "Timeout"}, built_in("RFC 5321 4.5.3.2"));
+  conversation_.refuse_and_close({421, {4, 4, 2}, "Timeout"}, rule);
 }
 
 void Server::shut_down(mail::Reply farewell, Rule rule) {

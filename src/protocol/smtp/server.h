@@ -3,7 +3,8 @@
 //
 // Everything that one event causes stands in replies() and actions() afterwards; the shell takes both, writes
 // the replies at once, carries the actions out in order, and feeds more only while wants_input(). Input
-// beyond a pending question stays inside, bounded by what was fed in one call and one command line.
+// beyond a pending question, or beyond what the client reads of replies, stays inside, bounded by what was
+// fed in one call and one command line.
 #pragma once
 
 #include <string>
@@ -25,6 +26,9 @@ class Server {
   void start();
   /// Octets from the client. Only while wants_input().
   void feed(std::string_view octets);
+  /// The replies are written. Commands that waited for room are executed; true where there were any, so that
+  /// there may be replies and actions again.
+  bool replies_written();
 
   // Answers to actions.
   void verdict(std::uint32_t request, const mail::Reply& reply, const Rule& rule);
@@ -77,6 +81,7 @@ class Server {
   std::optional<LineEnd> line_end_;
   std::uint32_t commands_ = 0;
   bool blocked_ = false;             ///< what is pending waits for verdicts
+  bool throttled_ = false;           ///< what is pending waits until replies are written
   std::optional<Refusal> farewell_;  ///< the session ends at its next command boundary
 };
 

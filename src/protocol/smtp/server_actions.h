@@ -34,6 +34,7 @@ struct Commit {
   mail::Envelope envelope;
   std::string last_piece;   ///< all content that no SendPiece carried, at most piece_bytes
   std::uint64_t bytes = 0;  ///< of the message as the client sent it
+  Rule rule;                ///< by which the first recipient was accepted
 };
 
 /// Pieces were sent for a message that will not be committed.

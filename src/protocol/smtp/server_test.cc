@@ -18,6 +18,7 @@ ServerLimits limits() {
       1000;
   limits.max_command_line = 1000;
   limits.max_text_line = 1000;
+  limits.max_replies = 1000;
   return limits;
 }
 
@@ -41,6 +42,27 @@ class SmtpServer : public testing::Test {
   ServerLimits bounds = limits();
   Server server{bounds, {"192.0.2.1", "192.0.2.1:1", "s"}};
 };
+
+TEST_F(SmtpServer, executes_no_more_commands_than_the_client_reads_replies_of) {
+  std::string many;
+  for (int i = 0; i < 500; ++i) many += "NOOP\r\n";
+  server.feed(many);
+  std::size_t answered = 0;
+  int rounds = 0;
+  do {
+    auto& replies = server.replies();
+    EXPECT_LE(replies.size(), bounds.max_replies + 100);
+    answered += replies.size();
+    if (rounds++ == 0) {
+      EXPECT_FALSE(server.replies_written()) << "they are not";
+      EXPECT_FALSE(server.wants_input());
+    }
+    replies.clear();
+  } while (server.replies_written());
+  EXPECT_EQ(answered, 500 * std::string("250 2.0.0 Ok\r\n").size());
+  EXPECT_GT(rounds, 1);
+  EXPECT_TRUE(server.wants_input());
+}
 
 TEST_F(SmtpServer, hands_on_content_in_full_pieces_and_keeps_little) {
   data();

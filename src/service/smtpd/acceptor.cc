@@ -1,8 +1,6 @@
 #include "service/smtpd/acceptor.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <cerrno>
 #include <chrono>
@@ -31,9 +29,6 @@ Acceptor::Acceptor(boost::asio::io_context& loop, UniqueFd listener, Handlers ha
       pause_(loop),
       reserve_(::fcntl(listener.get(), F_DUPFD_CLOEXEC, 0)),
       handlers_(std::move(handlers)) {
-  // Inherited by what is accepted. A reply must not wait for the acknowledgement of the one before it.
-  const int on = 1;
-  ::setsockopt(listener.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   listener_.assign(listener.release());
   wait();
 }
@@ -48,8 +43,7 @@ void Acceptor::close() {
 void Acceptor::wait() {
   listener_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& error) {
-                         if (error == boost::asio::error::operation_aborted) return;
-                         accept_one();
+                         if (!error) accept_one();
                        });
 }
 

@@ -49,7 +49,9 @@ class RouterLinkTest : public testing::Test {
                      EXPECT_EQ(question.engine_request, 3U);
                      answers.push_back(reply);
                    },
-                   [this](const Error& why) { violations.push_back(why.text); }}};
+                   [this](const Error& why, bool) {
+                     if (why.what_to_do == ErrorClass::peer) violations.push_back(why.text);
+                   }}};
 };
 
 TEST_F(RouterLinkTest, waits_ten_seconds_for_a_router) {
@@ -117,7 +119,10 @@ class SpoolLinkTest : public testing::Test {
       counters,
       {[this](SpoolLink::Sent&& message) { committed.push_back(message.session); },
        [this](const SpoolLink::Sent&, const mail::Reply& reply, const Rule&) { refused.push_back(reply); },
-       [] {}, [this](const Error& why) { violations.push_back(why.text); }}};
+       [] {},
+       [this](const Error& why, bool) {
+         if (why.what_to_do == ErrorClass::peer) violations.push_back(why.text);
+       }}};
 };
 
 TEST_F(SpoolLinkTest, keeps_ids_ahead) {

@@ -43,7 +43,7 @@ Result<void> RouterLink::on_verdict(router::Verdict&& verdict) {
 }
 
 void RouterLink::on_closed(std::uint32_t epoch, const Error& why) {
-  if (why.what_to_do == ErrorClass::peer) handlers_.on_violation(why);
+  handlers_.on_closed(why, lines_.current() == 0);
   for (auto& [request, asked] : outstanding_) {
     if (asked.epoch == epoch) asked.epoch = 0;
   }

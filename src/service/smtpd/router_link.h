@@ -20,7 +20,8 @@ class RouterLink {
   };
   struct Handlers {
     std::function<void(const Question& question, const mail::Reply& reply, const Rule& rule)> on_answer;
-    std::function<void(const Error& why)> on_violation;
+    /// A channel is gone; `last`: there is no other.
+    std::function<void(const Error& why, bool last)> on_closed;
   };
 
   RouterLink(boost::asio::io_context& loop, TrafficCounters& counters, Handlers handlers);

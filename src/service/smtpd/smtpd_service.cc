@@ -17,10 +17,26 @@ using std::chrono::steady_clock;
 /// A shortage that lasts is recorded once in this time.
 constexpr auto kShortageRecords = 60s;
 constexpr std::size_t kReadBytes = 64UL << 10U;
+/// A text of a record is cut at 1,024 octets.
+constexpr std::size_t kMostListed = 900;
 
 /// Workers that started together do not retire together: each later one serves up to a quarter longer.
 std::uint64_t with_jitter(std::uint64_t bound, std::uint32_t instance) {
   return bound + bound * (instance % 8) / 32;
+}
+
+/// Addresses with commas between, as many as a fact has room for.
+std::string listed(const std::vector<mail::Mailbox>& recipients) {
+  std::string text;
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    const auto address = recipients[i].to_wire();
+    if (text.size() + address.size() > kMostListed) {
+      return text + fmt::format(", and {} more", recipients.size() - i);
+    }
+    if (i > 0) text += ", ";
+    text += address;
+  }
+  return text;
 }
 
 }  // namespace
@@ -38,10 +54,7 @@ smtp::ServerLimits server_limits(const config::SmtpdSlice& slice) {
   limits.max_hops = slice.max_hops;
   limits.piece_bytes = spool_intake::kPieceBytes;
   limits.normalize = slice.normalize;
-  limits.normalize_rule = slice.normalize_rule;
-  limits.size_rule = slice.size_rule;
-  limits.recipients_rule = slice.recipients_rule;
-  limits.hops_rule = slice.hops_rule;
+  limits.rules = slice.rules;
   return limits;
 }
 
@@ -57,17 +70,20 @@ SmtpdService::SmtpdService(ServiceContext&& context, config::SmtpdSlice&& slice)
       limits_(server_limits(slice_)),
       process_name_(fmt::format("{:x}-{:x}", wall_now().microseconds, context_.instance)),
       read_buffer_(kReadBytes),
-      router_(context_.loop, context_.traffic,
-              {[this](const auto& question, const auto& reply, const auto& rule) {
-                 on_verdict(question, reply, rule);
-               },
-               [this](const Error& why) { on_violation("router", why); }}),
-      spool_(context_.loop, context_.traffic,
-             {[this](auto&& message) { on_committed(std::move(message)); },
-              [this](auto&& message, const auto& reply, const auto& rule) {
-                on_not_committed(message, reply, rule);
-              },
-              [this] { grant_waiting_ids(); }, [this](const Error& why) { on_violation("spool", why); }}),
+      router_(
+          context_.loop, context_.traffic,
+          {[this](const auto& question, const auto& reply, const auto& rule) {
+             on_verdict(question, reply, rule);
+           },
+           [this](const Error& why, bool last) { context_.channel_closed(Compartment::router, why, last); }}),
+      spool_(
+          context_.loop, context_.traffic,
+          {[this](auto&& message) { on_committed(std::move(message)); },
+           [this](auto&& message, const auto& reply, const auto& rule) {
+             on_not_committed(message, reply, rule);
+           },
+           [this] { grant_waiting_ids(); },
+           [this](const Error& why, bool last) { context_.channel_closed(Compartment::spool, why, last); }}),
       sweep_timer_(context_.loop),
       congestion_timer_(context_.loop),
       retire_timer_(context_.loop) {
@@ -104,22 +120,21 @@ std::vector<control::Counter> SmtpdService::counters() {
 // Connections.
 
 void SmtpdService::serve(UniqueFd socket, const sockaddr_storage& peer) {
-  auto [address, endpoint] = client_address(peer);
+  auto [address, endpoint, network] = client_address(peer);
   if (sessions_.size() >= slice_.max_sessions) {
-    turn_away(socket, address, {421, {4, 3, 2}, "Too many sessions, try again later"},
-              {"smtp.max_sessions", {}, 0});
+    turn_away(socket, address, {421, {4, 3, 2}, "Too many sessions, try again later"}, slice_.sessions_rule);
     return;
   }
-  auto& of_client = sessions_of_client_[address];
+  auto& of_client = sessions_of_client_[network];
   if (of_client >= slice_.max_sessions_per_client) {
     turn_away(socket, address, {421, {4, 7, 0}, "Too many sessions from your address"},
-              {"smtp.max_sessions_per_client", {}, 0});
+              slice_.sessions_per_client_rule);
     return;
   }
   ++of_client;
   const auto number = ++served_;
   auto session = std::make_shared<Session>(context_.loop, static_cast<SessionHost&>(*this), number,
-                                           std::move(socket), limits_,
+                                           std::move(socket), limits_, std::move(network),
                                            smtp::ClientFacts{std::move(address), std::move(endpoint),
                                                              fmt::format("{}-{:x}", process_name_, number)});
   sessions_.emplace(number, session);
@@ -182,7 +197,7 @@ void SmtpdService::ended(Session& session) {
       record.facts.push_back({"why", "the client went away in the middle of a transaction"});
     context_.records.record(std::move(record));
   }
-  const auto of_client = sessions_of_client_.find(conversation.client().address);
+  const auto of_client = sessions_of_client_.find(session.client_network());
   if (--of_client->second == 0) sessions_of_client_.erase(of_client);
   // The session is running: it goes when its handlers are done.
   sessions_.erase(session.number());
@@ -231,7 +246,6 @@ void SmtpdService::grant_waiting_ids() {
 void SmtpdService::on(Session& session, smtp::SendPiece&& piece) {
   // Where the lease is gone, so is the message: its end is answered with 451.
   spool_.send({piece.id, session.lease_epoch}, spool_intake::Piece{piece.id, std::move(piece.bytes)});
-  if (spool_.behind()) watch_congestion();
 }
 
 void SmtpdService::on(Session& session, smtp::Abandon&& abandon) {
@@ -249,10 +263,13 @@ void SmtpdService::on(Session& session, smtp::Commit&& commit) {
   record.id = commit.id;
   record.sender = mail::to_path(envelope.reverse_path);
   if (envelope.recipients.size() == 1) record.recipient = envelope.recipients.front().to_wire();
+  record.rule = std::move(commit.rule);
   record.facts = {{"bytes", std::to_string(commit.bytes)},
                   {"recipients", std::to_string(envelope.recipients.size())},
                   {"protocol", envelope.origin.protocol},
                   {"helo", envelope.origin.helo}};
+  if (envelope.recipients.size() > 1) record.facts.push_back({"to", listed(envelope.recipients)});
+  if (slice_.hold) record.facts.push_back({"held by", slice_.hold_rule.name});
   record.outcome = "250 2.0.0 Ok: queued as " + to_string(commit.id);
   spool_.commit(
       session.lease_epoch,
@@ -301,15 +318,13 @@ void SmtpdService::on_not_committed(const SpoolLink::Sent& message, const mail::
   exit_when_empty();
 }
 
-void SmtpdService::on_violation(std::string_view row, const Error& why) {
-  Record record;
-  record.decision = Decision::violation;
-  record.facts = {{"peer", std::string(row)}};
-  record.outcome = why.text;
-  context_.records.record(std::move(record));
-}
-
 // The end.
+
+/// Sessions go on, with 451 to what needs the peer; a successor has its own channels.
+bool SmtpdService::peer_lost(Compartment row) {
+  ask_to_retire("lost its channel to " + std::string(to_string(row)));
+  return true;
+}
 
 void SmtpdService::drain(bool urgent) {
   draining_ = true;

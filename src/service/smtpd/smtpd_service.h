@@ -27,6 +27,7 @@ class SmtpdService final : public Service, private SessionHost {
   SmtpdService& operator=(const SmtpdService&) = delete;
 
   void peer(Compartment row, std::uint32_t instance, UniqueFd socket) override;
+  bool peer_lost(Compartment row) override;
   void drain(bool urgent) override;
   std::vector<control::Counter> counters() override;
 
@@ -39,7 +40,7 @@ class SmtpdService final : public Service, private SessionHost {
   void ended(Session& session) override;
   std::span<char> read_buffer() override { return read_buffer_; }
   std::vector<smtp::Action>& action_buffer() override { return action_buffer_; }
-  [[nodiscard]] bool congested() const override { return spool_.behind(); }
+  [[nodiscard]] bool congested() override;
 
   void on(Session& session, smtp::VerifyRecipient&& verify);
   void on(Session& session, smtp::WantId&& want);
@@ -53,8 +54,6 @@ class SmtpdService final : public Service, private SessionHost {
   void on_verdict(const RouterLink::Question& question, const mail::Reply& reply, const Rule& rule);
   void on_committed(SpoolLink::Sent&& message);
   void on_not_committed(const SpoolLink::Sent& message, const mail::Reply& reply, const Rule& rule);
-  void on_violation(std::string_view row, const Error& why);
-
   void turn_away(const UniqueFd& socket, const std::string& client, const mail::Reply& reply,
                  const Rule& rule);
   void ask_to_retire(std::string why);

@@ -41,6 +41,32 @@ TEST_F(Smtpd, hands_a_message_to_spool_and_says_250_after_the_commit) {
   EXPECT_EQ(accepted->id, QueueId{1});
   EXPECT_EQ(accepted->recipient, "bob@example.org");
   EXPECT_EQ(accepted->sender, "<a@example.net>");
+  EXPECT_EQ(accepted->rule, (Rule{"domains", "sternpost.toml", 3}));
+}
+
+TEST_F(Smtpd, records_all_recipients_of_an_accepted_message_as_far_as_there_is_room) {
+  start_all();
+  const auto facts = [&](int recipients) {
+    Client client(*this);
+    client.say("EHLO client.example\r\n");
+    EXPECT_TRUE(client.hears("250 ENHANCEDSTATUSCODES"));
+    std::string commands = "MAIL FROM:<>\r\n";
+    for (int i = 0; i < recipients; ++i)
+      commands += "RCPT TO:<user" + std::to_string(i) + "@example.org>\r\n";
+    client.say(commands + "DATA\r\n");
+    EXPECT_TRUE(client.hears("354"));
+    client.say("x\r\n.\r\n");
+    EXPECT_TRUE(client.hears("250 2.0.0"));
+    for (const auto& fact : records_.last(Decision::accepted)->facts) {
+      if (fact.name == "to") return fact.value;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(facts(1), "");  // it is the recipient of the record
+  EXPECT_EQ(facts(2), "user0@example.org, user1@example.org");
+  const auto many = facts(90);
+  EXPECT_LE(many.size(), 1000U);
+  EXPECT_TRUE(many.ends_with(" more")) << many;
 }
 
 TEST_F(Smtpd, records_refusals_with_the_rule_of_the_verdict) {

@@ -9,11 +9,16 @@ namespace sternpost::smtpd {
 
 using boost::asio::posix::stream_descriptor;
 
+namespace {
+constexpr std::size_t kUsualReplies = 1024;
+}
+
 Session::Session(boost::asio::io_context& loop, SessionHost& host, std::uint64_t number, UniqueFd socket,
-                 const smtp::ServerLimits& limits, smtp::ClientFacts client)
+                 const smtp::ServerLimits& limits, std::string client_network, smtp::ClientFacts client)
     : socket_(loop),
       host_(host),
       number_(number),
+      client_network_(std::move(client_network)),
       engine_(limits, std::move(client)),
       started_(std::chrono::steady_clock::now()),
       last_activity_(started_) {
@@ -27,8 +32,10 @@ void Session::start() {
 
 void Session::pump() {
   if (finished_ || lingering_) return;
-  carry_out_actions();
-  write_replies();
+  do {
+    carry_out_actions();
+    write_replies();
+  } while (!stalled() && engine_.replies_written());
   if (finished_ || stalled()) return;
   if (engine_.closing()) {
     if (engine_.closed_by_refusal() && !lost_) return begin_linger();
@@ -73,6 +80,8 @@ void Session::write_replies() {
     unwritten_.assign(replies, taken);
     wait_writable();
   }
+  // A session that once had much to say does not keep the room for it.
+  if (replies.capacity() > kUsualReplies) std::string().swap(replies);
   replies.clear();
 }
 
@@ -90,8 +99,7 @@ void Session::wait_writable() {
 }
 
 void Session::wait_readable() {
-  if (!lingering_ && (!engine_.wants_input() || (engine_.in_content() && host_.congested()))) return;
-  if (std::exchange(waiting_readable_, true)) return;
+  if (!may_read() || std::exchange(waiting_readable_, true)) return;
   socket_.async_wait(stream_descriptor::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        self->waiting_readable_ = false;
@@ -99,7 +107,14 @@ void Session::wait_readable() {
                      });
 }
 
+/// Content that spool would only let wait stays with the client; the host pumps when there is room again.
+bool Session::may_read() {
+  return lingering_ || (engine_.wants_input() && !(engine_.in_content() && host_.congested()));
+}
+
 void Session::on_readable() {
+  // What was true when the wait began need not be now: others have sent meanwhile.
+  if (!may_read()) return;
   const auto buffer = host_.read_buffer();
   const auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return wait_readable();

@@ -32,14 +32,14 @@ class SessionHost {
   virtual std::span<char> read_buffer() = 0;
   /// Where actions are moved while they are carried out, by one session at a time.
   virtual std::vector<smtp::Action>& action_buffer() = 0;
-  /// Content is not taken for now: spool is behind.
-  [[nodiscard]] virtual bool congested() const = 0;
+  /// Content is not taken for now: spool is behind. Sessions are pumped when it has caught up.
+  [[nodiscard]] virtual bool congested() = 0;
 };
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(boost::asio::io_context& loop, SessionHost& host, std::uint64_t number, UniqueFd socket,
-          const smtp::ServerLimits& limits, smtp::ClientFacts client);
+          const smtp::ServerLimits& limits, std::string client_network, smtp::ClientFacts client);
 
   /// Greets the client.
   void start();
@@ -53,6 +53,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] smtp::Server& engine() { return engine_; }
   [[nodiscard]] const smtp::Conversation& conversation() const { return engine_.conversation(); }
   [[nodiscard]] std::uint64_t number() const { return number_; }
+  [[nodiscard]] const std::string& client_network() const { return client_network_; }
   [[nodiscard]] SteadyTime started() const { return started_; }
   /// The last time the client said something, or that we began to wait for its close.
   [[nodiscard]] SteadyTime last_activity() const { return last_activity_; }
@@ -70,6 +71,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void carry_out_actions();
   void write_replies();
   void wait_writable();
+  [[nodiscard]] bool may_read();
   void wait_readable();
   void on_readable();
   void begin_linger();
@@ -77,6 +79,7 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::asio::posix::stream_descriptor socket_;
   SessionHost& host_;
   std::uint64_t number_;
+  std::string client_network_;
   smtp::Server engine_;
   std::string unwritten_;
   SteadyTime started_;

@@ -62,7 +62,7 @@ void SmtpdService::sweep_session(Session& session, SteadyTime now) {
     engine.time_out();
     session.pump();
   } else if (age >= seconds(slice_.session_seconds)) {
-    engine.shut_down({421, {4, 4, 2}, "The session took too long"}, {"smtp.session_timeout", {}, 0});
+    engine.shut_down({421, {4, 4, 2}, "The session took too long"}, slice_.rules.session_timeout);
     session.pump();
   }
 }
@@ -75,6 +75,12 @@ void SmtpdService::sweep_waiting_for_ids(SteadyTime now) {
     session->engine().refuse_id({451, {4, 3, 0}, "The queue is not available now"}, {"spool is away", {}, 0});
     session->pump();
   }
+}
+
+bool SmtpdService::congested() {
+  if (!spool_.behind()) return false;
+  watch_congestion();
+  return true;
 }
 
 void SmtpdService::watch_congestion() {

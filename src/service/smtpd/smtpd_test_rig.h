@@ -55,6 +55,8 @@ inline config::SmtpdSlice slice() {
   slice.max_sessions = 10;
   slice.max_sessions_per_client = 5;
   slice.retire_sessions = slice.retire_seconds = 1000;
+  slice.sessions_rule = {"smtp.max_sessions", {}, 0};
+  slice.sessions_per_client_rule = {"smtp.max_sessions_per_client", "sternpost.toml", 7};
   return slice;
 }
 
@@ -94,8 +96,10 @@ class FakeSpool {
   void lease(std::uint32_t count) {
     channel_.send(spool_intake::Leased{{next_id_}, count});
     next_id_ += count;
+    ++leases;
   }
 
+  unsigned leases = 0;  ///< granted
   bool lease_at_once = true;
   bool commit_at_once = true;
   std::vector<spool_intake::Commit> commits;
@@ -173,9 +177,11 @@ class Smtpd : public testing::Test {
                        .tell_master_with = {}},
         std::move(with));
   }
-  void connect_spool(std::uint64_t first_id = 1) {
+  void connect_spool(std::uint64_t first_id = 1) { connect_spool_on(loop_, first_id); }
+  /// A spool that does something only while `loop` runs.
+  void connect_spool_on(boost::asio::io_context& loop, std::uint64_t first_id = 1) {
     auto [ours, theirs] = socket_pair();
-    spool_ = std::make_unique<FakeSpool>(loop_, std::move(theirs), counters_, first_id);
+    spool_ = std::make_unique<FakeSpool>(loop, std::move(theirs), counters_, first_id);
     service_->peer(Compartment::spool, 0, std::move(ours));
   }
   void connect_router() {
@@ -189,9 +195,10 @@ class Smtpd : public testing::Test {
     connect_router();
   }
 
-  /// Runs the loop until `done`, at most two seconds.
+  /// Runs the loop until `done`; gives up after a time that only a failure takes.
   bool eventually(const std::function<bool()>& done) {
-    for (int i = 0; i < 2000; ++i) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (std::chrono::steady_clock::now() < deadline) {
       if (done()) return true;
       loop_.run_for(1ms);
     }
@@ -208,9 +215,11 @@ class Smtpd : public testing::Test {
       EXPECT_EQ(::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
       EXPECT_EQ(::fcntl(socket_.get(), F_SETFL, O_NONBLOCK), 0);
     }
-    void say(std::string_view octets) {
-      EXPECT_EQ(::send(socket_.get(), octets.data(), octets.size(), MSG_NOSIGNAL),
-                static_cast<ssize_t>(octets.size()));
+    void say(std::string_view octets) { EXPECT_EQ(say_some(octets), octets.size()); }
+    /// How many of the octets the connection takes now.
+    std::size_t say_some(std::string_view octets) {
+      const auto sent = ::send(socket_.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
+      return sent < 0 ? 0 : static_cast<std::size_t>(sent);
     }
     /// Whether a reply line that begins so has come; forgets everything up to it.
     bool hears_now(const std::string& line) {
@@ -224,11 +233,12 @@ class Smtpd : public testing::Test {
     bool hears(const std::string& line) {
       return test_.eventually([&] { return hears_now(line); });
     }
+    bool is_closed_now() {
+      receive();
+      return closed_;
+    }
     bool is_closed() {
-      return test_.eventually([&] {
-        receive();
-        return closed_;
-      });
+      return test_.eventually([&] { return is_closed_now(); });
     }
     [[nodiscard]] const std::string& heard() const { return heard_; }
     void close() { socket_.reset(); }

@@ -113,7 +113,7 @@ void SpoolLink::settle(QueueId id, bool committed, const mail::Reply& reply, con
 }
 
 void SpoolLink::on_closed(std::uint32_t epoch, const Error& why) {
-  if (why.what_to_do == ErrorClass::peer) handlers_.on_violation(why);
+  handlers_.on_closed(why, lines_.current() == 0);
   const auto now = std::chrono::steady_clock::now();
   for (auto& [id, outstanding] : outstanding_) {
     if (outstanding.epoch != epoch) continue;

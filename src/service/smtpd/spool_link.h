@@ -31,7 +31,8 @@ class SpoolLink {
     std::function<void(Sent&& message)> on_committed;
     std::function<void(Sent&& message, const mail::Reply& reply, const Rule& rule)> on_not_committed;
     std::function<void()> on_ids;
-    std::function<void(const Error& why)> on_violation;
+    /// A channel is gone; `last`: there is no other.
+    std::function<void(const Error& why, bool last)> on_closed;
   };
 
   SpoolLink(boost::asio::io_context& loop, TrafficCounters& counters, Handlers handlers);
