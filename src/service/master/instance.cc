@@ -25,16 +25,54 @@ namespace {
 constexpr int kBacklog = 1024;
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
-/// Creates the folder where it is missing, and gives it this owner and mode.
+Result<void> sync_folder(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), kDirectory));
+  if (!fd || ::fsync(fd.get()) != 0) return fail_errno("syncing " + path.string());
+  return {};
+}
+
+bool is_empty(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_empty(path, error) && !error;
+}
+
+/// Gives the folder to `owner` where it is new or root's and empty. One that belongs to somebody else is
+/// refused: whoever can put a folder there must not have it given to another.
+Result<void> take_ownership(int fd, const std::string& path, Owner owner) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return fail_errno("examining " + path);
+  if (status.st_uid == owner.uid && status.st_gid == owner.gid) return {};
+  if (status.st_uid != owner.uid && (status.st_uid != 0 || !is_empty(path))) {
+    return fail(ErrorClass::permanent,
+                fmt::format("{} belongs to uid {} and should belong to {}; look at what is in it, then: "
+                            "chown -R {}:{} {}",
+                            path, status.st_uid, owner.uid, owner.uid, owner.gid, path));
+  }
+  if (::fchown(fd, owner.uid, owner.gid) != 0) return fail_errno("changing the owner of " + path);
+  return {};
+}
+
+/// Creates the folder where it is missing, durably, and gives it this owner and mode. A symbolic link in its
+/// place is not followed: where it leads is not for the administrator alone to say.
 Result<UniqueFd> open_folder(const std::string& path, Owner owner, mode_t mode, bool as_root) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  const bool is_new = std::filesystem::create_directories(path, error);
   if (error) return fail_errno("creating " + path, error.value());
-  UniqueFd fd(::open(path.c_str(), kDirectory));
+  UniqueFd fd(::open(path.c_str(), kDirectory | O_NOFOLLOW));
+  if (!fd && (errno == ELOOP || errno == ENOTDIR)) {
+    return fail(ErrorClass::permanent,
+                path + " is a symbolic link or no folder; name the folder itself in the configuration");
+  }
   if (!fd) return fail_errno("opening " + path);
-  if (as_root && ::fchown(fd.get(), owner.uid, owner.gid) != 0)
-    return fail_errno("changing the owner of " + path);
+  if (as_root) {
+    if (auto done = take_ownership(fd.get(), path, owner); !done) return fail_with(std::move(done));
+  }
   if (::fchmod(fd.get(), mode) != 0) return fail_errno("changing the mode of " + path);
+  if (is_new) {
+    if (auto done = sync_folder(std::filesystem::path(path).parent_path()); !done) {
+      return fail_with(std::move(done));
+    }
+  }
   return fd;
 }
 
@@ -166,6 +204,7 @@ Result<UniqueFd> listen_on(const config::Listener& listener) {
   if (!fd) return fail_errno("opening a socket for " + where);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  // Inherited by what is accepted: a reply must not wait for the acknowledgement of the one before it.
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   if (found->ai_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0)
@@ -210,7 +249,8 @@ std::string SmtpListeners::text() const {
   return text;
 }
 
-Result<UniqueFd> open_control_socket(const std::string& run_folder, const std::string& group, Owner admin) {
+Result<ControlSocket> open_control_socket(const std::string& run_folder, const std::string& group,
+                                          Owner admin) {
   const auto path = run_folder + "/control";
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -233,12 +273,16 @@ Result<UniqueFd> open_control_socket(const std::string& run_folder, const std::s
     }
     gid = found != nullptr ? found->gr_gid : *number;
   }
-  if (::geteuid() == 0 && ::chown(path.c_str(), admin.uid, gid) != 0)
-    return fail_errno("changing the owner of " + path);
+  const bool as_root = ::geteuid() == 0;
+  if ((as_root || !group.empty()) && ::chown(path.c_str(), as_root ? admin.uid : ::geteuid(), gid) != 0) {
+    return fail_errno("admin.control_group: giving " + path + " to the group");
+  }
   if (::chmod(path.c_str(), group.empty() ? 0600 : 0660) != 0)
     return fail_errno("changing the mode of " + path);
   if (::listen(fd.get(), kBacklog) != 0) return fail_errno("listening on " + path);
-  return fd;
+  ControlSocket control{std::move(fd), std::nullopt};
+  if (!group.empty()) control.group = gid;
+  return control;
 }
 
 }  // namespace sternpost

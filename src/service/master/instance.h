@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,7 +55,14 @@ class SmtpListeners {
   std::map<std::pair<std::string, std::uint16_t>, UniqueFd> sockets_;
 };
 
-/// The control socket in the run folder: bound, listening, for root, the caller and `group`.
-Result<UniqueFd> open_control_socket(const std::string& run_folder, const std::string& group, Owner admin);
+struct ControlSocket {
+  UniqueFd listener;
+  std::optional<std::uint32_t> group;  ///< gid of the group that may use it, where there is one
+};
+
+/// The control socket in the run folder: bound, listening, for root, the caller and `group`, which is a name,
+/// a gid or empty.
+Result<ControlSocket> open_control_socket(const std::string& run_folder, const std::string& group,
+                                          Owner admin);
 
 }  // namespace sternpost

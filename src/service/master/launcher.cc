@@ -20,12 +20,17 @@ constexpr int kExecFailed = 127;
 constexpr int kChannelBuffer = 4 << 20;
 
 /// In the child: only calls that are safe between fork and exec.
-[[noreturn]] void become(const char* program, const char* name, int root, bool leave_root, int control) {
+[[noreturn]] void become(const char* program, const char* name, int root, bool leave_root, int control,
+                         const StandardStreams& streams) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (leave_root && (::fchdir(root) != 0 || ::chroot(".") != 0)) ::_exit(kExecFailed);
   if (::chdir("/") != 0) ::_exit(kExecFailed);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) {
+    if (::dup2(streams.nothing.get(), fd) < 0) ::_exit(kExecFailed);
+  }
+  if (::dup2(streams.complaints.get(), STDERR_FILENO) < 0) ::_exit(kExecFailed);
   if (control == kControlDescriptor) {
     ::fcntl(control, F_SETFD, 0);
   } else if (::dup2(control, kControlDescriptor) < 0) {
@@ -62,6 +67,14 @@ Result<Launcher> Launcher::make(std::string programs) {
   launcher.programs_ = std::move(programs);
   launcher.root_.reset(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!launcher.root_) return fail_errno("opening /");
+  auto& streams = launcher.streams_;
+  streams.nothing.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!streams.nothing) return fail_errno("opening /dev/null");
+  streams.complaints.reset(::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC));
+  // A socket, as the journal gives, cannot be opened anew; and some start us with nothing there.
+  if (!streams.complaints) streams.complaints.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+  if (!streams.complaints) streams.complaints.reset(::fcntl(streams.nothing.get(), F_DUPFD_CLOEXEC, 0));
+  if (!streams.complaints) return fail_errno("opening the error output");
   return launcher;
 }
 
@@ -70,10 +83,11 @@ Result<void> Launcher::confine_master(int empty_root, bool as_root) {
     if (::fchdir(empty_root) != 0 || ::chroot(".") != 0)
       return fail_errno("entering the empty root directory");
     confined_root_ = true;
-  } else if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return fail_errno("setting no_new_privs");
   }
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno("forbidding dumps");
+  // A filter needs no_new_privs, or CAP_SYS_ADMIN, which root in a container often lacks.
+  if (as_root && apply_seccomp_of_master()) return {};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("setting no_new_privs");
   return apply_seccomp_of_master();
 }
 
@@ -84,7 +98,9 @@ Result<Launched> Launcher::launch(Compartment row) const {
   const auto program = programs_ + "/" + name;
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("starting " + name);
-  if (pid == 0) become(program.c_str(), name.c_str(), root_.get(), confined_root_, pair->second.get());
+  if (pid == 0) {
+    become(program.c_str(), name.c_str(), root_.get(), confined_root_, pair->second.get(), streams_);
+  }
   Launched launched{pid, UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
                     std::move(pair->first)};
   if (!launched.pid_descriptor) return fail_errno("watching " + name);

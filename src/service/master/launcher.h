@@ -21,6 +21,13 @@ struct Launched {
 /// A pair of connected sockets with buffers fit for channels.
 Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair();
 
+/// What compartments have as standard streams: nothing of the terminal that the server was started from but a
+/// place for last words.
+struct StandardStreams {
+  UniqueFd nothing;     ///< /dev/null, for input and output
+  UniqueFd complaints;  ///< the error output, for writing only where it can be opened anew
+};
+
 class Launcher {
  public:
   /// `programs` is the absolute path of libexec/sternpost. Keeps a descriptor of the root directory, by which
@@ -38,6 +45,7 @@ class Launcher {
  private:
   std::string programs_;
   UniqueFd root_;
+  StandardStreams streams_;
   bool confined_root_ = false;
 };
 

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/compartment.h"
 #include "runtime/sandbox.h"
@@ -73,7 +75,12 @@ std::string identity_text(const Row& row);
 std::string files_text(const Row& row);
 std::string network_text(const Row& row);
 
-/// What `sternpost show plan` prints: the table with, for each right, the layer that holds it on this kernel.
-std::string plan_text(bool json);
+/// Layers of confinement as control::Ready names them.
+using Layers = std::vector<std::string>;
+using RunningLayers = std::map<Compartment, Layers>;
+
+/// What `sternpost show plan` prints: the table with, for each right, the layer that holds it: in the running
+/// instance whose layers these are, or, without one (null), if this process's user started one here.
+std::string plan_text(bool json, const RunningLayers* running);
 
 }  // namespace sternpost

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/registry.h"
+#include "runtime/control_protocol.h"
 #include "service/master/confinement.h"
 
 namespace sternpost {
@@ -79,10 +80,51 @@ TEST(plan, gives_every_compartment_its_own_uid) {
   }
 }
 
+TEST(plan, takes_uids_from_the_base_and_the_owner_of_the_mailboxes_from_its_key) {
+  const Owner vmail{5000, 5001};
+  for (const auto& row : plan()) {
+    const auto confinement = confinement_of(row, true, 90'000, vmail, true);
+    const bool owns_mail = row.self == Compartment::virtual_mailbox;
+    const auto own = 90'000 + static_cast<std::uint32_t>(row.self);
+    EXPECT_EQ(confinement.uid, owns_mail ? vmail.uid : own) << to_string(row.self);
+    EXPECT_EQ(confinement.gid, owns_mail ? vmail.gid : own) << to_string(row.self);
+    EXPECT_TRUE(confinement.weaker);
+    EXPECT_FALSE(confinement_of(row, true, 90'000, vmail, false).weaker);
+    EXPECT_FALSE(confinement_of(row, false, 90'000, vmail, false).change_user) << "without root";
+  }
+}
+
 TEST(plan, knows_the_default_of_the_registry) {
   const auto* parameter = config::find_parameter("sandbox.uid_base");
   ASSERT_NE(parameter, nullptr);
   EXPECT_EQ(parameter->initial, std::to_string(kDefaultUidBase));
+}
+
+TEST(plan, bounds_listeners_by_what_one_frame_carries) {
+  const auto* parameter = config::find_parameter("smtp.listen");
+  ASSERT_NE(parameter, nullptr);
+  constexpr std::uint64_t kSliceAndRoot = 2;
+  const auto folders = plan_row(Compartment::smtpd).folders.size();
+  EXPECT_EQ(parameter->bounds.most + kSliceAndRoot + folders, control::kMaxDescriptors);
+}
+
+TEST(plan, text_tells_what_holds_in_the_running_instance) {
+  const RunningLayers layers = {{Compartment::master, {"root"}},
+                                {Compartment::smtpd, {"uid", "root", "landlock 7", "seccomp"}},
+                                {Compartment::log, {"landlock 3"}}};
+  const auto text = plan_text(false, &layers);
+  const auto cells = [&](const std::string& name) {
+    const auto begin = text.find("\n" + name + ":") + 1;
+    return text.substr(begin, text.find("\n  talks to", begin) - begin);
+  };
+  EXPECT_NE(cells("smtpd").find("held by empty root + landlock 7 + seccomp"), std::string::npos) << text;
+  EXPECT_NE(cells("smtpd").find("held by setresuid"), std::string::npos) << text;
+  EXPECT_NE(cells("log").find("held by nothing: as who started it"), std::string::npos) << text;
+  EXPECT_NE(cells("log").find("held by landlock 3\n"), std::string::npos) << text;
+  EXPECT_NE(cells("log").find("held by nothing\n"), std::string::npos) << "its network, by landlock 3";
+  EXPECT_NE(cells("router").find("(not running now)"), std::string::npos) << text;
+  EXPECT_EQ(cells("router").find("held by"), std::string::npos) << text;
+  EXPECT_NE(plan_text(false, nullptr).find("if started by you"), std::string::npos);
 }
 
 }  // namespace

@@ -4,7 +4,14 @@
 
 #include <csignal>
 
+#include "runtime/channel/channel.h"
+
 namespace sternpost {
+namespace {
+
+constexpr Seconds kTimeToEnd{2};
+
+}  // namespace
 
 std::string_view to_string(ProcessState state) {
   switch (state) {
@@ -27,15 +34,15 @@ Process::Process(boost::asio::io_context& loop, TrafficCounters& traffic, Compar
       since_(wall_now()),
       handlers_(std::move(handlers)),
       pid_descriptor_(loop, launched.pid_descriptor.release()),
-      control_(
-          loop, std::move(launched.control),
-          fingerprint<control::ToService>() ^ fingerprint<control::FromService>(),
-          FrameLimits{.max_frame = control::kMaxFrame, .max_descriptors = control::kMaxDescriptors}, traffic,
-          {[this](std::uint8_t type, std::string_view payload, std::vector<UniqueFd>& descriptors) {
-             return on_frame(type, payload, descriptors);
-           },
-           // It closed its end or broke the protocol: either way it must not go on. Its end is seen below.
-           [this](const Error&) { kill(); }}) {
+      control_(loop, std::move(launched.control),
+               fingerprint<control::ToService>() ^ fingerprint<control::FromService>(),
+               FrameLimits{.max_frame = control::kMaxFrame, .max_descriptors = control::kMaxDescriptors},
+               traffic,
+               {[this](std::uint8_t type, std::string_view payload, std::vector<UniqueFd>& descriptors) {
+                  return on_frame(type, payload, descriptors);
+                },
+                [this](const Error& why) { on_closed(why); }}),
+      kill_timer_(loop) {
   pid_descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                              [this](const boost::system::error_code& error) {
                                if (!error) reap();
@@ -58,13 +65,24 @@ void Process::kill() {
 
 Result<void> Process::on_frame(std::uint8_t type, std::string_view payload,
                                std::vector<UniqueFd>& descriptors) {
-  control::FromService frame;
-  Decoder decoder(payload);
-  if (!codec_detail::get_alternative(decoder, type, frame) || !decoder.at_end()) {
-    return fail(ErrorClass::peer, "malformed control frame");
-  }
-  handlers_.on_frame(*this, std::move(frame), descriptors);
+  auto frame = decode_frame<control::FromService>(type, payload);
+  if (!frame) return fail(ErrorClass::peer, "malformed control frame");
+  handlers_.on_frame(*this, std::move(*frame), descriptors);
   return {};
+}
+
+/// Without a control channel it must not go on. One that broke the protocol ends now; one that closed its end
+/// is most likely ending by itself, and what it exits with is worth knowing.
+void Process::on_closed(const Error& why) {
+  if (why.what_to_do == ErrorClass::peer) {
+    failure = "it broke the control protocol: " + why.text;
+    return kill();
+  }
+  kill_timer_.expires_after(kTimeToEnd);
+  // The handler may be about to run when the process is reaped and this object goes.
+  kill_timer_.async_wait([pid = pid_, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+    if (!error && !alive.expired()) ::kill(pid, SIGKILL);
+  });
 }
 
 void Process::reap() {

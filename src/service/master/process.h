@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,15 +42,23 @@ class Process {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] WallTime since() const { return since_; }
 
+  /// It finishes what it has in hand, in its own time.
+  [[nodiscard]] bool is_draining_at_leisure() const {
+    return state == ProcessState::draining && !end_expected;
+  }
+
   ProcessState state = ProcessState::starting;
   /// Why it could not start, where it said so before it ended.
   std::string failure;
   /// It was asked to end, or its end is expected.
   bool end_expected = false;
   std::vector<control::Counter> counters;
+  /// The layers that confine it, by its own word.
+  std::vector<std::string> layers;
 
  private:
   Result<void> on_frame(std::uint8_t type, std::string_view payload, std::vector<UniqueFd>& descriptors);
+  void on_closed(const Error& why);
   void reap();
 
   Compartment row_;
@@ -60,6 +69,8 @@ class Process {
   Handlers handlers_;
   boost::asio::posix::stream_descriptor pid_descriptor_;
   FrameStream control_;
+  boost::asio::steady_timer kill_timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace sternpost

@@ -19,6 +19,8 @@ namespace {
 constexpr Seconds kQuick{1};
 /// So many quick ends in a row are answered at once; after them the restart waits.
 constexpr unsigned kQuickEndsAtOnce = 5;
+/// Processes of one row that finish what they have in hand, beside those that serve.
+constexpr std::size_t kMostDraining = 256;
 
 }  // namespace
 
@@ -54,11 +56,11 @@ Process* Supervisor::start(const Row& row, std::uint64_t generation, const Slice
                            const SmtpListeners& listeners) {
   auto launched = launcher_.launch(row.self);
   if (!launched) {
-    if (!was_ready_) {
-      stop(launched.error().text);
-    } else {
-      restart(row);  // no process or descriptor to be had just now
-    }
+    // No process or descriptor to be had just now.
+    records_.record({.decision = Decision::pressure,
+                     .facts = {{"compartment", std::string(to_string(row.self))}},
+                     .outcome = "cannot be started: " + launched.error().text});
+    if (!was_ready_) stop(launched.error().text);
     return nullptr;
   }
   auto process = std::make_unique<Process>(
@@ -84,7 +86,10 @@ void Supervisor::send_start(Process& process, const Slices& slices, const SmtpLi
   if (row.smtp_listeners) {
     for (const int fd : listeners.descriptors()) descriptors.push_back(fd);
   }
-  if (row.control_listener) descriptors.push_back(resources_.control_socket.get());
+  if (row.control_listener) {
+    descriptors.push_back(resources_.control_socket.listener.get());
+    frame.control_group = resources_.control_socket.group;
+  }
   frame.listeners = static_cast<std::uint32_t>(descriptors.size() - 2 - row.folders.size());
   for (const auto& other : processes_) {
     if (std::ranges::find(row.peers, other->row()) != row.peers.end()) ++frame.peers;
@@ -129,7 +134,10 @@ void Supervisor::connect_own_records(Process& log) {
 
 void Supervisor::on_frame(Process& process, control::FromService&& frame) {
   std::visit(Overloaded{
-                 [&](control::Ready&) { on_ready(process); },
+                 [&](control::Ready& ready) {
+                   process.layers = std::move(ready.layers);
+                   on_ready(process);
+                 },
                  [&](control::Failed& failed) { process.failure = std::move(failed.why); },
                  [&](control::SliceAnswer& answer) { on_slice_answer(process, answer); },
                  [&](control::Retire& wish) { retire(process, wish.why); },
@@ -159,6 +167,7 @@ void Supervisor::on_ready(Process& process) {
     if (auto* old = find(found->second)) drain(*old, false);
     successor_of_.erase(found);
     record(Decision::renewed, process, "a fresh process took over");
+    bound_draining(process.row());
   }
   if (reload_ && reload_->starting_successors) {
     std::erase(reload_->successors, process.instance());
@@ -182,7 +191,7 @@ void Supervisor::on_end(Process& process, const std::string& how) {
   record(Decision::ended, process, why);
   const bool replacement_under_way = std::ranges::any_of(
       successor_of_, [&](const auto& entry) { return entry.second == process.instance(); });
-  successor_of_.erase(process.instance());
+  const auto predecessor = successor_of_.extract(process.instance());
   if (status_) std::erase(status_->waiting, process.instance());
   const bool quick = wall_now() - process.since() < kQuick;
   const bool told = reload_ && reload_->unanswered.contains(process.row()) &&
@@ -198,24 +207,60 @@ void Supervisor::on_end(Process& process, const std::string& how) {
   if (drained || replacement_under_way) return stopping_ ? stop_stage() : void();
   ++restarts_[row.self];
   quick_ends_[row.self] = quick ? quick_ends_[row.self] + 1 : 0;
+  if (!predecessor.empty() && find(predecessor.mapped()) != nullptr)
+    return retire_later(predecessor.mapped());
   restart(row);
 }
 
-/// Starts the row again: at once, or after a while where it keeps ending.
+/// Starts the row again: at once, or after a while where it keeps ending or cannot be started.
 void Supervisor::restart(const Row& row) {
-  if (quick_ends_[row.self] <= kQuickEndsAtOnce && was_ready_ && !resources_.slices.empty()) {
-    if (start(row, generation_, resources_.slices, resources_.listeners) != nullptr) return;
-    ++quick_ends_[row.self];
+  if (quick_ends_[row.self] <= kQuickEndsAtOnce &&
+      start(row, generation_, resources_.slices, resources_.listeners) != nullptr) {
     return;
   }
+  after_restart_delay([this, &row] {
+    const bool wanted = !stopping_ || row.stop_order > stop_stage_;
+    // A reload may have started it meanwhile.
+    if (wanted && serving(row.self) < workers(row, resources_.settings)) restart_now(row);
+  });
+}
+
+/// Once, whatever ended before; the next try waits again.
+void Supervisor::restart_now(const Row& row) {
+  if (start(row, generation_, resources_.slices, resources_.listeners) != nullptr) return;
+  quick_ends_[row.self] = kQuickEndsAtOnce + 1;
+  restart(row);
+}
+
+void Supervisor::after_restart_delay(std::function<void()> work) {
   auto& timer = restart_timers_.emplace_back(loop_);
   timer.expires_after(Milliseconds(resources_.settings.restart_delay_ms));
-  timer.async_wait([this, &row, &timer](const boost::system::error_code& error) {
-    if (!error && (!stopping_ || row.stop_order > stop_stage_)) {
-      start(row, generation_, resources_.slices, resources_.listeners);
-    }
+  timer.async_wait([this, &timer, work = std::move(work)](const boost::system::error_code& error) {
+    const auto due = error ? std::function<void()>{} : work;
     restart_timers_.remove_if([&](const auto& entry) { return &entry == &timer; });
+    if (due) due();
   });
+}
+
+std::size_t Supervisor::serving(Compartment row) const {
+  return static_cast<std::size_t>(std::ranges::count_if(processes_, [&](const auto& process) {
+    return process->row() == row && process->state != ProcessState::draining && !process->end_expected;
+  }));
+}
+
+/// Sessions that never end would keep a process each time their worker is renewed.
+void Supervisor::bound_draining(Compartment row) {
+  std::size_t draining = 0;
+  for (const auto& process : processes_) {
+    if (process->row() == row && process->is_draining_at_leisure()) ++draining;
+  }
+  for (const auto& process : processes_) {  // the oldest first
+    if (draining <= kMostDraining) return;
+    if (process->row() != row || !process->is_draining_at_leisure()) continue;
+    process->end_expected = true;
+    drain(*process, true);
+    --draining;
+  }
 }
 
 void Supervisor::retire(Process& process, const std::string& why) {
@@ -226,7 +271,15 @@ void Supervisor::retire(Process& process, const std::string& why) {
   record(Decision::renewed, process, "asked for a successor: " + why);
   const auto* successor =
       start(plan_row(process.row()), process.generation(), resources_.slices, resources_.listeners);
-  if (successor != nullptr) successor_of_[successor->instance()] = process.instance();
+  if (successor == nullptr) return retire_later(process.instance());
+  successor_of_[successor->instance()] = process.instance();
+}
+
+/// A successor could not be started, or did not live; the process waits for another.
+void Supervisor::retire_later(std::uint32_t instance) {
+  after_restart_delay([this, instance] {
+    if (auto* process = find(instance)) retire(*process, "its successor did not live");
+  });
 }
 
 void Supervisor::record(Decision decision, const Process& process, std::string outcome) {

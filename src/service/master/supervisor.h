@@ -25,7 +25,7 @@ struct InstanceResources {
   Slices slices;
   InstanceFolders folders;
   SmtpListeners listeners;
-  UniqueFd control_socket;
+  ControlSocket control_socket;
   UniqueFd empty_root;
   bool as_root = false;
 };
@@ -85,11 +85,15 @@ class Supervisor {
   void on_ready(Process& process);
   void on_end(Process& process, const std::string& how);
   void restart(const Row& row);
+  void restart_now(const Row& row);
+  void after_restart_delay(std::function<void()> work);
+  [[nodiscard]] std::size_t serving(Compartment row) const;
+  void bound_draining(Compartment row);
   void retire(Process& process, const std::string& why);
+  void retire_later(std::uint32_t instance);
 
   // reload
   void reload_configured(Slices slices, const std::vector<std::string>& errors);
-  Result<void> check_unchanged(const config::MasterSlice& settings) const;
   void ask_told_rows(bool commit);
   void on_slice_answer(Process& process, const control::SliceAnswer& answer);
   void start_successors();

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "config/reloadable.h"
 #include "runtime/slice_file.h"
 #include "service/master/plan.h"
 #include "service/master/supervisor.h"
@@ -52,29 +53,14 @@ void Supervisor::reload_configured(Slices slices, const std::vector<std::string>
   if (!bytes) return refuse_reload(bytes.error().text);
   auto settings = decode<config::MasterSlice>(*bytes);
   if (!settings) return refuse_reload("the slice for master is malformed");
-  if (const auto same = check_unchanged(*settings); !same) return refuse_reload(same.error().text);
+  if (const auto can = config::check_reloadable(resources_.settings, *settings); !can)
+    return refuse_reload(can.error().text);
   auto listeners = resources_.listeners.reopened(settings->smtp_listen);
   if (!listeners) return refuse_reload(listeners.error().text);
   reload_->settings = std::move(*settings);
   reload_->slices = std::move(slices);
   reload_->listeners = std::move(*listeners);
   ask_told_rows(false);
-}
-
-/// What was opened before master confined itself cannot change while it runs.
-Result<void> Supervisor::check_unchanged(const config::MasterSlice& settings) const {
-  const auto& now = resources_.settings;
-  const auto changed = [](const char* key) {
-    return fail(ErrorClass::permanent,
-                std::string(key) + " changed, which takes effect only after a restart");
-  };
-  if (settings.state_directory != now.state_directory) return changed("state_directory");
-  if (settings.mail_directory != now.mail_directory) return changed("mailboxes.directory");
-  if (settings.mail_owner != now.mail_owner) return changed("mailboxes.owner");
-  if (settings.control_group != now.control_group) return changed("admin.control_group");
-  if (settings.uid_base != now.uid_base) return changed("sandbox.uid_base");
-  if (settings.weaker_sandbox != now.weaker_sandbox) return changed("sandbox.mode");
-  return {};
 }
 
 void Supervisor::ask_told_rows(bool commit) {
@@ -120,6 +106,7 @@ void Supervisor::finish_reload() {
     if (row.on_reload == OnReload::renewed && process->generation() < reload_->generation)
       drain(*process, false);
   }
+  for (const auto& row : plan()) bound_draining(row.self);
   generation_ = reload_->generation;
   resources_.slices = std::move(reload_->slices);
   resources_.settings = std::move(reload_->settings);

@@ -20,6 +20,8 @@ void Supervisor::stop(std::string failure) {
   if (!failure.empty() && failure_.empty()) failure_ = std::move(failure);
   if (std::exchange(stopping_, true)) return;
   if (reload_) refuse_reload("the server stops");
+  // Nobody takes connections any more; while one socket were open, the system would still make them.
+  resources_.listeners = {};
   stop_timer_.expires_after(Seconds(resources_.settings.drain_seconds));
   stop_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -80,7 +82,9 @@ void Supervisor::answer_status() {
   const auto query = std::exchange(status_, {});
   control::StatusAnswer answer;
   answer.request = query->request;
-  control::ProcessStatus self{Compartment::master, 0, ::getpid(), generation_, "running", started_, 0, {}};
+  control::ProcessStatus self{
+      Compartment::master, 0, ::getpid(), generation_, "running", started_, 0, {}, {}};
+  if (resources_.as_root) self.layers.emplace_back("root");
   self.counters = {{"wakeups", counters_.wakeups},
                    {"frames_in", counters_.frames_in},
                    {"frames_out", counters_.frames_out},
@@ -89,7 +93,7 @@ void Supervisor::answer_status() {
   for (const auto& process : processes_) {
     answer.processes.push_back({process->row(), process->instance(), process->pid(), process->generation(),
                                 std::string(to_string(process->state)), process->since(),
-                                restarts_[process->row()], process->counters});
+                                restarts_[process->row()], process->counters, process->layers});
   }
   if (auto* asker = find(query->asker)) asker->send(answer);
   if (status_waiting_.empty()) return;
