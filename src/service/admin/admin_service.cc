@@ -1,14 +1,19 @@
 #include "service/admin/admin_service.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace sternpost {
 namespace {
 
-constexpr std::uint32_t kMaxListed = 256;
+/// How long connections wait in the socket's queue when there is no descriptor or memory for them.
+constexpr Milliseconds kAcceptPause{200};
+/// How long spool and qmgr may take for their numbers; status is asked when things go wrong.
+constexpr Seconds kStatusPatience{2};
 
 }  // namespace
 
@@ -16,33 +21,52 @@ Result<std::unique_ptr<Service>> AdminService::make(ServiceContext&& context) {
   auto slice = decode<config::AdminSlice>(context.slice);
   if (!slice) return fail(ErrorClass::internal, "admin's slice is malformed");
   if (context.listeners.size() != 1) return fail(ErrorClass::internal, "admin needs the control socket");
-  return std::make_unique<AdminService>(std::move(context), *slice);
+  const auto starter = Credentials::of_peer(context.listeners[0].get());
+  if (!starter) return std::unexpected(starter.error());
+  return std::make_unique<AdminService>(std::move(context), *slice, starter->uid);
 }
 
-AdminService::AdminService(ServiceContext&& context, config::AdminSlice slice)
-    : context_(std::move(context)), slice_(slice), listener_(context_.loop, context_.listeners[0].release()) {
+AdminService::AdminService(ServiceContext&& context, config::AdminSlice slice, uid_t starter)
+    : context_(std::move(context)),
+      slice_(slice),
+      starter_(starter),
+      listener_(context_.loop, context_.listeners[0].release()),
+      accept_timer_(context_.loop) {
   accept();
 }
 
 void AdminService::accept() {
   listener_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& error) {
-                         if (error) return;
-                         accept_one();
-                         accept();
+                         if (!error) accept_one();
                        });
 }
 
 void AdminService::accept_one() {
   UniqueFd socket(::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  // Beyond the bound the connection is closed unheard; the command says that the server is busy.
-  if (!socket || connections_.size() >= slice_.max_connections) return;
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+  if (!socket && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) return accept_later();
+  accept();
+  if (!socket) return;
+  if (connections_.size() >= slice_.max_connections) {
+    ++turned_away_;  // closed unheard; the command says that the instance closed the connection
+    return;
+  }
+  if (const auto peer = Credentials::of_peer(socket.get())) welcome(std::move(socket), *peer);
+}
+
+/// The connection that could not be taken still waits: asking at once would spin.
+void AdminService::accept_later() {
+  accept_timer_.expires_after(kAcceptPause);
+  accept_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) accept();
+  });
+}
+
+void AdminService::welcome(UniqueFd socket, const Credentials& peer) {
   const auto number = next_++;
   auto& connection = connections_[number];
   connection.uid = peer.uid;
+  connection.allowed = may_command(peer, starter_, context_.control_group);
   connection.client = std::make_unique<Client>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = admin::kMaxFrame}, context_.traffic,
       Client::Handlers{
@@ -54,15 +78,38 @@ Result<void> AdminService::on_request(std::uint64_t number, admin::Request&& req
   auto& connection = connections_.at(number);
   if (connection.request != 0) return fail(ErrorClass::peer, "a request before the last was answered");
   connection.request = next_++;
-  std::visit([&](auto& alternative) { ask(connection, alternative); }, request);
+  if (connection.allowed) {
+    std::visit([&](auto& alternative) { ask(connection, alternative); }, request);
+  } else {
+    refuse(connection);
+  }
   return {};
 }
 
+void AdminService::refuse(Connection& connection) {
+  ++refused_;
+  const std::string why =
+      "you may not command this instance: be root, the user who started it, or a member of the group that "
+      "admin.control_group names";
+  context_.records.record({.decision = Decision::refused,
+                           .rule = {"admin.control_group", "", 0},
+                           .facts = {{"uid", fmt::format("{}", connection.uid)}},
+                           .outcome = "a request on the control socket"});
+  answer(connection.request, admin::Done{why});
+}
+
 void AdminService::ask(Connection& connection, const admin::Status&) {
-  connection.status.emplace();
-  connection.processes_missing = true;
-  connection.counts_missing = qmgr_ != nullptr;
+  connection.status = std::make_unique<Gathering>(
+      Gathering{.reply = {}, .patience = boost::asio::steady_timer(context_.loop, kStatusPatience)});
+  auto& status = *connection.status;
+  status.messages_missing = spool_ != nullptr;
+  status.counts_missing = qmgr_ != nullptr;
+  status.patience.async_wait([this, request = connection.request](const boost::system::error_code& error) {
+    auto* asking = error ? nullptr : asker(request);
+    if (asking != nullptr) answer_status(*asking);
+  });
   context_.tell_master(control::AskStatus{connection.request});
+  if (spool_) spool_->send(spool_admin::Count{connection.request});
   if (qmgr_) qmgr_->send(qmgr::QueryCounts{connection.request});
 }
 
@@ -73,7 +120,7 @@ void AdminService::ask(Connection& connection, const admin::Run& request) {
 }
 
 void AdminService::ask(Connection& connection, spool_admin::List& request) {
-  request.max = std::clamp(request.max, 1U, kMaxListed);
+  request.max = std::clamp(request.max, 1U, spool_admin::kMaxListed);
   ask_spool(connection, request);
 }
 
@@ -82,43 +129,58 @@ void AdminService::ask(Connection& connection, spool_admin::Show& request) {
 }
 
 void AdminService::ask(Connection& connection, spool_admin::Act& request) {
+  request.uid = connection.uid;
   ask_spool(connection, request);
 }
 
 template <class Frame>
 void AdminService::ask_spool(Connection& connection, Frame& frame) {
   if (!spool_) return answer(connection.request, admin::Done{"the spool is not running just now; try again"});
+  connection.asks_spool = true;
   frame.request = connection.request;
   spool_->send(frame);
 }
 
 AdminService::Connection* AdminService::asker(std::uint64_t request) {
+  if (request == 0) return nullptr;
   const auto found =
       std::ranges::find_if(connections_, [&](const auto& entry) { return entry.second.request == request; });
   return found == connections_.end() ? nullptr : &found->second;
+}
+
+/// The status under way for this request; an answer that comes too late has none.
+AdminService::Gathering* AdminService::gathering(std::uint64_t request) {
+  auto* connection = asker(request);
+  return connection == nullptr ? nullptr : connection->status.get();
 }
 
 template <class Reply>
 void AdminService::answer(std::uint64_t request, const Reply& reply) {
   if (auto* connection = asker(request)) {
     connection->request = 0;
+    connection->asks_spool = false;
     connection->client->send(reply);
   }
 }
 
 void AdminService::maybe_answer_status(Connection& connection) {
-  if (connection.counts_missing || connection.processes_missing) return;
-  const auto reply = std::exchange(connection.status, {});
-  answer(connection.request, *reply);
+  const auto& status = *connection.status;
+  if (status.counts_missing || status.messages_missing || status.processes_missing) return;
+  answer_status(connection);
+}
+
+void AdminService::answer_status(Connection& connection) {
+  const auto status = std::exchange(connection.status, {});
+  answer(connection.request, status->reply);
 }
 
 void AdminService::from_master(control::ToService&& frame) {
-  if (auto* status = std::get_if<control::StatusAnswer>(&frame)) {
-    auto* connection = asker(status->request);
-    if (connection == nullptr || !connection->status) return;
-    connection->status->processes = std::move(status->processes);
-    connection->processes_missing = false;
-    maybe_answer_status(*connection);
+  if (auto* answered = std::get_if<control::StatusAnswer>(&frame)) {
+    auto* status = gathering(answered->request);
+    if (status == nullptr) return;
+    status->reply.processes = std::move(answered->processes);
+    status->processes_missing = false;
+    maybe_answer_status(*asker(answered->request));
   } else if (auto* run = std::get_if<control::RunAnswer>(&frame)) {
     answer(run->request, admin::Done{std::move(run->refused)});
   }
@@ -126,45 +188,65 @@ void AdminService::from_master(control::ToService&& frame) {
 
 void AdminService::peer(Compartment row, std::uint32_t, UniqueFd socket) {
   if (row == Compartment::spool) {
-    spool_ = std::make_unique<Spool>(
-        context_.loop, std::move(socket), FrameLimits{.max_frame = spool_admin::kMaxFrame}, context_.traffic,
-        Spool::Handlers{[this](spool_admin::FromSpool&& frame) -> Result<void> {
-                          std::visit([this](const auto& reply) { answer(reply.request, reply); }, frame);
-                          return {};
-                        },
-                        [this](const Error&) {
-                          spool_.reset();
-                          fail_all("the spool ended before it answered; try again");
-                        }});
+    connect_spool(std::move(socket));
   } else if (row == Compartment::qmgr) {
-    qmgr_ = std::make_unique<Qmgr>(context_.loop, std::move(socket),
-                                   FrameLimits{.max_frame = qmgr::kMaxFrame}, context_.traffic,
-                                   Qmgr::Handlers{[this](qmgr::FromQmgr&& frame) -> Result<void> {
-                                                    const auto& counts = std::get<qmgr::Counts>(frame);
-                                                    auto* connection = asker(counts.request);
-                                                    if (connection == nullptr || !connection->status)
-                                                      return {};
-                                                    connection->status->queue = counts;
-                                                    connection->counts_missing = false;
-                                                    maybe_answer_status(*connection);
-                                                    return {};
-                                                  },
-                                                  [this](const Error&) {
-                                                    qmgr_.reset();
-                                                    for (auto& [number, connection] : connections_) {
-                                                      if (!std::exchange(connection.counts_missing, false))
-                                                        continue;
-                                                      maybe_answer_status(connection);
-                                                    }
-                                                  }});
+    connect_qmgr(std::move(socket));
   }
 }
 
+void AdminService::connect_spool(UniqueFd socket) {
+  const auto count = [this](const spool_admin::Counted& counted) {
+    auto* status = gathering(counted.request);
+    if (status == nullptr) return;
+    status->reply.messages = counted.messages;
+    status->messages_missing = false;
+    maybe_answer_status(*asker(counted.request));
+  };
+  spool_ = std::make_unique<Spool>(
+      context_.loop, std::move(socket), FrameLimits{.max_frame = spool_admin::kMaxFrame}, context_.traffic,
+      Spool::Handlers{
+          [this, count](spool_admin::FromSpool&& frame) -> Result<void> {
+            std::visit(Overloaded{count, [this](const auto& reply) { answer(reply.request, reply); }}, frame);
+            return {};
+          },
+          [this](const Error& why) { spool_closed(why); }});
+}
+
 /// Questions to the spool that ended are answered by us: nothing was changed that it did not say.
-void AdminService::fail_all(const std::string& why) {
+void AdminService::spool_closed(const Error& why) {
+  context_.channel_closed(Compartment::spool, why, true);
+  spool_.reset();
   for (auto& [number, connection] : connections_) {
-    if (connection.request == 0 || connection.status) continue;
-    answer(connection.request, admin::Done{why});
+    if (connection.asks_spool) {
+      answer(connection.request, admin::Done{"the spool ended before it answered; try again"});
+    } else if (connection.status && std::exchange(connection.status->messages_missing, false)) {
+      maybe_answer_status(connection);
+    }
+  }
+}
+
+void AdminService::connect_qmgr(UniqueFd socket) {
+  qmgr_ = std::make_unique<Qmgr>(context_.loop, std::move(socket), FrameLimits{.max_frame = qmgr::kMaxFrame},
+                                 context_.traffic,
+                                 Qmgr::Handlers{[this](qmgr::FromQmgr&& frame) -> Result<void> {
+                                                  const auto& counts = std::get<qmgr::Counts>(frame);
+                                                  auto* status = gathering(counts.request);
+                                                  if (status == nullptr) return {};
+                                                  status->reply.queue = counts;
+                                                  status->counts_missing = false;
+                                                  maybe_answer_status(*asker(counts.request));
+                                                  return {};
+                                                },
+                                                [this](const Error& why) { qmgr_closed(why); }});
+}
+
+void AdminService::qmgr_closed(const Error& why) {
+  context_.channel_closed(Compartment::qmgr, why, true);
+  qmgr_.reset();
+  for (auto& [number, connection] : connections_) {
+    if (connection.status && std::exchange(connection.status->counts_missing, false)) {
+      maybe_answer_status(connection);
+    }
   }
 }
 
@@ -173,6 +255,10 @@ Result<void> AdminService::new_slice(std::string_view bytes, bool commit) {
   if (!slice) return fail(ErrorClass::peer, "admin's slice is malformed");
   if (commit) slice_ = *slice;
   return {};
+}
+
+std::vector<control::Counter> AdminService::counters() {
+  return {{"connections", connections_.size()}, {"refused", refused_}, {"turned_away", turned_away_}};
 }
 
 void AdminService::drain(bool) {

@@ -1,8 +1,10 @@
 // The control socket: what `sternpost` asks of a running instance. The peer is judged by its credentials
-// (root, the user who started the instance, and the group `control_group`); garbage ends the connection.
+// (root, the user who started the instance, and the group `control_group`): every request of another is
+// answered by Done, which says so. Garbage ends the connection.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <variant>
@@ -29,13 +31,17 @@ struct Run {
   static constexpr auto fields() { return std::tuple(&Run::command); }
 };
 
-/// One request at a time on a connection; `request` numbers inside are ignored.
+/// One request at a time on a connection; `request` and `uid` inside are ignored.
 using Request = std::variant<Status, Run, spool_admin::List, spool_admin::Show, spool_admin::Act>;
 
+/// What a compartment that is away would have said is not there.
 struct StatusReply {
   std::vector<control::ProcessStatus> processes;
-  qmgr::Counts queue;
-  static constexpr auto fields() { return std::tuple(&StatusReply::processes, &StatusReply::queue); }
+  std::optional<std::uint64_t> messages;  ///< in the queue, as spool counts them
+  std::optional<qmgr::Counts> queue;      ///< those of them that qmgr holds in memory
+  static constexpr auto fields() {
+    return std::tuple(&StatusReply::processes, &StatusReply::messages, &StatusReply::queue);
+  }
 };
 
 /// `refused` is empty when it was done, and otherwise says why not.

@@ -121,7 +121,7 @@ Counts to_counts(const queue::Counts& counts, std::uint64_t request) {
           .held = counts.held};
 }
 
-Record to_record(queue::Notice&& notice, const Rule& expire_rule) {
+Record to_record(queue::Notice&& notice) {
   Record record;
   std::visit(Overloaded{[&](queue::RoutedNotice& routed) {
                           record.decision = Decision::routed;
@@ -145,7 +145,7 @@ Record to_record(queue::Notice&& notice, const Rule& expire_rule) {
                         [&](queue::FailedNotice& failed) {
                           record.decision = Decision::failed;
                           record.id = failed.id;
-                          if (failed.reply.status == queue::kExpiredStatus) record.rule = expire_rule;
+                          record.rule = std::move(failed.rule);
                           record.facts = {{"recipients", list_of(failed.recipients)}};
                           record.outcome = to_string(failed.reply);
                         }},

@@ -25,7 +25,6 @@ std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided);
 router::Route to_question(queue::RouteQuestion&& question);
 Counts to_counts(const queue::Counts& counts, std::uint64_t request);
 
-/// `expire_rule` is the rule of failures by age.
-Record to_record(queue::Notice&& notice, const Rule& expire_rule);
+Record to_record(queue::Notice&& notice);
 
 }  // namespace sternpost::qmgr

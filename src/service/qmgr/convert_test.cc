@@ -27,21 +27,18 @@ TEST(Convert, ManyDecisionsBecomeSeveralFramesWithinTheBound) {
 
 TEST(Convert, NoticesBecomeRecords) {
   const Rule expire{"queue.expire", "f", 3};
-  auto deferred =
-      to_record(queue::DeferredNotice{QueueId{7}, {0, 2}, {452, {4, 2, 2}, "full"}, WallTime{9}}, expire);
+  auto deferred = to_record(queue::DeferredNotice{QueueId{7}, {0, 2}, {452, {4, 2, 2}, "full"}, WallTime{9}});
   EXPECT_EQ(deferred.decision, Decision::deferred);
   EXPECT_EQ(deferred.next, WallTime{9});
   EXPECT_EQ(deferred.facts.at(0), (Fact{"recipients", "0 2"}));
   EXPECT_EQ(deferred.outcome, "452 4.2.2 full");
-  auto expired = to_record(queue::FailedNotice{QueueId{7}, {0}, {554, queue::kExpiredStatus, "old"}}, expire);
+  auto expired = to_record(queue::FailedNotice{QueueId{7}, {0}, {554, queue::kExpiredStatus, "old"}, expire});
   EXPECT_EQ(expired.decision, Decision::failed);
   EXPECT_EQ(expired.rule, expire);
-  auto routed = to_record(
-      queue::RoutedNotice{
-          QueueId{7},
-          *mail::Mailbox::from_wire("a@example.org"),
-          {0, {250, {2, 1, 5}, "ok"}, queue::Agent::virtual_mailbox, "virtual", {"domains", "f", 1}}},
-      expire);
+  auto routed = to_record(queue::RoutedNotice{
+      QueueId{7},
+      *mail::Mailbox::from_wire("a@example.org"),
+      {0, {250, {2, 1, 5}, "ok"}, queue::Agent::virtual_mailbox, "virtual", {"domains", "f", 1}}});
   EXPECT_EQ(routed.decision, Decision::routed);
   EXPECT_EQ(routed.recipient, "a@example.org");
   EXPECT_EQ(routed.rule.line, 1U);

@@ -49,7 +49,7 @@ void QmgrService::connect_spool(UniqueFd socket) {
       SpoolChannel::Handlers{.on_frame = [this](auto&& frame) { return from_spool(std::move(frame)); },
                              .on_closed =
                                  [this](const Error& why) {
-                                   record_violation(Compartment::spool, why);
+                                   context_.channel_closed(Compartment::spool, why, true);
                                    spool_.reset();
                                    scheduler_.spool_lost();
                                  }});
@@ -69,7 +69,7 @@ void QmgrService::connect_router(UniqueFd socket) {
                               },
                               .on_closed =
                                   [this](const Error& why) {
-                                    record_violation(Compartment::router, why);
+                                    context_.channel_closed(Compartment::router, why, true);
                                     router_.reset();
                                     scheduler_.router_lost();
                                   }});
@@ -88,8 +88,8 @@ void QmgrService::connect_admin(UniqueFd socket) {
                              },
                              .on_closed =
                                  [this, at](const Error& why) {
-                                   record_violation(Compartment::admin, why);
                                    admins_.erase(at);
+                                   context_.channel_closed(Compartment::admin, why, admins_.empty());
                                  }});
 }
 
@@ -117,15 +117,6 @@ Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {
                     frame);
 }
 
-void QmgrService::record_violation(Compartment peer, const Error& why) {
-  if (why.what_to_do == ErrorClass::temporary) return;
-  Record record;
-  record.decision = Decision::violation;
-  record.facts = {{"peer", std::string(to_string(peer))}};
-  record.outcome = why.text;
-  context_.records.record(std::move(record));
-}
-
 void QmgrService::act() {
   if (draining_) return;
   auto actions = scheduler_.take(clock_.now());
@@ -141,7 +132,7 @@ void QmgrService::act() {
     if (actions.pull) spool_->send(spool_qmgr::Pull{actions.pull->after, actions.pull->max});
   }
   for (auto& notice : actions.notices) {
-    context_.records.record(to_record(std::move(notice), slice_.expire_rule));
+    context_.records.record(to_record(std::move(notice)));
   }
   arm(actions.wake);
 }

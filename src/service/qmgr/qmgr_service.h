@@ -40,7 +40,6 @@ class QmgrService final : public Service {
   void connect_router(UniqueFd socket);
   void connect_admin(UniqueFd socket);
   Result<void> from_spool(spool_qmgr::FromSpool&& frame);
-  void record_violation(Compartment peer, const Error& why);
   /// Asks the scheduler what to do and does it: once for each turn of the loop that brought events.
   void act();
   void arm(std::optional<WallTime> wake);

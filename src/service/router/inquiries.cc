@@ -29,7 +29,7 @@ void Inquiries::advance(Question&& question, SteadyTime now) {
     const auto [at, fresh] = lookups_.try_emplace(name);
     if (fresh) {
       at->second.deadline = now + kPatience;
-      wanted_.push_back(std::move(name));
+      wanted_.insert(std::move(name));
     }
     at->second.waiting.push_back(std::move(question));
     ++waiting_;
@@ -38,7 +38,9 @@ void Inquiries::advance(Question&& question, SteadyTime now) {
 }
 
 std::vector<std::string> Inquiries::take_wanted() {
-  return std::exchange(wanted_, {});
+  std::vector<std::string> names(wanted_.begin(), wanted_.end());
+  wanted_.clear();
+  return names;
 }
 
 std::vector<std::string> Inquiries::all_wanted() const {
@@ -51,6 +53,7 @@ void Inquiries::learned(const std::string& name, UserState state, SteadyTime now
   remember(name, state, now);
   auto lookup = lookups_.extract(name);
   if (lookup.empty()) return;
+  wanted_.erase(name);
   auto& waiting = lookup.mapped().waiting;
   waiting_ -= waiting.size();
   for (auto& question : waiting) {

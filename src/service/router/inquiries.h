@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,7 +34,7 @@ class Inquiries {
   /// expire().
   void ask(Decide decide, Answer answer, SteadyTime now);
 
-  /// Names that became wanted since the last call.
+  /// Names that became wanted since the last call and still are, at most kMaxWaiting.
   std::vector<std::string> take_wanted();
   /// All names that questions wait for, for a users channel that is new.
   [[nodiscard]] std::vector<std::string> all_wanted() const;
@@ -64,7 +66,7 @@ class Inquiries {
 
   std::map<std::string, Lookup> lookups_;
   std::unordered_map<std::string, Memory> memory_;
-  std::vector<std::string> wanted_;
+  std::set<std::string> wanted_;
   std::size_t waiting_ = 0;
 };
 

@@ -70,6 +70,17 @@ TEST_F(InquiriesTest, ALookupWithoutAnswerEndsAsUnavailable) {
   EXPECT_THAT(answers, ElementsAre(UserState::unavailable)) << "answered once";
 }
 
+TEST_F(InquiriesTest, WhatIsGivenUpIsWantedNoMore) {
+  for (int i = 0; i < 3; ++i) {
+    ask("ann");
+    now += Inquiries::kPatience;
+    inquiries.expire(now);
+  }
+  EXPECT_THAT(inquiries.take_wanted(), IsEmpty());
+  ask("ann");
+  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("ann"));
+}
+
 TEST_F(InquiriesTest, QuestionsBeyondTheBoundAreAnsweredAtOnce) {
   for (std::size_t i = 0; i < Inquiries::kMaxWaiting; ++i) ask("ann");
   EXPECT_THAT(answers, IsEmpty());

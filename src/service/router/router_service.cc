@@ -82,7 +82,7 @@ void RouterService::connect(std::list<std::shared_ptr<C>>& channels, Compartment
                                                  },
                                                  .on_closed =
                                                      [this, at, row, &channels](const Error& why) {
-                                                       record_violation(row, why);
+                                                       context_.channel_closed(row, why, false);
                                                        channels.erase(at);
                                                      }});
 }
@@ -97,7 +97,7 @@ void RouterService::connect_users(UniqueFd socket) {
                                  },
                              .on_closed =
                                  [this](const Error& why) {
-                                   record_violation(Compartment::users, why);
+                                   context_.channel_closed(Compartment::users, why, true);
                                    asked_.clear();
                                    users_.reset();
                                  }});
@@ -108,6 +108,8 @@ void RouterService::connect_users(UniqueFd socket) {
 void RouterService::ask_users(const std::vector<std::string>& names) {
   if (!users_) return;
   for (const auto& name : names) {
+    // users does not answer; what is not asked ends as unavailable, as what is asked would.
+    if (asked_.size() >= Inquiries::kMaxWaiting) return;
     asked_.emplace(next_request_, name);
     users_->send(users::Lookup{next_request_++, name});
   }
@@ -153,15 +155,6 @@ Result<void> RouterService::take_answer(users::Found&& found) {
   inquiries_.learned(asked.mapped(), to_state(found.answer), steady_now());
   act_at_end_.schedule();
   return {};
-}
-
-void RouterService::record_violation(Compartment peer, const Error& why) {
-  if (why.what_to_do == ErrorClass::temporary) return;
-  Record record;
-  record.decision = Decision::violation;
-  record.facts = {{"peer", std::string(to_string(peer))}};
-  record.outcome = why.text;
-  context_.records.record(std::move(record));
 }
 
 void RouterService::act() {

@@ -41,7 +41,6 @@ class RouterService final : public Service {
   void take_question(const std::shared_ptr<IntakeChannel>& channel, FromIntake&& frame);
   void take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame);
   Result<void> take_answer(users::Found&& found);
-  void record_violation(Compartment peer, const Error& why);
   /// Sends the lookups that questions want, and sets the timer for those that get no answer.
   void act();
 

@@ -13,9 +13,15 @@ namespace {
 
 using testing::SizeIs;
 
-struct Records final : RecordSink {
-  void record(Record record) override { made.push_back(std::move(record)); }
-  std::vector<Record> made;
+struct NoRecords final : RecordSink {
+  void record(Record) override {}
+};
+
+struct Closed {
+  Compartment row = Compartment::master;
+  ErrorClass why = ErrorClass::internal;
+  bool last = false;
+  bool operator==(const Closed&) const = default;
 };
 
 /// The service, with the test as smtpd, qmgr and users.
@@ -30,19 +36,22 @@ class RouterServiceTest : public testing::Test {
     slice.hostname = "mx.example.org";
     slice.domains = {"example.org"};
     slice.extension_delimiter = "+";
-    auto made = RouterService::make({.loop = loop,
-                                     .instance = 0,
-                                     .generation = 1,
-                                     .slice = encode(slice),
-                                     .folders = {},
-                                     .listeners = {},
-                                     .initial_peers = 0,
-                                     .records = records,
-                                     .traffic = traffic,
-                                     .retire = {},
-                                     .exit = [this] { exited = true; },
-                                     .tell_master = {},
-                                     .tell_master_with = {}});
+    auto made = RouterService::make(
+        {.loop = loop,
+         .instance = 0,
+         .generation = 1,
+         .slice = encode(slice),
+         .folders = {},
+         .listeners = {},
+         .initial_peers = 0,
+         .records = records,
+         .traffic = traffic,
+         .retire = {},
+         .exit = [this] { exited = true; },
+         .channel_closed = [this](Compartment row, const Error& why,
+                                  bool last) { closed.push_back({row, why.what_to_do, last}); },
+         .tell_master = {},
+         .tell_master_with = {}});
     ASSERT_TRUE(made);
     service = std::move(*made);
     intake = connect<IntakeEnd>(Compartment::smtpd, to_intake);
@@ -77,7 +86,8 @@ class RouterServiceTest : public testing::Test {
 
   boost::asio::io_context loop;
   TrafficCounters traffic;
-  Records records;
+  NoRecords records;
+  std::vector<Closed> closed;
   bool exited = false;
   std::unique_ptr<Service> service;
   std::unique_ptr<IntakeEnd> intake;
@@ -122,8 +132,14 @@ TEST_F(RouterServiceTest, AnAnswerToNoQuestionIsAViolation) {
   auto users_end = connect<UsersEnd>(Compartment::users, to_users);
   users_end->send(users::Found{77, users::Answer::found, 1000, {}, ""});
   run();
-  ASSERT_THAT(records.made, SizeIs(1));
-  EXPECT_EQ(records.made[0].decision, Decision::violation);
+  EXPECT_EQ(closed, (std::vector<Closed>{{Compartment::users, ErrorClass::peer, true}}));
+}
+
+TEST_F(RouterServiceTest, OnlyTheEndOfTheChannelToUsersIsALoss) {
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  qmgr.reset();
+  run();
+  EXPECT_EQ(closed, (std::vector<Closed>{{Compartment::qmgr, ErrorClass::temporary, false}}));
 }
 
 TEST_F(RouterServiceTest, ARouteIsAnsweredWhenAllItsRecipientsAreInBoundedFrames) {

@@ -16,11 +16,13 @@
 namespace sternpost::spool_admin {
 
 inline constexpr std::size_t kMaxFrame = 512 * 1024;
+/// The most entries of one Listed.
+inline constexpr std::uint32_t kMaxListed = 256;
 
 struct List {
   std::uint64_t request = 0;
   std::uint64_t after = 0;  ///< the position that the last Listed gave; 0 begins
-  std::uint32_t max = 0;    ///< at most 256
+  std::uint32_t max = 0;    ///< at most kMaxListed
   static constexpr auto fields() { return std::tuple(&List::request, &List::after, &List::max); }
 };
 
@@ -36,12 +38,25 @@ struct Act {
   std::uint64_t request = 0;
   QueueId id;
   Action action = Action::hold;
-  static constexpr auto fields() { return std::tuple(&Act::request, &Act::id, &Act::action); }
+  std::uint32_t uid = 0;  ///< of who asked for it, by admin's word: a fact of the record
+  static constexpr auto fields() { return std::tuple(&Act::request, &Act::id, &Act::action, &Act::uid); }
 };
 
-using ToSpool = std::variant<List, Show, Act>;
+/// How many messages are in the queue?
+struct Count {
+  std::uint64_t request = 0;
+  static constexpr auto fields() { return std::tuple(&Count::request); }
+};
 
-enum class State : unsigned char { queued, active, deferred, held };
+using ToSpool = std::variant<List, Show, Act, Count>;
+
+enum class State : unsigned char {
+  queued,
+  active,
+  deferred,
+  held,
+  owing,  ///< nobody is left to try; a recipient failed, and its sender is owed a notice
+};
 
 struct RecipientEntry {
   std::uint32_t index = 0;
@@ -91,7 +106,14 @@ struct Acted {
   static constexpr auto fields() { return std::tuple(&Acted::request, &Acted::refused); }
 };
 
-using FromSpool = std::variant<Listed, Shown, Acted>;
+/// Answer to Count.
+struct Counted {
+  std::uint64_t request = 0;
+  std::uint64_t messages = 0;
+  static constexpr auto fields() { return std::tuple(&Counted::request, &Counted::messages); }
+};
+
+using FromSpool = std::variant<Listed, Shown, Acted, Counted>;
 
 }  // namespace sternpost::spool_admin
 
@@ -99,5 +121,5 @@ namespace sternpost {
 template <>
 inline constexpr unsigned kEnumBound<spool_admin::Action> = 3;
 template <>
-inline constexpr unsigned kEnumBound<spool_admin::State> = 4;
+inline constexpr unsigned kEnumBound<spool_admin::State> = 5;
 }  // namespace sternpost

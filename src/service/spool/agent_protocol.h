@@ -1,8 +1,8 @@
 // Channel between spool and a delivery agent (virtual).
 //
 // Trust: an agent sees only the jobs it is handed; spool refuses an outcome for a job that it did not hand to
-// that channel, or that the agent did not announce when the channel began. The first frame from the agent is
-// InHand: after a restart of spool it names what the agent still works on, so that nothing is handed out
+// that channel, or that the agent did not announce when the channel began. The first frames from the agent
+// are InHand: after a restart of spool it names what the agent still works on, so that nothing is handed out
 // twice. An agent keeps an Outcome until spool has acknowledged it with Recorded.
 #pragma once
 
@@ -69,9 +69,11 @@ struct JobInHand {
   }
 };
 
+/// May be several frames, which end with the one that says so.
 struct InHand {
   std::vector<JobInHand> jobs;
-  static constexpr auto fields() { return std::tuple(&InHand::jobs); }
+  bool last = true;
+  static constexpr auto fields() { return std::tuple(&InHand::jobs, &InHand::last); }
 };
 
 /// One outcome for every recipient of the job.

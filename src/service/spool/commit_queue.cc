@@ -19,6 +19,18 @@ void CommitQueue::add(spool::Op op, Origin origin) {
   if (!patient || ops_.size() >= kCompany) urgent_ = true;
 }
 
+void CommitQueue::drop_decisions() {
+  std::vector<spool::Op> ops;
+  std::vector<Origin> origins;
+  for (std::size_t i = 0; i < ops_.size(); ++i) {
+    if (std::holds_alternative<ByQmgr>(origins_[i])) continue;
+    ops.push_back(std::move(ops_[i]));
+    origins.push_back(std::move(origins_[i]));
+  }
+  ops_ = std::move(ops);
+  origins_ = std::move(origins);
+}
+
 std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
   auto ops = std::exchange(ops_, {});
   auto origins = std::exchange(origins_, {});
@@ -29,8 +41,9 @@ std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
   std::vector<Settled> settled;
   settled.reserve(ops.size());
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    const bool kept =
-        std::holds_alternative<ByAgent>(origins[i]) || std::holds_alternative<ByQmgr>(origins[i]);
+    const bool kept = std::holds_alternative<ByAgent>(origins[i]) ||
+                      std::holds_alternative<ByQmgr>(origins[i]) ||
+                      std::holds_alternative<BySpool>(origins[i]);
     if (kept && !results[i] && results[i].error().what_to_do != ErrorClass::permanent) {
       ops_.push_back(std::move(ops[i]));
       origins_.push_back(std::move(origins[i]));

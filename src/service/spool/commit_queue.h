@@ -27,6 +27,7 @@ struct ByAdmin {
   ChannelId channel = 0;
   std::uint64_t request = 0;
   spool_admin::Action action = spool_admin::Action::hold;
+  std::uint32_t uid = 0;  ///< of the administrator
 };
 /// A message that cannot be read is held, so that it is looked at and nothing is tried in vain.
 struct BySpool {};
@@ -49,8 +50,11 @@ class CommitQueue {
   [[nodiscard]] bool retrying() const { return retrying_; }
   [[nodiscard]] bool adds(QueueId id) const { return added_.contains(id); }
 
-  /// Commits all. Outcomes that failed for now are not in the answer: they are kept for the next run, for
-  /// agents do not send them twice.
+  /// What qmgr decided is not wanted any more.
+  void drop_decisions();
+
+  /// Commits all. Outcomes, and holds of our own, that failed for now are not in the answer: they are kept
+  /// for the next run, for nobody sends them twice.
   std::vector<Settled> run(spool::Engine& engine);
 
  private:

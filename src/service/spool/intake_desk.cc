@@ -1,5 +1,7 @@
 #include "service/spool/intake_desk.h"
 
+#include <algorithm>
+
 #include "service/spool/replies.h"
 #include "service/spool/views.h"
 
@@ -12,6 +14,10 @@ constexpr std::size_t kMaxLeases = 4096;
 constexpr std::size_t kMaxPartial = 16384;
 
 }  // namespace
+
+WallTime not_later_than_now(WallTime named) {
+  return std::clamp(named, WallTime{}, wall_now());
+}
 
 IntakeDesk::Intake::Intake() : leased(kMaxLeases) {}
 

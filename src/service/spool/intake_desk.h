@@ -63,6 +63,10 @@ class IntakeDesk {
   std::uint64_t buffered_ = 0;
 };
 
+/// A time that a peer names, brought to where arithmetic with it is safe and means something: from 1970 on,
+/// and not in the future.
+WallTime not_later_than_now(WallTime named);
+
 /// Whether an envelope is larger than the frames that must carry it to qmgr, agents and admin can be.
 bool fits_in_frames(const mail::Envelope& envelope);
 

@@ -41,6 +41,11 @@ Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& ann
   for (const auto& job : announced.jobs) {
     if (jobs_.contains(job.job)) return fail(ErrorClass::peer, "a job was announced whose number is taken");
     if (job.recipients.empty()) return fail(ErrorClass::peer, "a job without recipients was announced");
+    auto sorted = job.recipients;
+    std::ranges::sort(sorted);
+    if (std::ranges::adjacent_find(sorted) != sorted.end()) {
+      return fail(ErrorClass::peer, "a job was announced that names a recipient twice");
+    }
     for (const auto recipient : job.recipients) {
       if (in_hand(job.id, recipient))
         return fail(ErrorClass::peer, "a recipient was announced that is in hand");

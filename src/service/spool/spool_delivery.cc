@@ -11,20 +11,25 @@ namespace {
 constexpr std::size_t kMaxWaiting = 8UL << 20U;
 constexpr Milliseconds kHandAgain{5};
 constexpr std::size_t kMaxOrders = 1UL << 20U;
+/// Recipients of one order.
+constexpr std::size_t kMaxOrderRecipients = 1000;
+/// How often a message is read in vain, as long as the disk may be said to fail for now.
+constexpr unsigned kReadTries = 5;
 
 }  // namespace
 
 void SpoolService::connect_agent(UniqueFd socket) {
   const auto channel = next_channel_++;
+  // A message is smaller than half a segment, whatever limit a reload sets.
   const FrameLimits limits{
       .max_frame = spool_agent::kMaxFrame,
-      .max_unsent = 2 * (kMaxWaiting + slice_.max_message_bytes + spool_agent::kMaxFrame)};
+      .max_unsent = 2 * (kMaxWaiting + slice_.segment_bytes / 2 + spool_agent::kMaxFrame)};
   agents_[channel].channel = std::make_unique<AgentChannel>(
       context_.loop, std::move(socket), limits, context_.traffic,
       AgentChannel::Handlers{
           [this, channel](spool_agent::FromAgent&& frame) { return from_agent(channel, std::move(frame)); },
           [this, channel](const Error& why) {
-            record_violation(Compartment::virtual_mailbox, why);
+            context_.channel_closed(Compartment::virtual_mailbox, why, false);
             agent_closed(channel);
           }});
 }
@@ -34,7 +39,7 @@ Result<void> SpoolService::from_agent(ChannelId channel, spool_agent::FromAgent&
   if (auto* in_hand = std::get_if<spool_agent::InHand>(&frame)) {
     if (agent.announced) return fail(ErrorClass::peer, "a second InHand");
     if (auto taken = jobs_.announce(channel, *in_hand); !taken) return taken;
-    agent.announced = true;
+    agent.announced = in_hand->last;
     work_at_end_.schedule();
     return {};
   }
@@ -43,6 +48,7 @@ Result<void> SpoolService::from_agent(ChannelId channel, spool_agent::FromAgent&
 }
 
 Result<void> SpoolService::take_outcome(ChannelId channel, spool_agent::Outcome&& outcome) {
+  for (auto& one : outcome.recipients) one.attempted = not_later_than_now(one.attempted);
   const auto id = jobs_.report(channel, outcome);
   if (!id) return fail_with(Result<QueueId>(id));
   // What an earlier spool recorded without being able to say so is not open any more.
@@ -67,18 +73,25 @@ void SpoolService::agent_closed(ChannelId channel) {
 }
 
 void SpoolService::connect_qmgr(UniqueFd socket) {
-  // A new qmgr forgets all that an earlier one ordered and asked.
-  orders_.clear();
-  pull_.reset();
+  forget_qmgr();
   qmgr_ = std::make_unique<QmgrChannel>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = spool_qmgr::kMaxFrame}, context_.traffic,
       QmgrChannel::Handlers{[this](spool_qmgr::ToSpool&& frame) { return from_qmgr(std::move(frame)); },
                             [this](const Error& why) {
-                              record_violation(Compartment::qmgr, why);
-                              orders_.clear();
-                              pull_.reset();
+                              context_.channel_closed(Compartment::qmgr, why, false);
+                              forget_qmgr();
                               qmgr_.reset();
                             }});
+}
+
+/// A new qmgr knows nothing of what an earlier one ordered, asked and decided, and may come to another end.
+void SpoolService::forget_qmgr() {
+  orders_.clear();
+  pull_.reset();
+  pull_failed_ = false;
+  stepped_over_.clear();
+  pull_again_.clear();
+  queue_.drop_decisions();
 }
 
 Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
@@ -94,6 +107,11 @@ Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
                    if (orders.orders.size() > spool_qmgr::kMaxBatch || orders_.size() > kMaxOrders) {
                      return fail(ErrorClass::peer, "too many orders at once");
                    }
+                   if (std::ranges::any_of(orders.orders, [](const spool_qmgr::Order& order) {
+                         return order.recipients.size() > kMaxOrderRecipients;
+                       })) {
+                     return fail(ErrorClass::peer, "an order for too many recipients");
+                   }
                    std::ranges::move(orders.orders, std::back_inserter(orders_));
                    work_at_end_.schedule();
                    return {};
@@ -103,6 +121,7 @@ Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
 }
 
 Result<void> SpoolService::take_decided(spool_qmgr::Decided&& decided) {
+  for (auto& one : decided.recipients) one.attempted = not_later_than_now(one.attempted);
   const auto* message = engine_->find(decided.id);
   if (message == nullptr) return {};  // removed meanwhile; Recorded is on its way
   std::erase_if(decided.recipients, [&](const mail::RecipientOutcome& one) {
@@ -125,20 +144,24 @@ bool SpoolService::agents_are_known() const {
 }
 
 void SpoolService::answer_pull() {
+  pull_failed_ = false;
   if (!pull_ || !qmgr_ || !agents_are_known()) return;
   spool_qmgr::Pulled pulled{{}, pull_->after};
   std::size_t bytes = 0;
-  for (const auto& [position, id] :
-       engine_->messages_after(pull_->after, std::min(pull_->max, spool_qmgr::kMaxBatch))) {
-    if (auto message = pulled_message(*engine_, jobs_, id)) {
-      const auto size = encode(*message).size();
-      if (!pulled.messages.empty() && bytes + size > kFrameTarget) break;
-      bytes += size;
-      pulled.messages.push_back(std::move(*message));
-    } else {
-      set_aside(id, message.error());
+  for (; !pull_again_.empty() && bytes < kFrameTarget && !pull_failed_; pull_again_.pop_front()) {
+    pull_failed_ = !append_pulled(pulled, pull_again_.front(), bytes);
+    if (pull_failed_) break;
+  }
+  bool more = true;
+  while (more && !pull_failed_ && bytes < kFrameTarget && pulled.messages.size() < pull_->max) {
+    const auto found = engine_->messages_after(pulled.position, spool_qmgr::kMaxBatch);
+    more = found.size() == spool_qmgr::kMaxBatch;
+    for (const auto& [position, id] : found) {
+      if (bytes >= kFrameTarget || pulled.messages.size() >= pull_->max) break;
+      pull_failed_ = !append_pulled(pulled, id, bytes);
+      if (pull_failed_) break;
+      pulled.position = position;
     }
-    pulled.position = position;
   }
   if (pulled.messages.empty()) {
     pull_->after = pulled.position;
@@ -148,6 +171,32 @@ void SpoolService::answer_pull() {
   qmgr_->send(pulled);
 }
 
+/// Passes over what has nobody to try, and what cannot be read for good. Temporary where the disk fails.
+Result<void> SpoolService::append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes) {
+  const auto* known = engine_->find(id);
+  if (known == nullptr || known->state.open() == 0) return {};
+  auto message = pulled_message(*engine_, jobs_, id);
+  if (message) {
+    bytes += encode(*message).size();
+    pulled.messages.push_back(std::move(*message));
+    return {};
+  }
+  if (!step_over(id, message.error())) return fail_with(std::move(message));
+  set_aside(id, message.error());
+  stepped_over_.insert(id);
+  return {};
+}
+
+/// Whether a message that could not be read is to be left alone. What the disk fails at for now is tried
+/// again; what it fails at every time must not stop all that comes behind it.
+bool SpoolService::step_over(QueueId id, const Error& why) {
+  if (why.what_to_do != ErrorClass::temporary) return true;
+  if (read_failures_.first != id) read_failures_ = {id, 0};
+  if (++read_failures_.second < kReadTries) return false;
+  read_failures_ = {};
+  return spool::is_unreadable(why);
+}
+
 /// A message that cannot be read must not be tried for ever, nor forgotten: it is held and reported.
 void SpoolService::set_aside(QueueId id, const Error& why) {
   const auto* message = engine_->find(id);
@@ -155,6 +204,7 @@ void SpoolService::set_aside(QueueId id, const Error& why) {
   Record record;
   record.decision = Decision::held;
   record.id = id;
+  record.rule.name = "unreadable message";
   record.outcome = "it cannot be read: " + why.text;
   context_.records.record(std::move(record));
   queue_.add(spool::Hold{id}, BySpool{});
@@ -189,7 +239,8 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   auto envelope = engine_->read_envelope(order.id);
   auto content = engine_->read_content(order.id);
   if (!envelope || !content) {
-    set_aside(order.id, envelope ? content.error() : envelope.error());
+    const auto& why = envelope ? content.error() : envelope.error();
+    if (step_over(order.id, why)) set_aside(order.id, why);
     return not_handed(order.id, std::move(recipients));
   }
   spool_agent::Job job{0, order.id, envelope->arrival, std::move(envelope->reverse_path), {}, {}};
@@ -202,6 +253,17 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   }
   job.last_piece = rest;
   agent.send(job);
+}
+
+/// Outcomes that do not apply: those of the recipients that are open nevertheless are to be had again.
+void SpoolService::reopen(const spool::RecordOutcomes& refused) {
+  const auto* message = engine_->find(refused.id);
+  if (message == nullptr) return;
+  std::vector<std::uint32_t> open;
+  for (const auto& outcome : refused.outcomes) {
+    if (message->state.is_open(outcome.recipient)) open.push_back(outcome.recipient);
+  }
+  not_handed(refused.id, std::move(open));
 }
 
 void SpoolService::not_handed(QueueId id, std::vector<std::uint32_t> recipients) {

@@ -14,7 +14,7 @@ void SpoolService::connect_intake(Compartment row, UniqueFd socket) {
       IntakeChannel::Handlers{
           [this, channel](spool_intake::ToSpool&& frame) { return from_intake(channel, std::move(frame)); },
           [this, channel, row](const Error& why) {
-            record_violation(row, why);
+            context_.channel_closed(row, why, false);
             desk_.closed(channel);
             std::erase_if(asked_leases_, [&](const auto& asked) { return asked.first == channel; });
             intakes_.erase(channel);
@@ -39,6 +39,7 @@ Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&
 
 Result<void> SpoolService::take_commit(ChannelId channel, spool_intake::Commit&& commit) {
   const auto id = commit.id;
+  commit.envelope.arrival = not_later_than_now(commit.envelope.arrival);
   if (queue_.adds(id) || engine_->was_committed(id)) {
     return fail(ErrorClass::peer, "queue id " + to_string(id) + " was committed twice");
   }
@@ -89,7 +90,7 @@ void SpoolService::connect_admin(UniqueFd socket) {
       AdminChannel::Handlers{
           [this, channel](spool_admin::ToSpool&& frame) { return from_admin(channel, std::move(frame)); },
           [this, channel](const Error& why) {
-            record_violation(Compartment::admin, why);
+            context_.channel_closed(Compartment::admin, why, false);
             admins_.erase(channel);
           }});
 }
@@ -103,7 +104,10 @@ Result<void> SpoolService::from_admin(ChannelId channel, spool_admin::ToSpool&& 
                             shown.entry = std::move(*entry);
                           admin.send(shown);
                         },
-                        [&](const spool_admin::Act& act) { take_act(channel, act); }},
+                        [&](const spool_admin::Act& act) { take_act(channel, act); },
+                        [&](const spool_admin::Count& count) {
+                          admin.send(spool_admin::Counted{count.request, engine_->stats().live});
+                        }},
              frame);
   return {};
 }
@@ -117,7 +121,7 @@ void SpoolService::refuse_act(ChannelId channel, std::uint64_t request, std::str
 void SpoolService::take_act(ChannelId channel, const spool_admin::Act& act) {
   const auto* message = engine_->find(act.id);
   if (message == nullptr) return refuse_act(channel, act.request, "there is no such message in the queue");
-  const ByAdmin by{channel, act.request, act.action};
+  const ByAdmin by{channel, act.request, act.action, act.uid};
   switch (act.action) {
     case spool_admin::Action::hold:
       queue_.add(spool::Hold{act.id}, by);
@@ -131,7 +135,7 @@ void SpoolService::take_act(ChannelId channel, const spool_admin::Act& act) {
       }
       spool::RecordOutcomes deleted{act.id, {}};
       for (std::uint32_t i = 0; i < message->state.recipients(); ++i) {
-        if (!message->state.is_open(i)) continue;
+        if (!message->state.is_open(i) && !message->state.is_owing(i)) continue;
         deleted.outcomes.push_back(
             {i, mail::Disposition::deleted, {250, {2, 0, 0}, "deleted by the administrator"}, wall_now()});
       }
@@ -146,16 +150,22 @@ void SpoolService::answer_admin(const ByAdmin& by, const Settled& settled) {
   if (!settled.result) return refuse_act(by.channel, by.request, settled.result.error().text);
   refuse_act(by.channel, by.request, {});  // nothing is refused
   const auto id = std::visit([](const auto& op) { return op.id; }, settled.op);
-  if (by.action == spool_admin::Action::remove) return record_act(Decision::deleted, id);
+  if (by.action == spool_admin::Action::remove) return record_act(Decision::deleted, id, by.uid);
   const bool held = by.action == spool_admin::Action::hold;
-  if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, held});
-  record_act(held ? Decision::held : Decision::released, id);
+  if (!held && stepped_over_.erase(id) > 0) {
+    pull_again_.push_back(id);
+    work_at_end_.schedule();
+  } else if (qmgr_) {
+    qmgr_->send(spool_qmgr::HoldChanged{id, held});
+  }
+  record_act(held ? Decision::held : Decision::released, id, by.uid);
 }
 
-void SpoolService::record_act(Decision decision, QueueId id) {
+void SpoolService::record_act(Decision decision, QueueId id, std::uint32_t uid) {
   Record record;
   record.decision = decision;
   record.id = id;
+  record.facts = {{"uid", std::to_string(uid)}};
   record.outcome = "by the administrator";
   context_.records.record(std::move(record));
 }

@@ -118,29 +118,22 @@ void SpoolService::peer(Compartment row, std::uint32_t, UniqueFd socket) {
   work_at_end_.schedule();
 }
 
-void SpoolService::record_violation(Compartment row, const Error& why) {
-  if (why.what_to_do != ErrorClass::peer) return;
-  Record record;
-  record.decision = Decision::violation;
-  record.facts = {{"peer", std::string(to_string(row))}};
-  record.outcome = why.text;
-  context_.records.record(std::move(record));
-}
-
 void SpoolService::schedule_commit() {
   if (queue_.urgent()) {
     work_at_end_.schedule();
   } else if (!queue_.empty() && !std::exchange(company_waiting_, true)) {
     company_timer_.expires_after(kOutcomePatience);
     company_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;  // what was waited for is done, and others may wait already
       company_waiting_ = false;
-      if (!error) work();
+      work();
     });
   }
 }
 
 void SpoolService::work() {
   if (!queue_.empty() && (queue_.urgent() || !company_waiting_)) {
+    company_waiting_ = false;
     company_timer_.cancel();
     ++commits_;
     answer(queue_.run(*engine_));
@@ -155,7 +148,7 @@ void SpoolService::work() {
   answer_leases();
   answer_pull();
   hand_orders();
-  if (queue_.retrying() || !asked_leases_.empty()) retry_later();
+  if (queue_.retrying() || !asked_leases_.empty() || pull_failed_) retry_later();
 }
 
 void SpoolService::retry_later() {
@@ -205,6 +198,7 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
   for (auto& one : settled) {
     const auto id = std::visit([](const auto& op) { return op.id; }, one.op);
     if (auto* outcome = std::get_if<spool::RecordOutcomes>(&one.op); outcome != nullptr && one.result) {
+      note_owing(*outcome);
       outcomes.push_back({id, outcome->outcomes});
     }
     std::visit(Overloaded{[&](const ByIntake& by) {
@@ -218,6 +212,7 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
                           [&](const ByAgent& by) {
                             jobs_.finish(by.job);
                             recorded[by.channel].jobs.push_back(by.job);
+                            if (!one.result) reopen(std::get<spool::RecordOutcomes>(one.op));
                           },
                           [](const ByQmgr&) {}, [&](const ByAdmin& by) { answer_admin(by, one); },
                           [&](const BySpool&) {
@@ -233,6 +228,20 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
   }
   if (!qmgr_) return;
   for (const auto& frame : recorded_frames(outcomes)) qmgr_->send(frame);
+}
+
+/// A message of which nobody is left to try, and a recipient failed: nothing writes the notice that is owed,
+/// so it stays in the queue.
+void SpoolService::note_owing(const spool::RecordOutcomes& recorded) {
+  const auto* message = engine_->find(recorded.id);
+  if (message == nullptr || message->state.open() > 0) return;
+  Record record;
+  record.decision = Decision::held;
+  record.id = recorded.id;
+  record.rule.name = "notice owed";
+  record.facts = {count("failed_recipients", message->state.owing())};
+  record.outcome = "it failed for good and the sender is not told: it stays in the queue until it is deleted";
+  context_.records.record(std::move(record));
 }
 
 void SpoolService::drain(bool) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -55,8 +56,6 @@ class SpoolService final : public Service {
   void connect_agent(UniqueFd socket);
   void connect_qmgr(UniqueFd socket);
   void connect_admin(UniqueFd socket);
-  void record_violation(Compartment row, const Error& why);
-
   Result<void> from_intake(ChannelId channel, spool_intake::ToSpool&& frame);
   Result<void> take_commit(ChannelId channel, spool_intake::Commit&& commit);
   Result<void> take_lease(ChannelId channel, const spool_intake::Lease& lease);
@@ -74,7 +73,12 @@ class SpoolService final : public Service {
   void hand_orders();
   void hand(ChannelId channel, const spool_qmgr::Order& order);
   void not_handed(QueueId id, std::vector<std::uint32_t> recipients);
+  void reopen(const spool::RecordOutcomes& refused);
+  void note_owing(const spool::RecordOutcomes& recorded);
+  Result<void> append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes);
+  [[nodiscard]] bool step_over(QueueId id, const Error& why);
   void set_aside(QueueId id, const Error& why);
+  void forget_qmgr();
 
   Result<void> from_admin(ChannelId channel, spool_admin::ToSpool&& frame);
   void take_act(ChannelId channel, const spool_admin::Act& act);
@@ -86,7 +90,7 @@ class SpoolService final : public Service {
   void work();
   void answer(std::vector<Settled>&& settled);
   void answer_admin(const ByAdmin& by, const Settled& settled);
-  void record_act(Decision decision, QueueId id);
+  void record_act(Decision decision, QueueId id, std::uint32_t uid);
   void note_pressure();
   void maintain();
   void retry_later();
@@ -112,7 +116,11 @@ class SpoolService final : public Service {
   std::vector<std::pair<ChannelId, QueueId>> asked_committed_;
   std::vector<std::pair<ChannelId, std::uint32_t>> asked_leases_;
   std::optional<spool_qmgr::Pull> pull_;
-  std::deque<spool_qmgr::Order> orders_;  ///< not handed yet
+  bool pull_failed_ = false;                    ///< by the disk, for now
+  std::set<QueueId> stepped_over_;              ///< qmgr was not told of them, for they cannot be read
+  std::deque<QueueId> pull_again_;              ///< of those, released since
+  std::pair<QueueId, unsigned> read_failures_;  ///< of the message that failed last
+  std::deque<spool_qmgr::Order> orders_;        ///< not handed yet
 
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;

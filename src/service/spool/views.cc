@@ -7,7 +7,6 @@
 namespace sternpost::spool_service {
 namespace {
 
-constexpr std::uint32_t kMaxListed = 256;
 /// What Pulled and Entry say of a recipient beyond its address, without the text of a reply.
 constexpr std::size_t kRecipientBytes = 64;
 
@@ -18,6 +17,7 @@ std::size_t recipients_bytes(const mail::Envelope& envelope) {
 }
 
 spool_admin::State state_of(const spool::Message& message, const JobBook& jobs, QueueId id) {
+  if (message.state.open() == 0) return spool_admin::State::owing;
   if (message.state.held) return spool_admin::State::held;
   if (jobs.in_hand(id)) return spool_admin::State::active;
   const bool tried = std::ranges::any_of(message.state.attempted(), [](const spool::Attempted& one) {
@@ -91,7 +91,7 @@ Result<spool_admin::Entry> admin_entry(spool::Engine& engine, const JobBook& job
 
 spool_admin::Listed admin_list(spool::Engine& engine, const JobBook& jobs, const spool_admin::List& list) {
   spool_admin::Listed listed{list.request, {}, 0};
-  const auto max = std::min(list.max, kMaxListed);
+  const auto max = std::min(list.max, spool_admin::kMaxListed);
   const auto found = engine.messages_after(list.after, max);
   std::size_t bytes = 0;
   for (const auto& [position, id] : found) {

@@ -1,6 +1,5 @@
 #include "service/users/users_service.h"
 
-#include <string>
 #include <utility>
 
 #include "config/slices.h"
@@ -22,18 +21,14 @@ void UsersService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd so
       RouterChannel::Handlers{.on_frame = [this, at](ToUsers&& frame) -> Result<void> {
                                 const auto& lookup = std::get<Lookup>(frame);
                                 ++lookups_;
-                                (*at)->send(look_up(lookup.name, first_uid_, lookup.request));
+                                const auto found = look_up(lookup.name, first_uid_, lookup.request);
+                                if (found.answer == Answer::unavailable) ++unavailable_;
+                                (*at)->send(found);
                                 return {};
                               },
                               .on_closed =
                                   [this, at](const Error& why) {
-                                    if (why.what_to_do != ErrorClass::temporary) {
-                                      Record record;
-                                      record.decision = Decision::violation;
-                                      record.facts = {{"peer", std::string(to_string(Compartment::router))}};
-                                      record.outcome = why.text;
-                                      context_.records.record(std::move(record));
-                                    }
+                                    context_.channel_closed(Compartment::router, why, false);
                                     routers_.erase(at);
                                   }});
 }

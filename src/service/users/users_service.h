@@ -21,7 +21,9 @@ class UsersService final : public Service {
 
   void peer(Compartment row, std::uint32_t instance, UniqueFd socket) override;
   void drain(bool urgent) override;
-  std::vector<control::Counter> counters() override { return {{"lookups", lookups_}}; }
+  std::vector<control::Counter> counters() override {
+    return {{"lookups", lookups_}, {"unavailable", unavailable_}};
+  }
 
  private:
   using RouterChannel = Channel<ToUsers, FromUsers>;
@@ -30,6 +32,7 @@ class UsersService final : public Service {
   std::uint32_t first_uid_;
   std::list<std::unique_ptr<RouterChannel>> routers_;
   std::uint64_t lookups_ = 0;
+  std::uint64_t unavailable_ = 0;  ///< lookups for which the database could not be asked
 };
 
 }  // namespace sternpost::users

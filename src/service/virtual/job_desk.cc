@@ -41,23 +41,30 @@ Result<void> JobDesk::take_job(spool_agent::Job&& job) {
   return {};
 }
 
-spool_agent::InHand JobDesk::announce() {
+std::vector<spool_agent::InHand> JobDesk::announce() {
   for (const auto& [job, content] : pieces_) bytes_ -= content.size();
   pieces_.clear();
-  spool_agent::InHand in_hand;
-  for (const auto& [number, job] : finished_) {
-    auto& announced = in_hand.jobs.emplace_back();
+  std::vector<spool_agent::InHand> frames(1);
+  std::size_t bytes = 0;
+  auto add = [&](spool_agent::JobId number, QueueId id, const auto& recipients, auto index_of) {
+    if (bytes > kAnnounceBytes) {
+      frames.back().last = false;
+      frames.emplace_back();
+      bytes = 0;
+    }
+    auto& announced = frames.back().jobs.emplace_back();
     announced.job = number;
-    announced.id = job.id;
-    for (const auto& recipient : job.recipients) announced.recipients.push_back(recipient.outcome.recipient);
+    announced.id = id;
+    for (const auto& recipient : recipients) announced.recipients.push_back(index_of(recipient));
+    bytes += sizeof(announced) + recipients.size() * sizeof(std::uint32_t);
+  };
+  for (const auto& [number, job] : finished_) {
+    add(number, job.id, job.recipients, [](const Delivered& one) { return one.outcome.recipient; });
   }
-  for (const auto& waiting : waiting_) {
-    auto& announced = in_hand.jobs.emplace_back();
-    announced.job = waiting.job.job;
-    announced.id = waiting.job.id;
-    for (const auto& recipient : waiting.job.recipients) announced.recipients.push_back(recipient.index);
+  for (const auto& [job, content] : waiting_) {
+    add(job.job, job.id, job.recipients, [](const spool_agent::JobRecipient& one) { return one.index; });
   }
-  return in_hand;
+  return frames;
 }
 
 std::vector<Outcome> JobDesk::unacknowledged() const {

@@ -54,8 +54,12 @@ class JobDesk {
   Result<void> take_piece(spool_agent::Piece&& piece);
   Result<void> take_job(spool_agent::Job&& job);
 
-  /// A new spool hands jobs afresh: content without its job is dropped. Answers what is to be announced.
-  spool_agent::InHand announce();
+  /// Bytes of jobs in one frame of an announcement, but for one job more.
+  static constexpr std::size_t kAnnounceBytes = 128UL * 1024;
+
+  /// A new spool hands jobs afresh: content without its job is dropped. Answers what is to be announced: at
+  /// least one frame, the last one marked.
+  std::vector<spool_agent::InHand> announce();
   /// The outcomes that no spool has acknowledged, to be sent behind the announcement.
   [[nodiscard]] std::vector<spool_agent::Outcome> unacknowledged() const;
 

@@ -86,7 +86,10 @@ TEST_F(JobDeskTest, ANewSpoolIsToldOfEveryJobAndGivenTheOutcomesAgain) {
   (void)desk.work(deliver, kNow);
   ASSERT_TRUE(desk.take_job(job(2, {"ann@example.org"})));
   ASSERT_TRUE(desk.take_piece({3, "half"}));
-  const auto in_hand = desk.announce();
+  const auto frames = desk.announce();
+  ASSERT_THAT(frames, SizeIs(1));
+  const auto& in_hand = frames.front();
+  EXPECT_TRUE(in_hand.last);
   ASSERT_THAT(in_hand.jobs, SizeIs(2));
   EXPECT_EQ(in_hand.jobs[0].job, 1U);
   EXPECT_EQ(in_hand.jobs[0].id, QueueId{101});
@@ -97,6 +100,22 @@ TEST_F(JobDeskTest, ANewSpoolIsToldOfEveryJobAndGivenTheOutcomesAgain) {
   ASSERT_TRUE(desk.take_job(job(3, {"ann@example.org"}, "whole")));
   (void)desk.work(deliver, kNow);
   EXPECT_EQ(contents.back(), "whole") << "a half from the old spool is dropped";
+}
+
+TEST_F(JobDeskTest, MuchWorkIsAnnouncedInSeveralFramesOfWhichTheLastSaysSo) {
+  constexpr spool_agent::JobId kJobs = 4000;
+  for (spool_agent::JobId i = 1; i <= kJobs; ++i) {
+    ASSERT_TRUE(desk.take_job(job(i, {"ann@example.org", "bob@example.org"})));
+  }
+  const auto frames = desk.announce();
+  ASSERT_GT(frames.size(), 1U);
+  std::size_t announced = 0;
+  for (const auto& frame : frames) {
+    EXPECT_EQ(frame.last, &frame == &frames.back());
+    EXPECT_LE(encode(frame).size(), spool_agent::kMaxFrame);
+    announced += frame.jobs.size();
+  }
+  EXPECT_EQ(announced, kJobs);
 }
 
 TEST_F(JobDeskTest, AnOutcomeIsKeptUntilItIsRecorded) {

@@ -31,16 +31,10 @@ void VirtualService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd 
       SpoolChannel::Handlers{.on_frame = [this](auto&& frame) { return from_spool(std::move(frame)); },
                              .on_closed =
                                  [this](const Error& why) {
-                                   if (why.what_to_do != ErrorClass::temporary) {
-                                     Record record;
-                                     record.decision = Decision::violation;
-                                     record.facts = {{"peer", std::string(to_string(Compartment::spool))}};
-                                     record.outcome = why.text;
-                                     context_.records.record(std::move(record));
-                                   }
+                                   context_.channel_closed(Compartment::spool, why, true);
                                    spool_.reset();
                                  }});
-  spool_->send(desk_.announce());
+  for (const auto& in_hand : desk_.announce()) spool_->send(in_hand);
   for (const auto& outcome : desk_.unacknowledged()) spool_->send(outcome);
 }
 
