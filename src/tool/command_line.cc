@@ -1,11 +1,8 @@
 #include "tool/command_line.h"
 
-#include <fmt/format.h>
-
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include "service/master/plan.h"
 #include "tool/config_commands.h"
 #include "tool/control_commands.h"
 #include "tool/manual.h"
@@ -69,14 +66,19 @@ void add_queue_commands(CLI::App& app, Invocation& invocation) {
                    [](const Invocation& i) { return queue_show(i.options, i.argument); });
   show->add_option("ID", invocation.argument, "The queue id.")->required();
   const auto add_action = [&](const std::string& name, const std::string& description, Action action) {
-    auto* command = add(*queue, invocation, name, description,
-                        [action](const Invocation& i) { return queue_act(i.options, i.ids, action); });
-    command->add_option("ID", invocation.ids, "The queue ids.")->required();
+    auto* command = add(*queue, invocation, name, description, [action](const Invocation& i) {
+      return i.held ? queue_release_held(i.options) : queue_act(i.options, i.ids, action);
+    });
+    command->add_option("ID", invocation.ids, "The queue ids.");
+    return command;
   };
-  add_action("hold", "Keep messages from being delivered until they are released.", Action::hold);
-  add_action("release", "Let held messages be delivered.", Action::release);
-  add_action("delete", "Take messages out of the queue for good, without a notice to anyone.",
-             Action::remove);
+  add_action("hold", "Keep messages from being delivered until they are released.", Action::hold)
+      ->require_option(1);
+  auto* release = add_action("release", "Let held messages be delivered.", Action::release);
+  release->add_flag("--held", invocation.held, "All that are held, instead of ids.");
+  release->require_option(1);
+  add_action("delete", "Take messages out of the queue for good, without a notice to anyone.", Action::remove)
+      ->require_option(1);
 }
 
 void add_explaining_commands(CLI::App& app, Invocation& invocation) {
@@ -93,10 +95,7 @@ void add_explaining_commands(CLI::App& app, Invocation& invocation) {
   auto* show = app.add_subcommand("show", "Show how the server is built.");
   show->require_subcommand(1);
   add(*show, invocation, "plan", "Show what each compartment may do, and which layers hold it to that.",
-      [](const Invocation& i) -> Outcome<void> {
-        fmt::print("{}", plan_text(i.options.json));
-        return {};
-      });
+      [](const Invocation& i) { return show_plan(i.options); });
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct Invocation {
   bool counters = false;
   std::string argument;
   std::vector<std::string> ids;
+  bool held = false;  ///< of queue release: all that are held, instead of ids
   unsigned most = 0;
   std::function<Outcome<void>()> command;  ///< what to run once all is parsed
 };

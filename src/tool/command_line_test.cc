@@ -39,6 +39,7 @@ TEST(CommandLine, TakesEveryCommand) {
                                                                  {"queue", "show", "000b"},
                                                                  {"queue", "hold", "000b", "000c"},
                                                                  {"queue", "release", "000b"},
+                                                                 {"queue", "release", "--held"},
                                                                  {"queue", "delete", "000b"},
                                                                  {"why", "a@example.org", "--most", "3"},
                                                                  {"show", "plan"}}) {
@@ -63,6 +64,10 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
                                                                  {"queue"},
                                                                  {"queue", "show"},
                                                                  {"queue", "hold"},
+                                                                 {"queue", "hold", "--held"},
+                                                                 {"queue", "release"},
+                                                                 {"queue", "release", "000b", "--held"},
+                                                                 {"queue", "delete"},
                                                                  {"why"},
                                                                  {"start", "now"},
                                                                  {"stop", "--hard"},

@@ -34,9 +34,27 @@ Outcome<void> run(ControlClient& client, admin::Command command) {
   return {};
 }
 
-std::string queue_text(const qmgr::Counts& queue) {
-  return fmt::format("queue: {} being routed, {} ready, {} active, {} deferred, {} held\n", queue.routing,
-                     queue.ready, queue.active, queue.deferred, queue.held);
+std::string queue_text(const admin::StatusReply& reply) {
+  auto out = reply.messages ? fmt::format("queue: {} messages\n", *reply.messages)
+                            : std::string("queue: not known: spool does not answer\n");
+  if (!reply.queue) return out + "in memory: not known: qmgr does not answer\n";
+  const auto& queue = *reply.queue;
+  return out + fmt::format("in memory: {} being routed, {} ready, {} active, {} deferred, {} held\n",
+                           queue.routing, queue.ready, queue.active, queue.deferred, queue.held);
+}
+
+/// What nobody answered is null.
+void append_queue_json(JsonWriter& writer, const admin::StatusReply& reply) {
+  writer.key("messages");
+  reply.messages ? writer.value(*reply.messages) : writer.json("null");
+  writer.key("queue");
+  if (!reply.queue) {
+    writer.json("null");
+    return;
+  }
+  writer.begin_object().member("routing", reply.queue->routing).member("ready", reply.queue->ready);
+  writer.member("active", reply.queue->active).member("deferred", reply.queue->deferred);
+  writer.member("held", reply.queue->held).end_object();
 }
 
 }  // namespace
@@ -71,6 +89,28 @@ Outcome<void> status(const Options& options, bool counters) {
   return {};
 }
 
+Outcome<void> show_plan(const Options& options) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) {
+    if (client.error().status != ExitStatus::not_running) return std::unexpected(std::move(client.error()));
+    fmt::print("{}", plan_text(options.json, nullptr));
+    return {};
+  }
+  const auto reply = client->ask<admin::StatusReply>(admin::Status{});
+  if (!reply) return std::unexpected(reply.error());
+  const auto layers = running_layers(*reply);
+  fmt::print("{}", plan_text(options.json, &layers));
+  return {};
+}
+
+RunningLayers running_layers(const admin::StatusReply& reply) {
+  RunningLayers layers;
+  for (const auto& process : reply.processes) {
+    if (process.state != "starting") layers.try_emplace(process.row, process.layers);
+  }
+  return layers;
+}
+
 std::string status_text(const admin::StatusReply& reply, bool counters) {
   auto out = fmt::format("{:<10} {:>8} {:>8}  {:<10} {:<28} {:>10} {:>8}\n", "PROGRAM", "INSTANCE", "PID",
                          "STATE", "SINCE", "GENERATION", "RESTARTS");
@@ -83,7 +123,7 @@ std::string status_text(const admin::StatusReply& reply, bool counters) {
       out += fmt::format("{:>20}  {}\n", counter.value, printable(counter.name));
     }
   }
-  return out + queue_text(reply.queue);
+  return out + queue_text(reply);
 }
 
 std::string status_json(const admin::StatusReply& reply) {
@@ -98,10 +138,9 @@ std::string status_json(const admin::StatusReply& reply) {
     for (const auto& counter : process.counters) writer.member(counter.name, counter.value);
     writer.end_object().end_object();
   }
-  writer.end_array().key("queue").begin_object();
-  writer.member("routing", reply.queue.routing).member("ready", reply.queue.ready);
-  writer.member("active", reply.queue.active).member("deferred", reply.queue.deferred);
-  writer.member("held", reply.queue.held).end_object().end_object();
+  writer.end_array();
+  append_queue_json(writer, reply);
+  writer.end_object();
   return out + "\n";
 }
 

@@ -46,7 +46,12 @@ class LineCutter {
 }  // namespace
 
 Outcome<History> History::open(const std::string& state_directory) {
-  const auto newest = state_directory + "/log/history.jsonl";
+  const auto folder = state_directory + "/log";
+  const auto newest = folder + "/history.jsonl";
+  if (::access(folder.c_str(), F_OK) != 0) {
+    return failure(ExitStatus::failed,
+                   fmt::format("there is no history: {}: {}", folder, std::strerror(errno)));
+  }
   History history;
   std::set<std::pair<dev_t, ino_t>> seen;
   for (unsigned number = 0; number <= kMostFiles; ++number) {
@@ -61,9 +66,6 @@ Outcome<History> History::open(const std::string& state_directory) {
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return read_failure(path);
     if (seen.insert({status.st_dev, status.st_ino}).second) history.files_.push_back(std::move(file));
-  }
-  if (history.files_.empty()) {
-    return failure(ExitStatus::failed, fmt::format("there is no history at {}", newest));
   }
   std::ranges::reverse(history.files_);
   return history;

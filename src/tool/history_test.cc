@@ -67,7 +67,12 @@ TEST_F(HistoryTest, ReadsAFileOnceThatARotationShowsTwice) {
   EXPECT_THAT(lines(), ElementsAre("1"));
 }
 
+TEST_F(HistoryTest, IsEmptyBeforeTheFirstRecord) {
+  EXPECT_THAT(lines(), ElementsAre());
+}
+
 TEST_F(HistoryTest, SaysWhereThereIsNone) {
+  std::filesystem::remove(state_ / "log");
   const auto history = History::open(state_.string());
   ASSERT_FALSE(history);
   EXPECT_NE(history.error().text.find(state_.string()), std::string::npos);

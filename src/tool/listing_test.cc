@@ -41,8 +41,13 @@ admin::StatusReply reply() {
   process.pid = 77;
   process.state = "running";
   process.counters = {{"frames_in", 9}};
+  process.layers = {"uid", "seccomp"};
   made.processes.push_back(process);
-  made.queue.held = 3;
+  process.state = "starting";
+  process.row = Compartment::log;
+  made.processes.push_back(process);
+  made.messages = 70;
+  made.queue.emplace().held = 3;
   return made;
 }
 
@@ -71,6 +76,15 @@ TEST(QueueListing, ShowsEveryRecipientEscaped) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
 
+TEST(QueueListing, ShowsWhereAMessageCameFrom) {
+  EXPECT_EQ(entry_text(entry()).find("from"), std::string::npos);
+  auto made = entry();
+  made.origin = {"ESMTP", "192.0.2.1:4000", "mx\x1b.example", "s77"};
+  EXPECT_NE(entry_text(made).find("      from 192.0.2.1:4000 (mx\\x1b.example) with ESMTP, session s77\n"),
+            std::string::npos)
+      << entry_text(made);
+}
+
 TEST(QueueListing, IsJson) {
   std::string out;
   JsonWriter writer(out);
@@ -87,9 +101,28 @@ TEST(QueueListing, IsJson) {
 TEST(Status, ShowsProcessesAndQueue) {
   const auto text = status_text(reply(), false);
   EXPECT_NE(text.find("virtual"), std::string::npos);
+  EXPECT_NE(text.find("queue: 70 messages"), std::string::npos);
   EXPECT_NE(text.find("3 held"), std::string::npos);
   EXPECT_EQ(text.find("frames_in"), std::string::npos);
   EXPECT_NE(status_text(reply(), true).find("frames_in"), std::string::npos);
+}
+
+TEST(Status, DoesNotShowZeroForWhatNobodyKnows) {
+  auto unknown = reply();
+  unknown.messages.reset();
+  unknown.queue.reset();
+  const auto text = status_text(unknown, false);
+  EXPECT_NE(text.find("queue: not known"), std::string::npos) << text;
+  EXPECT_NE(text.find("in memory: not known"), std::string::npos) << text;
+  const auto shown = json::parse(status_json(unknown)).as_object();
+  EXPECT_TRUE(shown.at("messages").is_null());
+  EXPECT_TRUE(shown.at("queue").is_null());
+}
+
+TEST(Status, HasTheLayersOfProcessesThatAreReady) {
+  const auto layers = running_layers(reply());
+  ASSERT_EQ(layers.size(), 1U);
+  EXPECT_EQ(layers.at(Compartment::virtual_mailbox), (Layers{"uid", "seccomp"}));
 }
 
 TEST(Status, IsJson) {
@@ -97,6 +130,7 @@ TEST(Status, IsJson) {
   const auto& process = shown.at("processes").at(0).as_object();
   EXPECT_EQ(process.at("program"), "virtual");
   EXPECT_EQ(process.at("counters").at("frames_in").to_number<int>(), 9);
+  EXPECT_EQ(shown.at("messages").to_number<int>(), 70);
   EXPECT_EQ(shown.at("queue").at("held").to_number<int>(), 3);
 }
 

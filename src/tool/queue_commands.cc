@@ -11,11 +11,9 @@
 namespace sternpost::tool {
 namespace {
 
-constexpr std::uint32_t kPage = 256;
-
 std::string_view state_name(spool_admin::State state) {
-  constexpr std::array<std::string_view, kEnumBound<spool_admin::State>> kNames = {"queued", "active",
-                                                                                   "deferred", "held"};
+  constexpr std::array<std::string_view, kEnumBound<spool_admin::State>> kNames = {
+      "queued", "active", "deferred", "held", "owing"};
   return kNames[static_cast<unsigned>(state)];
 }
 
@@ -38,12 +36,10 @@ std::unexpected<Failure> unknown_id(QueueId id) {
 
 /// Calls `use` for every entry of the queue, page by page.
 template <class Use>
-Outcome<void> for_each_entry(const Options& options, Use&& use) {
-  auto client = ControlClient::connect(find_state_directory(options));
-  if (!client) return std::unexpected(std::move(client.error()));
+Outcome<void> for_each_entry(ControlClient& client, Use&& use) {
   std::uint64_t after = 0;
   do {
-    const auto page = client->ask<spool_admin::Listed>(spool_admin::List{0, after, kPage});
+    const auto page = client.ask<spool_admin::Listed>(spool_admin::List{0, after, spool_admin::kMaxListed});
     if (!page) return std::unexpected(page.error());
     for (const auto& entry : page->entries) use(entry);
     if (page->position != 0 && page->position <= after) {
@@ -52,6 +48,16 @@ Outcome<void> for_each_entry(const Options& options, Use&& use) {
     after = page->position;
   } while (after != 0);
   return {};
+}
+
+/// "      from 192.0.2.1:40312 (mx.example.net) with ESMTP, session …"
+std::string origin_text(const mail::Origin& origin) {
+  if (origin == mail::Origin{}) return {};
+  auto out = fmt::format("      from {}", origin.client.empty() ? "this host" : printable(origin.client));
+  if (!origin.helo.empty()) out += fmt::format(" ({})", printable(origin.helo));
+  if (!origin.protocol.empty()) out += " with " + printable(origin.protocol);
+  if (!origin.session.empty()) out += ", session " + printable(origin.session);
+  return out + "\n";
 }
 
 std::string recipient_text(const spool_admin::RecipientEntry& recipient) {
@@ -66,6 +72,25 @@ std::string recipient_text(const spool_admin::RecipientEntry& recipient) {
   return out + "\n";
 }
 
+/// One after the other. What the instance refuses does not keep the others from being asked for; a
+/// conversation that ends does.
+Outcome<void> act_on(ControlClient& client, const std::vector<QueueId>& ids, spool_admin::Action action) {
+  std::string refused;
+  const auto refuse = [&](std::string_view line) {
+    refused.append(refused.empty() ? "" : "\n").append(line);
+  };
+  for (const auto id : ids) {
+    const auto acted = client.ask<spool_admin::Acted>(spool_admin::Act{0, id, action});
+    if (!acted) {
+      refuse(fmt::format("{}: {}", to_string(id), acted.error().text));
+      break;
+    }
+    if (!acted->refused.empty()) refuse(fmt::format("{}: {}", to_string(id), printable(acted->refused)));
+  }
+  if (!refused.empty()) return failure(ExitStatus::failed, std::move(refused));
+  return {};
+}
+
 }  // namespace
 
 std::string queue_header() {
@@ -76,6 +101,7 @@ std::string entry_text(const spool_admin::Entry& entry) {
   auto out =
       fmt::format("{:<8} {:<8} {:>10}  {:<27}  {}\n", to_string(entry.id), state_name(entry.state),
                   entry.bytes, to_rfc3339(entry.arrival), printable(mail::to_path(entry.reverse_path), 1024));
+  out += origin_text(entry.origin);
   for (const auto& recipient : entry.recipients) out += recipient_text(recipient);
   return out;
 }
@@ -106,7 +132,9 @@ Outcome<void> queue_list(const Options& options) {
   JsonWriter writer(line);
   if (options.json) writer.begin_array();
   bool first = true;
-  const auto listed = for_each_entry(options, [&](const spool_admin::Entry& entry) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  const auto listed = for_each_entry(*client, [&](const spool_admin::Entry& entry) {
     if (options.json) {
       append_entry_json(writer, entry);
     } else {
@@ -142,6 +170,9 @@ Outcome<void> queue_show(const Options& options, const std::string& id) {
   if (!*entry) return unknown_id(*parsed);
   if (!options.json) {
     fmt::print("{}{}", queue_header(), entry_text(**entry));
+    if ((*entry)->state == spool_admin::State::deferred) {
+      fmt::print("\nWhen it is tried next is in its story: sternpost why {}\n", to_string(*parsed));
+    }
     return {};
   }
   std::string out;
@@ -161,15 +192,20 @@ Outcome<void> queue_act(const Options& options, const std::vector<std::string>& 
   }
   auto client = ControlClient::connect(find_state_directory(options));
   if (!client) return std::unexpected(std::move(client.error()));
-  Outcome<void> outcome;
-  for (const auto id : parsed) {
-    const auto acted = client->ask<spool_admin::Acted>(spool_admin::Act{0, id, action});
-    if (!acted) return std::unexpected(acted.error());
-    if (!acted->refused.empty() && outcome) {
-      outcome = failure(ExitStatus::failed, fmt::format("{}: {}", to_string(id), printable(acted->refused)));
-    }
-  }
-  return outcome;
+  return act_on(*client, parsed, action);
+}
+
+Outcome<void> queue_release_held(const Options& options) {
+  auto client = ControlClient::connect(find_state_directory(options));
+  if (!client) return std::unexpected(std::move(client.error()));
+  std::vector<QueueId> held;
+  const auto listed = for_each_entry(*client, [&](const spool_admin::Entry& entry) {
+    if (entry.state == spool_admin::State::held) held.push_back(entry.id);
+  });
+  if (!listed) return listed;
+  const auto done = act_on(*client, held, spool_admin::Action::release);
+  if (done) fmt::print("released: {}\n", held.size());
+  return done;
 }
 
 }  // namespace sternpost::tool

@@ -14,15 +14,17 @@ namespace sternpost::tool {
 
 Outcome<void> queue_list(const Options& options);
 Outcome<void> queue_show(const Options& options, const std::string& id);
-/// Holds, releases or deletes; every id is tried, and the first refusal is what is answered.
+/// Holds, releases or deletes; every id is tried, and every refusal is in the answer, a line for each.
 Outcome<void> queue_act(const Options& options, const std::vector<std::string>& ids,
                         spool_admin::Action action);
+/// Releases all messages that are held when it is called. One that is gone meanwhile is a refusal.
+Outcome<void> queue_release_held(const Options& options);
 
 /// The entry of one message in the running instance's queue; none where it is finished or unknown.
 Outcome<std::optional<spool_admin::Entry>> ask_entry(const Options& options, QueueId id);
 
 std::string queue_header();
-/// One line for the message and one for each of its recipients.
+/// One line for the message, one for where it came from, and one for each of its recipients.
 std::string entry_text(const spool_admin::Entry& entry);
 void append_entry_json(JsonWriter& writer, const spool_admin::Entry& entry);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,8 +48,9 @@ class MasterCommand {
     return command;
   }
 
-  /// Returns only where it fails.
+  /// Returns only where it fails. What else the caller has open is none of the server's business.
   void execute() {
+    (void)::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     std::vector<char*> words;
     for (auto& word : words_) words.push_back(word.data());
     words.push_back(nullptr);

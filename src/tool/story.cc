@@ -8,17 +8,15 @@
 #include <array>
 #include <cstring>
 
+#include "mail/extension.h"
+#include "runtime/json_text.h"
 #include "runtime/record_text.h"
 
 namespace sternpost::tool {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
+/// The fact of an accepted message that lists its recipients where there are several.
+constexpr std::string_view kRecipientsFact = "to";
 
 std::string_view without_brackets(std::string_view path) {
   if (path.size() >= 2 && path.front() == '<' && path.back() == '>') return path.substr(1, path.size() - 2);
@@ -38,6 +36,26 @@ std::string_view without_port(std::string_view client) {
   return std::ranges::count(client, ':') == 1 ? client.substr(0, client.find(':')) : client;
 }
 
+/// Whether `address`, in lower case, is one of those in `list`: "a@x.example, b@x.example, and 3 more".
+bool is_listed(std::string_view list, std::string_view address) {
+  constexpr std::string_view kComma = ", ";
+  const auto folded = mail::fold_case(list);
+  const std::string_view text = folded;
+  for (auto at = text.find(address); at != std::string_view::npos; at = text.find(address, at + 1)) {
+    const auto rest = text.substr(at + address.size());
+    const bool begins = at == 0 || text.substr(0, at).ends_with(kComma);
+    if (begins && (rest.empty() || rest.starts_with(kComma))) return true;
+  }
+  return false;
+}
+
+bool is_to(const Record& record, std::string_view address) {
+  if (mail::fold_case(without_brackets(record.recipient)) == address) return true;
+  return std::ranges::any_of(record.facts, [&](const Fact& fact) {
+    return fact.name == kRecipientsFact && is_listed(fact.value, address);
+  });
+}
+
 /// A cheap look at a line before it is parsed: the id that it names, as text.
 std::string_view id_in(std::string_view line) {
   constexpr std::string_view kKey = "\"id\":\"";
@@ -52,9 +70,10 @@ std::string_view id_in(std::string_view line) {
 std::optional<Subject> parse_subject(std::string_view text) {
   if (text == "<>") return Subject{Subject::Kind::address, ""};
   if (text.find('@') != std::string_view::npos) {
-    return Subject{Subject::Kind::address, lower(without_brackets(text))};
+    return Subject{Subject::Kind::address, mail::fold_case(without_brackets(text))};
   }
-  if (const auto host = without_port(text); is_ip(host)) return Subject{Subject::Kind::client, lower(host)};
+  if (const auto host = without_port(text); is_ip(host))
+    return Subject{Subject::Kind::client, mail::fold_case(host)};
   if (const auto id = parse_queue_id(text); id && id->value != 0) {
     return Subject{Subject::Kind::message, to_string(*id)};
   }
@@ -67,18 +86,22 @@ bool is_about(const Record& record, const Subject& subject) {
       return record.id.value != 0 && to_string(record.id) == subject.text;
     case Subject::Kind::address:
       if (subject.text.empty()) return record.sender == "<>";
-      return lower(without_brackets(record.sender)) == subject.text ||
-             lower(without_brackets(record.recipient)) == subject.text;
+      return mail::fold_case(without_brackets(record.sender)) == subject.text || is_to(record, subject.text);
     case Subject::Kind::client:
-      return !record.client.empty() && lower(without_port(record.client)) == subject.text;
+      return !record.client.empty() && mail::fold_case(without_port(record.client)) == subject.text;
   }
   return false;
+}
+
+Story::Story(Subject subject, std::size_t most) : subject_(std::move(subject)), most_(most) {
+  append_json_string(needle_, subject_.text);
+  needle_ = needle_.substr(1, needle_.size() - 2);  // without its quotes: in a line it may stand among others
 }
 
 void Story::find(const std::string& line) {
   const bool possible = subject_.kind == Subject::Kind::message
                             ? id_in(line) == subject_.text
-                            : ::strcasestr(line.c_str(), subject_.text.c_str()) != nullptr;
+                            : ::strcasestr(line.c_str(), needle_.c_str()) != nullptr;
   if (!possible) return;
   auto record = parse_json_line(line);
   if (!record || !is_about(*record, subject_)) return;
@@ -98,7 +121,11 @@ void Story::gather(const std::string& line) {
   const auto id = parse_queue_id(id_in(line));
   if (!id || std::ranges::find(messages_, *id) == messages_.end()) return;
   auto record = parse_json_line(line);
-  if (record && record->id == *id) records_[*id].push_back(std::move(*record));
+  if (!record || record->id != *id) return;
+  // Compartments write to the history independently: what happened later may stand earlier.
+  auto& records = records_[*id];
+  const auto later = std::ranges::upper_bound(records, record->at, {}, &Record::at);
+  records.insert(later, std::move(*record));
 }
 
 const std::vector<Record>& Story::records_of(QueueId id) const {

@@ -25,7 +25,8 @@ struct Subject {
 /// A queue id, an address with "@" or "<>" for the null one, or an IP address with or without port.
 std::optional<Subject> parse_subject(std::string_view text);
 
-/// Whether this record is about the subject by itself.
+/// Whether this record is about the subject by itself. An address is met as sender, as recipient, and among
+/// the recipients of a message, which its acceptance lists in the fact "to".
 bool is_about(const Record& record, const Subject& subject);
 
 /// Gathers in two passes over the history: find() sees every line and learns which messages are meant,
@@ -33,7 +34,7 @@ bool is_about(const Record& record, const Subject& subject);
 /// `most` messages and the newest `most` records without a message are kept.
 class Story {
  public:
-  Story(Subject subject, std::size_t most) : subject_(std::move(subject)), most_(most) {}
+  Story(Subject subject, std::size_t most);
 
   void find(const std::string& line);
   void gather(const std::string& line);
@@ -50,6 +51,7 @@ class Story {
   void meet(QueueId id);
 
   Subject subject_;
+  std::string needle_;  ///< what a line about the subject has in it, as JSON writes it
   std::size_t most_;
   std::deque<QueueId> messages_;
   std::map<QueueId, std::vector<Record>> records_;

@@ -54,6 +54,18 @@ TEST(Subject, IsToldApart) {
     EXPECT_FALSE(parse_subject(text)) << text;
 }
 
+TEST(Story, TellsRecordsInTheOrderOfTheirTimes) {
+  auto accepted = record(1, Decision::accepted, "<a@x.example>", "");
+  auto routed = record(1, Decision::routed, "", "bob@y.example");
+  auto delivered = record(1, Decision::delivered, "", "bob@y.example");
+  accepted.at = routed.at = WallTime{1'000'000};
+  delivered.at = WallTime{2'000'000};
+  const auto story = tell(to_string(QueueId{1}), {delivered, accepted, routed});
+  std::vector<Decision> told;
+  for (const auto& each : story.records_of(QueueId{1})) told.push_back(each.decision);
+  EXPECT_THAT(told, ElementsAre(Decision::accepted, Decision::routed, Decision::delivered));
+}
+
 TEST(Story, OfAMessageHasItsRecordsAlone) {
   const auto story = tell(to_string(QueueId{1}), kHistory);
   EXPECT_THAT(story.messages(), ElementsAre(QueueId{1}));
@@ -66,6 +78,19 @@ TEST(Story, OfARecipientHasAllRecordsOfTheMessages) {
   const auto story = tell("BOB@y.example", kHistory);
   EXPECT_THAT(story.messages(), ElementsAre(QueueId{1}, QueueId{2}));
   EXPECT_EQ(story.records_of(QueueId{2}).size(), 2U);
+}
+
+TEST(Story, OfOneOfSeveralRecipientsHasMessagesThatWereNotRoutedYet) {
+  auto held = record(4, Decision::accepted, "<a@x.example>", "");
+  held.facts = {{"bytes", "9"}, {"to", "Bob@y.example, ann@y.example, \"c d\"@y.example, and 3 more"}};
+  for (const auto* one : {"bob@y.example", "ANN@y.example", "\"c d\"@y.example"}) {
+    EXPECT_THAT(tell(one, {held}).messages(), ElementsAre(QueueId{4})) << one;
+  }
+  for (const auto* other : {"n@y.example", "bob@y.exampl", "d@y.example", "b@y.example"}) {
+    EXPECT_TRUE(tell(other, {held}).empty()) << other;
+  }
+  held.facts[1].name = "from";
+  EXPECT_TRUE(tell("bob@y.example", {held}).empty());
 }
 
 TEST(Story, OfASenderHasItsRefusals) {
