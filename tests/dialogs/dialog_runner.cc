@@ -49,10 +49,19 @@ smtp::ServerLimits usual_limits() {
   limits.max_errors = 20;
   limits.max_messages = 100;
   limits.max_hops = 30;
-  limits.normalize_rule = {"smtp.normalize", {}, 0};
-  limits.size_rule = {"smtp.max_message", {}, 0};
-  limits.recipients_rule = {"smtp.max_recipients", {}, 0};
-  limits.hops_rule = {"smtp.max_hops", {}, 0};
+  const auto set_by = [](const char* key) { return Rule{key, {}, 0}; };
+  limits.rules = {.normalize = set_by("smtp.normalize"),
+                  .max_message = set_by("smtp.max_message"),
+                  .max_recipients = set_by("smtp.max_recipients"),
+                  .max_command_line = set_by("smtp.max_command_line"),
+                  .max_text_line = set_by("smtp.max_text_line"),
+                  .max_commands = set_by("smtp.max_commands"),
+                  .max_errors = set_by("smtp.max_errors"),
+                  .max_messages = set_by("smtp.max_messages"),
+                  .max_hops = set_by("smtp.max_hops"),
+                  .command_timeout = set_by("smtp.command_timeout"),
+                  .data_timeout = set_by("smtp.data_timeout"),
+                  .session_timeout = set_by("smtp.session_timeout")};
   return limits;
 }
 
@@ -118,11 +127,14 @@ void Runner::send() {
 }
 
 void Runner::after_event() {
-  while (!server_->actions().empty()) {
-    auto actions = std::exchange(server_->actions(), {});
-    for (auto& action : actions) act(action);
-  }
-  auto written = std::exchange(server_->replies(), {});
+  std::string written;
+  do {
+    while (!server_->actions().empty()) {
+      auto actions = std::exchange(server_->actions(), {});
+      for (auto& action : actions) act(action);
+    }
+    written += std::exchange(server_->replies(), {});
+  } while (server_->replies_written());
   for (std::size_t end = 0; (end = written.find("\r\n")) != std::string::npos; written.erase(0, end + 2)) {
     replies_.push_back(written.substr(0, end));
   }

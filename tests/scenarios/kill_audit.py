@@ -1,12 +1,17 @@
 #!/usr/bin/python3
-"""Joins the client's log, the log of kills and the mailboxes: is every acknowledged message there, once?
+"""Joins the logs of client and killer, history and mailboxes: is every acknowledged message there, once?
 
 What is demanded, number by number:
 - every 250 is in each of its recipients' mailboxes, whole, in a file that bears the id of the 250;
 - a further file needs a reason: another id, an attempt that ended after its final dot without an answer;
-  the same id, an agent (virtual, or master, which takes it along) killed while it had the message in hand;
-- a connection that was cut or refused needs a kill of smtpd or master at that moment; nothing is refused
-  for good, and no client waits in vain.
+  the same id, an agent (virtual, or master, which takes it along) killed with it in hand;
+- a delivery that was attempted again, though its file was there, needs that reason, too: it makes no second
+  file only because the first one was still where the agent had put it;
+- a connection that was cut needs to have been held by the smtpd worker that was killed, and one that was
+  refused to have been asked for while master was away;
+- nothing is refused for good, and no client waits in vain.
+
+In hand means: made before the agent's end, and not recorded in the history as delivered before the kill.
 """
 
 import argparse
@@ -14,28 +19,41 @@ import json
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import kill_client
 from harness import maildir
 
-# A connection counts as cut by a kill this many seconds around the time from the kill to the replacement.
-AROUND_KILL = 1.0
-# An agent has reported a delivery to spool, and spool has recorded it, this many seconds after the rename.
-REPORT_SECONDS = 2.0
 AGENTS = ("virtual", "master")
-ACCEPTORS = ("smtpd", "master")
+# Files bear the time of the kernel's last tick before they were made: up to 10 ms too early, never too late.
+TICK = 0.01
 
 
 @dataclass
 class Kill:
-    """One line of the killer's log. Times are wall clock; `back` is when the replacement ran."""
+    """One line of the killer's log. Times are wall clock.
+
+    `at` is before the signal, `gone` when the process had ended, `back` when its replacement ran. `ports` are
+    the clients whose connections it held; `work` says what it had in hand.
+    """
 
     at: float
+    gone: float
     back: float
     compartment: str
     pid: int
-    in_flight: int
+    ports: list = field(default_factory=list)
+    work: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One record of a delivery; `again`: the agent found the file of an earlier attempt."""
+
+    recorded: float
+    attempted: float
+    again: bool
 
 
 @dataclass
@@ -54,8 +72,8 @@ class Findings:
     def table(self):
         rows = [("messages acknowledged", self.acknowledged), ("files in mailboxes", self.files),
                 ("left in tmp by killed agents", self.leftovers),
-                ("duplicates: unanswered attempt", self.second_queueings),
-                ("duplicates: killed agent", self.second_deliveries)]
+                ("queued again: unanswered attempt", self.second_queueings),
+                ("delivered again: killed agent", self.second_deliveries)]
         rows += [(f"attempts {name}", count) for name, count in sorted(self.results.items())]
         rows += [(f"kills of {name}", count) for name, count in sorted(self.kills.items())]
         rows += [("failures", len(self.failures))]
@@ -71,65 +89,146 @@ def load_kills(path):
     return [Kill(**json.loads(line)) for line in Path(path).read_text().splitlines()]
 
 
-def audit(attempts, kills, mail, users):
-    """`mail` is the folder of the Maildirs, one for each of `users`."""
-    findings = Findings()
-    findings.results.update(attempt.result for attempt in attempts)
-    findings.kills.update(kill.compartment for kill in kills)
-    by_number = defaultdict(list)
-    for attempt in attempts:
-        by_number[attempt.number].append(attempt)
-    _audit_attempts(findings, by_number, kills)
-    delivered = _collect(findings, mail, users, by_number)
-    for number, tried in sorted(by_number.items()):
-        for user in kill_client.recipients_of(number, users):
-            _audit_number(findings, number, user, tried, delivered.pop((number, user), []), kills)
-    for (number, user), files in delivered.items():
-        findings.failures.append(f"number {number} is not {user}'s, but is in {files[0].path}")
-    return findings
+def deliveries_of(history):
+    """(queue id, user) -> what the history says of its deliveries, in their order."""
+    found = defaultdict(list)
+    for record in history:
+        if record["decision"] == "delivered":
+            user = record["recipient"].split("@")[0].split("+")[0]
+            facts = record.get("facts", {})
+            found[record["id"], user].append(
+                Delivery(_seconds(record["at"]), _seconds(facts["attempted"]), "found" in facts))
+    for several in found.values():
+        several.sort(key=lambda delivery: delivery.recorded)
+    return found
 
 
-def _audit_attempts(findings, by_number, kills):
-    """That every number has one 250, and every other end of an attempt its reason."""
-    for number, attempts in sorted(by_number.items()):
+def _seconds(text):
+    return datetime.fromisoformat(text).timestamp()
+
+
+def audit(attempts, kills, mail, users, history):
+    """`mail` is the folder of the Maildirs, one for each of `users`; `history` the decision records."""
+    return _Audit(attempts, list(kills), deliveries_of(history)).run(Path(mail), users)
+
+
+class _Audit:
+    def __init__(self, attempts, kills, deliveries):
+        self.findings = Findings()
+        self.kills, self.deliveries = kills, deliveries
+        self.findings.results.update(attempt.result for attempt in attempts)
+        self.findings.kills.update(kill.compartment for kill in kills)
+        self.attempts = defaultdict(list)
+        for attempt in attempts:
+            self.attempts[attempt.number].append(attempt)
+
+    def run(self, mail, users):
+        for number, attempts in sorted(self.attempts.items()):
+            self._check_attempts(number, attempts)
+        delivered = self._collect(mail, users)
+        for number in sorted(self.attempts):
+            for user in kill_client.recipients_of(number, users):
+                self._check_number(number, user, delivered.pop((number, user), []))
+        for (number, user), files in delivered.items():
+            self._fail(f"number {number} is not {user}'s, but is in {files[0].path}")
+        return self.findings
+
+    def _fail(self, text):
+        self.findings.failures.append(text)
+
+    # --- what clients saw -------------------------------------------------------------------------------
+
+    def _check_attempts(self, number, attempts):
+        """That the number has one 250, and every other end of an attempt its reason."""
         acknowledged = [a for a in attempts if a.result == kill_client.ACKNOWLEDGED]
-        findings.acknowledged += len(acknowledged)
+        self.findings.acknowledged += len(acknowledged)
         if len(acknowledged) != 1:
-            findings.failures.append(f"number {number} has {len(acknowledged)} acknowledgements")
+            self._fail(f"number {number} has {len(acknowledged)} acknowledgements")
         for attempt in acknowledged:
             if not attempt.id:
-                findings.failures.append(f"number {number}: no queue id in the 250: {attempt.text!r}")
+                self._fail(f"number {number}: no queue id in the 250: {attempt.text!r}")
         for attempt in attempts:
             if attempt.result in (kill_client.REFUSED, kill_client.SILENT):
-                findings.failures.append(f"number {number}: {attempt}")
+                self._fail(f"number {number}: {attempt}")
             elif attempt.result in (kill_client.UNSENT, kill_client.AMBIGUOUS, kill_client.NOT_CONNECTED):
-                if not _killed_around(kills, ACCEPTORS, attempt.ended, attempt.ended):
-                    findings.failures.append(
-                        f"number {number}: {attempt.result} at {attempt.ended:.3f} though neither smtpd nor "
-                        f"master was killed ({attempt.text})")
+                if not any(_cut(kill, attempt) for kill in self.kills):
+                    self._fail(f"number {number}: {attempt.result} at {attempt.ended:.3f}, though no kill cut "
+                               f"this session ({attempt})")
+
+    # --- what is in the mailboxes -----------------------------------------------------------------------
+
+    def _collect(self, mail, users):
+        """(number, user) -> files, each compared with the content of its number."""
+        delivered = defaultdict(list)
+        for user in users:
+            self.findings.leftovers += len(maildir.leftovers(mail / user))
+            for message in maildir.read(mail / user):
+                self.findings.files += 1
+                number = _number_of(message)
+                if number is None or number not in self.attempts:
+                    self._fail(f"{message.path} is no message of this run")
+                    continue
+                if message.content != kill_client.content_of(number):
+                    self._fail(f"number {number} is damaged in {message.path}")
+                delivered[number, user].append(message)
+        return delivered
+
+    def _check_number(self, number, user, files):
+        """That one number is in one mailbox as often as it may be."""
+        attempts = self.attempts[number]
+        by_id = defaultdict(list)
+        for message in files:
+            by_id[message.queue_id].append(message)
+        for attempt in attempts:
+            if attempt.result == kill_client.ACKNOWLEDGED and attempt.id not in by_id:
+                self._fail(f"LOST: number {number}, acknowledged as {attempt.id} at {attempt.ended:.3f}, is not "
+                           f"in {user}'s mailbox (there: {sorted(by_id) or 'nothing'})")
+        unanswered = [a for a in attempts if a.result == kill_client.AMBIGUOUS]
+        known = {a.id for a in attempts if a.result == kill_client.ACKNOWLEDGED}
+        further = sorted(set(by_id) - known)
+        if len(further) > len(unanswered):
+            self._fail(f"DUPLICATE: number {number} is in {user}'s mailbox under {further} beside "
+                       f"{sorted(known)}, but {len(unanswered)} attempts ended without an answer: {attempts}")
+        else:
+            self.findings.second_queueings += len(further)
+        for queue_id, copies in by_id.items():
+            self._check_copies(number, queue_id, user, sorted(map(_made, copies)))
+
+    def _check_copies(self, number, queue_id, user, made):
+        """That whatever was delivered again was in the hand of an agent that was killed in between."""
+        records = self.deliveries.get((queue_id, user), [])
+        # Each pair is the end of one delivery and the beginning of the next.
+        pairs = list(zip(made, made[1:]))
+        pairs += [(made[0], record.attempted) for record in records if record.again]
+        for first, second in pairs:
+            if any(_in_hand(kill, first, second, records) for kill in self.kills):
+                self.findings.second_deliveries += 1
+            else:
+                self._fail(f"DUPLICATE: number {number}, id {queue_id}, delivered to {user} at {first:.3f} and "
+                           f"again at {second:.3f}, though no agent was killed with it in hand; recorded: "
+                           f"{records}")
+        if len([record for record in records if not record.again]) > len(made):
+            self._fail(f"number {number}, id {queue_id}: {len(made)} files of {user} for the records {records}")
 
 
-def _killed_around(kills, compartments, begin, end):
-    """How many of these were killed between the two times, or were away then."""
-    return sum(1 for kill in kills if kill.compartment in compartments
-               and kill.at - AROUND_KILL <= end and kill.back + AROUND_KILL >= begin)
+def _cut(kill, attempt):
+    """Whether this kill explains that the attempt's connection ended, or was never made."""
+    if kill.compartment == "smtpd":
+        return attempt.port in kill.ports and attempt.connected <= kill.gone and attempt.ended >= kill.at
+    # All listening sockets end with master, and are there again when the next one is ready.
+    return kill.compartment == "master" and attempt.connected <= kill.back and attempt.ended >= kill.at
 
 
-def _collect(findings, mail, users, by_number):
-    """(number, user) -> files, each compared with the content of its number."""
-    delivered = defaultdict(list)
-    for user in users:
-        findings.leftovers += len(maildir.leftovers(Path(mail) / user))
-        for message in maildir.read(Path(mail) / user):
-            findings.files += 1
-            number = _number_of(message)
-            if number is None or number not in by_number:
-                findings.failures.append(f"{message.path} is no message of this run")
-                continue
-            if message.content != kill_client.content_of(number):
-                findings.failures.append(f"number {number} is damaged in {message.path}")
-            delivered[number, user].append(message)
-    return delivered
+def _in_hand(kill, first, second, records):
+    """Whether this kill explains that what was delivered at `first` was delivered again at `second`."""
+    if kill.compartment not in AGENTS or first > kill.gone or second + TICK < kill.at:
+        return False
+    return not any(record.recorded < kill.at for record in records)
+
+
+def _made(message):
+    """When the file got its name; wall clock."""
+    return message.path.stat().st_ctime
 
 
 def _number_of(message):
@@ -139,51 +238,17 @@ def _number_of(message):
     return None
 
 
-def _audit_number(findings, number, user, attempts, files, kills):
-    """That one number is in one mailbox as often as it may be."""
-    by_id = defaultdict(list)
-    for message in files:
-        by_id[message.queue_id].append(message)
-    for attempt in attempts:
-        if attempt.result == kill_client.ACKNOWLEDGED and attempt.id not in by_id:
-            findings.failures.append(
-                f"LOST: number {number}, acknowledged as {attempt.id} at {attempt.ended:.3f}, is not in "
-                f"{user}'s mailbox (there: {sorted(by_id) or 'nothing'})")
-    unanswered = [a for a in attempts if a.result == kill_client.AMBIGUOUS]
-    known = {a.id for a in attempts if a.result == kill_client.ACKNOWLEDGED}
-    further = sorted(set(by_id) - known)
-    if len(further) > len(unanswered):
-        findings.failures.append(
-            f"DUPLICATE: number {number} is in {user}'s mailbox under {further} beside {sorted(known)}, but "
-            f"{len(unanswered)} attempts ended without an answer: {attempts}")
-    else:
-        findings.second_queueings += len(further)
-    for queue_id, copies in by_id.items():
-        if len(copies) > 1:
-            _audit_copies(findings, number, queue_id, copies, kills)
-
-
-def _audit_copies(findings, number, queue_id, copies, kills):
-    """Several files with one id: the agent must have been killed before it could report the first of them."""
-    first = min(message.path.stat().st_ctime for message in copies)
-    agents = [k for k in kills if k.compartment in AGENTS and first - 0.1 <= k.at <= first + REPORT_SECONDS]
-    if len(copies) - 1 > len(agents):
-        findings.failures.append(
-            f"DUPLICATE: number {number}, id {queue_id}, {len(copies)} files, {len(agents)} agents killed "
-            f"with it in hand: {[message.path.name for message in copies]}")
-    else:
-        findings.second_deliveries += len(copies) - 1
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--client-log", required=True)
     parser.add_argument("--kill-log", required=True)
+    parser.add_argument("--history", required=True, help="history.jsonl")
     parser.add_argument("--mail", required=True, help="the folder of the Maildirs")
     parser.add_argument("users", nargs="+")
     options = parser.parse_args()
+    history = [json.loads(line) for line in Path(options.history).read_text().splitlines()]
     findings = audit(load_attempts(options.client_log), load_kills(options.kill_log), options.mail,
-                     options.users)
+                     options.users, history)
     print(findings.table())
     return 1 if findings.failures else 0
 

@@ -34,7 +34,11 @@ SILENT = "silent"  # no answer in ANSWER_SECONDS; the final dot may have been wr
 
 @dataclass
 class Attempt:
-    """One line of the client's log. Times are seconds of wall clock; `dot`: the final dot was written."""
+    """One line of the client's log. Times are seconds of wall clock; `dot`: the final dot was written.
+
+    `port` is the client's own, by which the server's end of the connection can be found; `connected` is when
+    the connection was asked for.
+    """
 
     number: int
     result: str
@@ -44,6 +48,8 @@ class Attempt:
     code: int = 0
     id: str = ""
     text: str = ""
+    port: int = 0
+    connected: float = 0.0
 
 
 def recipients_of(number, users):
@@ -72,23 +78,26 @@ class _Ended(Exception):
 
     def __init__(self, result, code=0, text=""):
         super().__init__(text)
-        self.result, self.code, self.text = result, code, text
+        self.result, self.code, self.text, self.port = result, code, text, 0
 
 
 class NumberedClient:
     """Runs in a thread of its own. `total` None: numbers go on until finish().
 
-    `pause` is how long a session rests between two messages, in seconds: a steady load without a flood.
+    `pause` is how long a session rests between two messages, in seconds: a steady load without a flood. With
+    `strangers` each transaction names a recipient, too, whom nobody has ever named and who must be refused, so
+    that no answer remembered from earlier ones will do.
     """
 
     def __init__(self, port, log_path, users, domain="example.org", sessions=50, total=None, allowed=None,
-                 per_session=40, pause=0.0):
+                 per_session=40, pause=0.0, strangers=False):
         self.port, self.users, self.domain = port, users, domain
         self.sessions, self.total, self.per_session = sessions, total, per_session
-        self.pause = pause
+        self.pause, self.strangers = pause, strangers
         self.attempts = []
         self.acknowledged = 0
         self.in_flight = 0  # numbers that a session works on now
+        self._asking = {}  # port of a session -> when it sent the recipients that are not answered yet
         self._allowed = total if allowed is None else allowed
         self._next = 0
         self._again = deque()
@@ -130,6 +139,10 @@ class NumberedClient:
     @property
     def begun(self):
         return self._next
+
+    def asks_since(self, moment):
+        """Whether a session has sent recipients after `moment` (wall clock) that are not answered yet."""
+        return any(asked > moment for asked in list(self._asking.values()))
 
     @property
     def running(self):
@@ -180,11 +193,12 @@ class NumberedClient:
             try:
                 reader, writer = await self._connect()
             except _Ended as end:
-                self._record(Attempt(number, end.result, began, time.time(), 0.0, end.code, "", end.text))
+                self._record(Attempt(number, end.result, began, time.time(), 0.0, end.code, "", end.text,
+                                     end.port, began))
                 await asyncio.sleep(0.02)  # before the next try to connect
                 return
             left = self._random.randrange(1, self.per_session + 1)
-            while await self._message(reader, writer, number):
+            while await self._message(reader, writer, number, began):
                 left -= 1
                 following = self._take() if left > 0 else None
                 if following is None:
@@ -210,21 +224,28 @@ class NumberedClient:
             writer.write(b"EHLO client.example.net\r\n")
             await self._expect(reader, 250)
         except _Ended as end:
+            end.port = _port_of(writer)
             writer.close()
             if end.result == UNSENT:
                 end.result = NOT_CONNECTED
             raise
         return reader, writer
 
-    async def _message(self, reader, writer, number):
+    async def _message(self, reader, writer, number, connected):
         """One transaction; whether the session can go on."""
-        attempt = Attempt(number, "", time.time(), 0.0)
+        attempt = Attempt(number, "", time.time(), 0.0, port=_port_of(writer), connected=connected)
         try:
             to = "".join(f"RCPT TO:<{user}@{self.domain}>\r\n" for user in recipients_of(number, self.users))
+            wanted = [250] * (1 + to.count("\r\n"))
+            if self.strangers:
+                to += f"RCPT TO:<stranger-{number}-{len(self.attempts)}@{self.domain}>\r\n"
+                wanted.append(550)
+            self._asking[attempt.port] = time.time()
             writer.write(f"MAIL FROM:<sender-{number}@client.example.net>\r\n{to}".encode())
-            replies = [await self._reply(reader) for _ in range(1 + to.count("\r\n"))]
-            for code, text in replies:
-                self._judge(code, text, 250)
+            replies = [await self._reply(reader) for _ in wanted]
+            self._asking.pop(attempt.port)
+            for (code, text), expected in zip(replies, wanted):
+                self._judge(code, text, expected)
             writer.write(b"DATA\r\n")
             await self._expect(reader, 354)
             attempt.dot = time.time()
@@ -237,6 +258,7 @@ class NumberedClient:
             if end.result == UNSENT and attempt.dot:
                 attempt.result = AMBIGUOUS
         attempt.ended = time.time()
+        self._asking.pop(attempt.port, None)
         self._record(attempt)
         return await self._recover(reader, writer, attempt)
 
@@ -286,6 +308,11 @@ class NumberedClient:
             self.acknowledged += 1
         else:
             self._again.append(attempt.number)
+
+
+def _port_of(writer):
+    address = writer.get_extra_info("sockname")
+    return address[1] if address else 0
 
 
 def queue_id_of(text):

@@ -2,14 +2,19 @@
 """The kill test: numbered messages go in while compartment after compartment is killed with SIGKILL.
 
 Messages are let go in portions, one for each kill, so that every kill meets work in flight: the killer
-waits until a random share of the portion is acknowledged, and a random moment more. Master's children must
-end with it; it is then started again, as systemd would. At the end the queue must run empty, and kill_audit
-joins the logs.
+waits until a random share of the portion is acknowledged, and a random moment more. Then it makes the victim
+stand still, looks whether it has work in hand, and kills it. Master's children must end with it; it is then
+started again, as systemd would. config is killed in the middle of a reload, which must change nothing. At the
+end the queue must run empty, and kill_audit joins the logs.
+
+Mailboxes are those of the system's users, and every transaction names a stranger besides, so that users is
+asked again and again.
 """
 
 import argparse
 import json
 import os
+import pwd
 import random
 import signal
 import sys
@@ -17,14 +22,23 @@ import time
 from dataclasses import asdict
 
 import kill_audit
+from harness import proc
 from harness.instance import Instance
 from harness.waiting import wait_for
 from kill_client import NumberedClient
+from kill_work import Asker, Frozen, Work
 
-# Every row that runs all the time; config is short-lived and has no work in flight.
-COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "master")
-USERS = tuple(f"user{number}" for number in range(8))
+COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "config", "master")
+USERS = tuple(sorted(entry.pw_name for entry in pwd.getpwall() if 0 < entry.pw_uid < 65534)[:8])
 RESTART_SECONDS = 30
+ANSWER_SECONDS = 70  # master waits for the answers to a reload no longer than 60 s
+
+
+def make_instance():
+    """An instance whose mailboxes are those of the first few users that the system has."""
+    return Instance(users=USERS, smtp={"max_errors": 100_000},
+                    mailboxes={"source": "system", "first_uid": 1, "list": None},
+                    log={"max_file": "4 GiB"})  # the audit needs the whole history
 
 
 class KillRun:
@@ -41,13 +55,17 @@ class KillRun:
             self.targets += self.random.sample(COMPARTMENTS, len(COMPARTMENTS))
         self.client_log = instance.directory / "client.jsonl"
         self.kill_log = instance.directory / "kills.jsonl"
-        self.client = NumberedClient(instance.port, self.client_log, USERS, sessions=sessions, allowed=0)
+        self.client = NumberedClient(instance.port, self.client_log, USERS, sessions=sessions, allowed=0,
+                                    strangers=True)
+        self.asker = Asker(instance)
+        self.work = Work(self.client, instance.port)
         self.kills = []
 
     def run(self, seconds):
         """All kills and all messages; the audit's findings. `seconds` bounds the whole."""
         deadline = time.monotonic() + seconds
         self.client.start()
+        self.asker.start()
         portion = self.messages // len(self.targets)
         allowed = 0
         for turn, target in enumerate(self.targets):
@@ -60,11 +78,18 @@ class KillRun:
         self.client.finish_at(max(allowed, self.messages))
         self.client.join(max(1.0, deadline - time.monotonic()))
         self.instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
+        complaints = self.asker.finish()
+        if self.asker.answered == 0:
+            complaints.append("no question for the queue was ever answered")
+        done = self.instance.run("reload", timeout=ANSWER_SECONDS)
+        if done.returncode != 0:
+            complaints.append(f"a reload after all kills is refused: {done.stderr}")
         code = self.instance.stop()
-        findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.kills,
-                                    self.instance.state / "mail", USERS)
         if code != 0:
-            findings.failures.append(f"the instance ended with {code} after SIGTERM")
+            complaints.append(f"the instance ended with {code} after SIGTERM")
+        findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.kills,
+                                    self.instance.state / "mail", USERS, self.instance.history(killed=True))
+        findings.failures += complaints
         return findings
 
     def _await_work(self, first, portion, deadline):
@@ -80,25 +105,72 @@ class KillRun:
             pass
 
     def _kill(self, target):
-        """Kills one process of that compartment, awaits its successor; False where nothing was in flight."""
-        before = self.instance.compartments()
-        victim = self.instance.master if target == "master" else self._choose(before, target)
-        in_flight = self.client.in_flight
-        if in_flight == 0:
-            return False
-        at = time.time()
-        os.kill(victim.pid, signal.SIGKILL)
-        if target == "master":
-            self.instance.process.wait()
-            self.instance.wait_gone(before)
-            self.instance.start()
+        """Kills one process of that compartment, awaits its successor; False where it had no work in hand."""
+        if target == "config":
+            kill = self._kill_config()
+        elif target == "master":
+            kill = self._kill_master()
         else:
-            self._await_successor(victim, before)
-        kill = kill_audit.Kill(at, time.time(), target, victim.pid, in_flight)
+            kill = self._kill_compartment(target)
+        if kill is None:
+            return False
         self.kills.append(kill)
         with open(self.kill_log, "a", encoding="ascii") as log:
             log.write(json.dumps(asdict(kill)) + "\n")
         return True
+
+    def _kill_compartment(self, target):
+        before = self.instance.compartments()
+        victim = self._choose(before, target)
+        with Frozen(victim):
+            since = time.time()
+            work = self.work.of(victim, since)
+            if not work:
+                return None
+            ports = proc.client_ports(victim.pid, self.instance.port) if target == "smtpd" else []
+            at = time.time()
+            os.kill(victim.pid, signal.SIGKILL)
+        self.instance.wait_gone([victim])
+        gone = time.time()
+        self._await_successor(victim, before)
+        return kill_audit.Kill(at, gone, time.time(), target, victim.pid, ports, work)
+
+    def _kill_master(self):
+        before = self.instance.compartments()
+        in_flight = self.client.in_flight
+        if in_flight == 0:
+            return None
+        at = time.time()
+        pid = self.instance.process.pid
+        os.kill(pid, signal.SIGKILL)
+        self.instance.process.wait()
+        self.instance.wait_gone(before)
+        gone = time.time()
+        self.instance.start()
+        return kill_audit.Kill(at, gone, time.time(), "master", pid, work=f"{in_flight} sessions of clients")
+
+    def _kill_config(self):
+        """In the middle of a reload: nothing may change. None where config was faster than the kill."""
+        before = set(self.instance.compartments())
+        master = self.instance.process.pid
+        told = len(self._reloads())
+        self.instance.process.send_signal(signal.SIGHUP)
+        victim = wait_for(lambda: next((p for p in proc.children(master) if p.name == "config"), None),
+                          RESTART_SECONDS, "the config compartment", interval=0)
+        at = time.time()
+        os.kill(victim.pid, signal.SIGKILL)
+        self.instance.wait_gone([victim])
+        gone = time.time()
+        wait_for(lambda: len(self._reloads()) > told, ANSWER_SECONDS,
+                 lambda: f"a record of the reload\n{self.instance.report()}", interval=0.005)
+        if "without an answer" not in self._reloads()[-1]["outcome"]:
+            return None
+        now = {p for p in self.instance.compartments() if p.name not in ("config", "master")}
+        assert now == before, f"a reload that was cut short ended {before - now} and started {now - before}"
+        return kill_audit.Kill(at, gone, time.time(), "config", victim.pid, work="a reload")
+
+    def _reloads(self):
+        return [record for record in self.instance.history(killed=True) if record["decision"] == "configured"]
 
     def _choose(self, processes, target):
         candidates = [process for process in processes if process.name == target]
@@ -126,8 +198,10 @@ def main():
     parser.add_argument("--seed", type=int, help="of targets and moments")
     parser.add_argument("--keep", action="store_true", help="leave the instance's folder for a look")
     options = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("only root may look at what a compartment has in hand")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("kill test: ended by SIGTERM"))
-    instance = Instance(users=USERS)
+    instance = make_instance()
     run = None
     try:
         instance.start()

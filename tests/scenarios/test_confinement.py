@@ -10,6 +10,7 @@ import signal
 import stat
 
 import kill_client
+import kill_run
 import pytest
 from harness import proc
 from harness.confinement import CONFIG, ROWS, probes_of
@@ -22,7 +23,10 @@ pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="the tests' debugger knows x86-64 only"),
 ]
 
+CAP_SYS_ADMIN = 21
 LOOP = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]", "anon_inode:[signalfd]")
+# What master holds for its children besides the folders of their rows: their slices and their ends.
+OF_MASTER = ("anon_inode:[pidfd]", "/memfd:slice (deleted)")
 
 
 def row_name(instance, process):
@@ -38,16 +42,35 @@ def running(instance):
 
 
 @pytest.fixture
+def instance(request):
+    """A started instance whose mailboxes are the system's users, so that users has to call NSS."""
+    made = kill_run.make_instance()
+    try:
+        yield made.start()
+        report = getattr(request.node, "report_call", None)
+        if report is not None and report.failed:
+            print(made.report())
+    finally:
+        made.remove()
+
+
+def lookups(instance):
+    """How often users has asked the system's name service."""
+    return sum(p["counters"]["lookups"] for p in instance.status()["processes"] if p["program"] == "users")
+
+
+@pytest.fixture
 def loaded(instance):
     """An instance with messages going through it; afterwards every one of them must have gone well."""
     client = kill_client.NumberedClient(instance.port, instance.directory / "client.jsonl", instance.users,
-                                        sessions=8, pause=0.01)
+                                        sessions=8, pause=0.01, strangers=True)
     client.start()
     wait_for(lambda: client.acknowledged > 50, 30, "the load to begin")
     before = proc.tree(instance.process.pid)
     yield instance
-    reached = client.acknowledged
+    reached, asked = client.acknowledged, lookups(instance)
     wait_for(lambda: client.acknowledged > reached + 50, 30, "the load to go on after the probes")
+    assert lookups(instance) >= asked + 30, "users was not asked"
     attempts = client.finish()
     bad = [attempt for attempt in attempts if attempt.result != kill_client.ACKNOWLEDGED]
     assert not bad, f"the probes disturbed the load: {bad[:5]}"
@@ -146,9 +169,9 @@ def test_proc_shows_own_uids_no_capabilities_and_filters(instance):
         name = row_name(instance, process)
         status = proc.status(process.pid)
         assert status["Seccomp"] == "2", f"{name}: no filter"
-        assert status["Groups"] == "" or name == "master", f"{name}: groups {status['Groups']}"
         if name == "master":
             continue
+        assert status["Groups"] == "", f"{name}: groups {status['Groups']}"
         assert status["NoNewPrivs"] == "1", name
         for field in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             assert int(status[field], 16) == 0, f"{name}: {field} {status[field]}"
@@ -158,6 +181,19 @@ def test_proc_shows_own_uids_no_capabilities_and_filters(instance):
         uids.setdefault(status["Uid"].split()[0], set()).add(name)
         assert proc.limits(process.pid)["Max core file size"] == ("0", "0"), name
     assert all(len(names) == 1 for names in uids.values()), f"a uid of several compartments: {uids}"
+
+
+def test_proc_shows_master_as_root_that_its_children_inherit_nothing_from(instance):
+    """Root by its row. A filter without no_new_privs needs a capability that containers often lack."""
+    status = proc.status(instance.process.pid)
+    may_filter = int(status["CapEff"], 16) & 1 << CAP_SYS_ADMIN
+    assert status["Uid"].split() == status["Gid"].split() == ["0"] * 4
+    assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+    assert int(status["CapPrm"], 16) == int(status["CapEff"], 16) == int(status["CapBnd"], 16)
+    assert status["NoNewPrivs"] == ("0" if may_filter else "1")
+    assert status["Seccomp"] == "2"
+    assert int(status["Seccomp_filters"]) == int(proc.status("self")["Seccomp_filters"]) + 1
+    assert os.listdir(f"/proc/{instance.process.pid}/cwd") == []
 
 
 def test_proc_shows_an_empty_root_directory(instance):
@@ -172,6 +208,37 @@ def test_proc_shows_an_empty_root_directory(instance):
             assert os.stat(root).st_uid == 0, f"{name}: its root directory is its own"
         else:
             assert os.path.samefile(root, "/"), name
+
+
+def expected_of_master(instance, pid):
+    """A function that says whether a descriptor of master is one that its row or those of its children need."""
+    folders = {str(instance.state / row.folder) for row in ROWS.values() if row.folder}
+    roots = {str(number) for number, _ in proc.descriptors(pid).items()
+             if os.path.samefile(f"/proc/{pid}/fd/{number}", f"/proc/{pid}/root")}
+
+    def expected(number, target):
+        return (target in OF_MASTER or target in folders or str(number) in roots
+                or target in ("/", "/etc", "/dev/null", str(instance.state / "run" / "lock")))
+
+    return expected
+
+
+def test_proc_shows_that_master_holds_nothing_but_channels_and_what_it_hands_on(instance):
+    pid = instance.process.pid
+    expected = expected_of_master(instance, pid)
+    complaints = [f"descriptor {number} is {target}" for number, target in proc.descriptors(pid).items()
+                  if not target.startswith(("socket:", "pipe:")) and target not in LOOP
+                  and not expected(number, target)]
+    assert not complaints, "\n".join(complaints)
+
+
+def test_master_can_read_and_write_nothing_that_it_has_not_opened_for_a_child(loaded):
+    """It keeps the real root as a descriptor that names a place and grants no reading by itself."""
+    pid = loaded.process.pid
+    with Debugger(pid) as debugger:
+        for number, target in proc.descriptors(pid).items():
+            if target.startswith(("/", str(loaded.state))) and os.path.isdir(f"/proc/{pid}/fd/{number}"):
+                assert debugger.call("write", number, b"x", 1) == -9, f"{number} {target}: not opened as a place"
 
 
 def test_proc_shows_no_descriptors_but_channels_the_loop_and_the_folders_of_the_row(instance):

@@ -1,10 +1,14 @@
-"""Every message of the public corpora arrives as it was sent, or is refused with the right code."""
+"""Every message of the public corpora arrives as it was sent, or is refused with the right code.
+
+Those that a mail client can send are sent by clients that are not ours, too: smtplib's own data(), and curl.
+"""
 
 import re
+import smtplib
 from dataclasses import dataclass
 
 import pytest
-from harness import maildir
+from harness import maildir, tools
 from harness.instance import Instance
 from harness.session import Session
 from harness.vectors import CORPORA
@@ -15,15 +19,18 @@ RECIPIENT = "alice@example.org"
 # or 5.5.2, syntax.
 REFUSED = (500, 550, 554)
 MAX_LINE = 64 * 1024
+CURL_EVERY = 10  # one process for each message: a sample
+OURS, SMTPLIB, CURL = "ours", "smtplib", "curl"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One transmission: the octets after DATA, and whether they are legal."""
+    """One transmission: the octets after DATA, whether they are legal, and who sends them."""
 
     name: str
     content: bytes
     legal: bool
+    sent_by: str = OURS
 
 
 def is_legal(content):
@@ -41,7 +48,15 @@ def cases(corpora):
             found.append(Case(message.name, with_crlf, is_legal(with_crlf)))
             if with_crlf != message.data:
                 found.append(Case(message.name + " (as in the file)", message.data, is_legal(message.data)))
-    return found
+    return found + by_others(found)
+
+
+def by_others(found):
+    """What other clients can send: they add an end to the last line, and know no message without a line."""
+    fit = [case for case in found if case.legal and case.content]
+    senders = [(SMTPLIB, fit), (CURL, fit[::CURL_EVERY])]
+    return [Case(f"{case.name}, by {name}", case.content, True, name)
+            for name, chosen in senders for case in chosen]
 
 
 def expected(content):
@@ -50,13 +65,13 @@ def expected(content):
 
 
 @pytest.fixture(scope="module")
-def sent(corpora):
+def sent(corpora, tmp_path_factory):
     """All cases, sent in one session to one instance: (cases, replies, what arrived by case number)."""
     instance = Instance(smtp={"max_errors": 100000})
     try:
         instance.start()
         all_cases = cases(corpora)
-        replies = send_all(instance, all_cases)
+        replies = send_all(instance, all_cases, tmp_path_factory.mktemp("corpora") / "message")
         accepted = sum(1 for code, _ in replies if code == 250)
         wait_for(lambda: maildir.count(instance.mailbox("alice")) >= accepted, 60,
                  lambda: f"{accepted} messages in the mailbox\n{instance.report()}")
@@ -71,23 +86,45 @@ def sent(corpora):
         instance.remove()
 
 
-def send_all(instance, all_cases):
-    """One session for all; NOOP after each, so that a session out of step is noticed at once."""
+def send_all(instance, all_cases, file):
+    """The replies. One session for all that are ours, and one for all of smtplib."""
     replies = []
-    with Session(instance.port) as session:
+    with Session(instance.port) as session, \
+            smtplib.SMTP("127.0.0.1", instance.port, "client.example.net", timeout=30) as plain:
+        plain.ehlo()
         for number, case in enumerate(all_cases):
-            reply = session.deliver(f"case-{number}@client.example.net", [RECIPIENT], case.content)
-            replies.append((reply[0], reply[1].decode()))
-            noop = session.docmd("NOOP")
-            assert noop[0] == 250, f"after {case.name} ({reply}) the session is out of step: {noop}"
+            sender = f"case-{number}@client.example.net"
+            if case.sent_by == OURS:
+                code, text = session.deliver(sender, [RECIPIENT], case.content)
+                in_step(session, case, (code, text))
+            elif case.sent_by == SMTPLIB:
+                assert plain.mail(sender)[0] == 250 and plain.rcpt(RECIPIENT)[0] == 250
+                code, text = plain.data(case.content)
+                in_step(plain, case, (code, text))
+            else:
+                file.write_bytes(case.content)
+                tools.run(tools.program("curl"), "--silent", "--show-error",
+                          f"smtp://127.0.0.1:{instance.port}/client.example.net", "--mail-from", sender,
+                          "--mail-rcpt", RECIPIENT, "--upload-file", file)
+                code, text = 250, b"by curl"
+            replies.append((code, text.decode()))
     return replies
+
+
+def in_step(session, case, reply):
+    """A session that is out of step is noticed at once."""
+    noop = session.docmd("NOOP")
+    assert noop[0] == 250, f"after {case.name} ({reply}) the session is out of step: {noop}"
 
 
 def test_every_corpus_is_there(corpora):
     all_cases = cases(corpora)
-    assert sum(1 for case in all_cases if case.legal) >= 600
-    assert sum(1 for case in all_cases if not case.legal) >= 500
+    assert sum(1 for case in all_cases if case.legal and case.sent_by == OURS) >= 790
+    assert sum(1 for case in all_cases if not case.legal) >= 720
     assert any(b"\0" in case.content for case in all_cases)
+    assert any(b"ARC-Seal:" in case.content for case in all_cases)
+    assert sum(1 for case in all_cases if case.sent_by == SMTPLIB) >= 750
+    assert sum(1 for case in all_cases if case.sent_by == CURL) >= 75
 
 
 def test_legal_messages_arrive_identical(sent):

@@ -92,7 +92,7 @@ def test_a_hundred_reloads_under_load_refuse_nobody_and_cut_no_session(instance)
 
 def check_mailboxes(instance, attempts, other):
     """Every number once; `other` messages besides, which the audit does not know."""
-    findings = kill_audit.audit(attempts, [], instance.state / "mail", instance.users)
+    findings = kill_audit.audit(attempts, [], instance.state / "mail", instance.users, instance.history())
     unknown = [failure for failure in findings.failures if "is no message of this run" in failure]
     assert len(unknown) == other
     assert len(findings.failures) == other, findings.table()
@@ -137,7 +137,8 @@ def test_a_wrong_configuration_by_sighup_is_refused_in_the_log(instance):
     instance.write_config("setup = \n")
     instance.process.send_signal(signal.SIGHUP)
     log = instance.state / "log" / "mail.log"
-    wait_for(lambda: "sternpost.toml:1" in log.read_text(), 20, lambda: f"a refusal\n{instance.report()}")
+    wait_for(lambda: log.exists() and "sternpost.toml:1" in log.read_text(), 20,
+             lambda: f"a refusal\n{instance.report()}")
     assert workers(instance) == before
     with Session(instance.port) as session:
         assert session.deliver("a@client.example.net", ["alice@example.org"], CONTENT)[0] == 250

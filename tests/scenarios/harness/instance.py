@@ -19,6 +19,8 @@ from harness.waiting import wait_for
 START_SECONDS = 30
 STOP_SECONDS = 40
 DOMAIN = "example.org"
+# What a sanitizer build prints before the process that was found out ends.
+SANITIZER_REPORT = re.compile(r"ERROR: \w*Sanitizer|: runtime error: ")
 USERS = ("alice", "bob", "carol", "dave")
 
 
@@ -41,7 +43,10 @@ def free_port():
 
 
 def configuration(port, users=USERS, smtp=None, **tables):
-    """A small working configuration as nested dictionaries; `smtp` and other tables add to it."""
+    """A small working configuration as nested dictionaries; `smtp` and other tables add to it.
+
+    A value None takes a key out.
+    """
     table = {
         "setup": "internet-site",
         "hostname": "mail.example.org",
@@ -56,7 +61,8 @@ def configuration(port, users=USERS, smtp=None, **tables):
         },
     }
     for name, values in tables.items():
-        table[name] = {**table.get(name, {}), **values}
+        merged = {**table.get(name, {}), **values}
+        table[name] = {key: value for key, value in merged.items() if value is not None}
     return table
 
 
@@ -79,6 +85,7 @@ class Instance:
         self.port = free_port()
         self.users = users
         self.run_as = run_as
+        self.launcher = []  # a command that starts the command behind it, as env does
         self.process = None
         self.output = []
         self._ready = threading.Event()
@@ -104,7 +111,7 @@ class Instance:
         program = binary()
         assert program.exists(), f"{program} is not there: run `make build`, or set STERNPOST_BIN"
         identity = {"user": self.run_as, "group": "nogroup", "extra_groups": []} if self.run_as else {}
-        command = [program, "start", "--foreground", "--config", self.config, "--state", self.state]
+        command = [*self.launcher, program, "start", "--foreground", "--config", self.config, "--state", self.state]
         self._ready = threading.Event()
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -162,7 +169,7 @@ class Instance:
                  lambda: f"the end of {[p for p in processes if proc.alive(p)]}\n{self.report()}")
 
     def remove(self):
-        """Ends what still runs and removes the folder."""
+        """Ends what still runs and removes the folder; AssertionError where a sanitizer has reported a fault."""
         if self.process and self.process.poll() is None:
             self.kill_all()
         if self._reader:
@@ -170,6 +177,8 @@ class Instance:
         if self.process:
             self.process.stdout.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+        reports = [at for at, line in enumerate(self.output) if SANITIZER_REPORT.search(line)]
+        assert not reports, "".join(self.output[reports[0]:reports[0] + 60])
 
     # --- its processes ----------------------------------------------------------------------------------
 
@@ -209,13 +218,20 @@ class Instance:
     def mailbox(self, user):
         return self.state / "mail" / user
 
-    def history(self):
-        """The decision records, as dictionaries."""
+    def history(self, killed=False):
+        """The decision records, as dictionaries. `killed`: log was, and may have left torn lines."""
         path = self.state / "log" / "history.jsonl"
         if not path.exists():
             return []
         lines = path.read_text(errors="replace").split("\n")
-        return [json.loads(line) for line in lines[:-1] if line]  # the last may be half written
+        found = []
+        for line in filter(None, lines[:-1]):  # the last one may be half written
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                if not killed:
+                    raise
+        return found
 
     def report(self):
         """What a failed test should show."""

@@ -81,5 +81,42 @@ def descriptors(pid):
     return found
 
 
+def frozen(process):
+    """Whether it stands still after SIGSTOP."""
+    stat = _stat(process.pid)
+    return stat is not None and stat[1] == "T" and stat[2] == process.born
+
+
+def children(pid):
+    """The processes that `pid` has started, in one cheap look."""
+    try:
+        numbers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    found = []
+    for number in map(int, numbers):
+        stat = _stat(number)
+        if stat:
+            found.append(Process(number, stat[3], stat[2]))
+    return found
+
+
+def sockets(pid):
+    """The inode numbers of its sockets."""
+    return {int(target[8:-1]) for target in descriptors(pid).values() if target.startswith("socket:[")}
+
+
+def client_ports(pid, port):
+    """The ports of the clients whose connections to 127.0.0.1:`port` this process holds."""
+    held = sockets(pid)
+    found = []
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        local, remote = (int(end.partition(":")[2], 16) for end in fields[1:3])
+        if local == port and remote and int(fields[9]) in held:
+            found.append(remote)
+    return sorted(found)
+
+
 def threads(pid):
     return [int(entry) for entry in os.listdir(f"/proc/{pid}/task")]

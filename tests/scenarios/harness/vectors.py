@@ -61,6 +61,27 @@ class MailboxFile:
         ]
 
 
+@dataclass(frozen=True)
+class ChainTests:
+    """The messages in the YAML of the ARC tests: the block scalars under the key `message`."""
+
+    path: str
+    expected: int
+
+    def messages(self, root):
+        found, block = [], None
+        for line in (root / self.path).read_bytes().splitlines(keepends=True):
+            if block is not None and (not line.strip() or line.startswith(b" " * 6)):
+                block.append(line[6:] if line.strip() else b"\n")
+                continue
+            if block is not None:
+                found.append(b"".join(block).rstrip(b"\n") + b"\n" if b"".join(block).strip() else b"")
+            block = [] if line.startswith(b"    message: ") else None
+        assert len(found) == self.expected, f"{self.path}: {len(found)} messages, expected {self.expected}"
+        return [Message(f"{self.path}#{number}", data) for number, data in enumerate(found)]
+
+
+# All folders with messages. The others hold no messages but fields, addresses, names, zones or cases.
 CORPORA = (
     Corpus("messages-mimekit", "*", 32),
     Corpus("mime-rfc", "*.eml", 10),
@@ -79,4 +100,5 @@ CORPORA = (
     Corpus("maildir-kumo", "maildir/*/*", 2),
     MailboxFile("content-length", 29),
     MailboxFile("issue1189", 4),
+    ChainTests("arc-validation/arc-draft-validation-tests.yml", 175),
 )
