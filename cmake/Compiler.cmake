@@ -30,6 +30,11 @@ target_link_options(sternpost_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noe
 if(STERNPOST_SANITIZE)
   target_compile_options(sternpost_flags INTERFACE
     -fsanitize=${STERNPOST_SANITIZE} -fno-sanitize-recover=all)
+  # The check of virtual tables looks at memory through a pipe: without a free descriptor it finds fault with
+  # every object, and processes without descriptors are what some tests are about.
+  if(STERNPOST_SANITIZE MATCHES "undefined")
+    target_compile_options(sternpost_flags INTERFACE -fno-sanitize=vptr)
+  endif()
   target_link_options(sternpost_flags INTERFACE -fsanitize=${STERNPOST_SANITIZE})
 elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(sternpost_flags INTERFACE _FORTIFY_SOURCE=3)

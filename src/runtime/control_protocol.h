@@ -31,9 +31,11 @@ struct Start {
   /// So many Peer frames follow at once, log's not counted; spool, for one, waits for the agents among them.
   std::uint32_t peers = 0;
   std::optional<std::uint32_t> control_group;  ///< for admin: the gid that may use the control socket
+  /// Milliseconds: how long a peer that ended may take to come back, at the most.
+  std::uint32_t peer_grace_ms = 0;
   static constexpr auto fields() {
     return std::tuple(&Start::instance, &Start::generation, &Start::confinement, &Start::listeners,
-                      &Start::peers, &Start::control_group);
+                      &Start::peers, &Start::control_group, &Start::peer_grace_ms);
   }
 };
 
@@ -90,8 +92,11 @@ struct ProcessStatus {
 /// To admin only: the answers to AskStatus and AskRun.
 struct StatusAnswer {
   std::uint64_t request = 0;
-  std::vector<ProcessStatus> processes;
-  static constexpr auto fields() { return std::tuple(&StatusAnswer::request, &StatusAnswer::processes); }
+  std::vector<ProcessStatus> processes;  ///< master first, then the oldest
+  std::uint32_t left_out = 0;            ///< processes beyond what one frame carries
+  static constexpr auto fields() {
+    return std::tuple(&StatusAnswer::request, &StatusAnswer::processes, &StatusAnswer::left_out);
+  }
 };
 
 struct RunAnswer {

@@ -4,9 +4,8 @@
 
 namespace sternpost {
 
-PeerWatch::PeerWatch(boost::asio::io_context& loop, Milliseconds grace,
-                     std::function<void(Compartment row)> on_lost)
-    : loop_(loop), grace_(grace), on_lost_(std::move(on_lost)) {}
+PeerWatch::PeerWatch(boost::asio::io_context& loop, std::function<void(Compartment row)> on_lost)
+    : loop_(loop), on_lost_(std::move(on_lost)) {}
 
 void PeerWatch::gone(Compartment row) {
   auto& timer = waiting_[row];

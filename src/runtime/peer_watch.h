@@ -12,13 +12,16 @@
 
 namespace sternpost {
 
-/// Master makes channels when a process starts. A peer that ended is started again at once and comes with a
-/// new channel; where none comes in time both live and the channel broke between them, which nobody else
-/// sees.
+/// Master makes channels when a process starts. A peer that ended is started again, at once or after a delay
+/// that master says, and comes with a new channel; where none comes in time both live and the channel broke
+/// between them, which nobody else sees.
 class PeerWatch {
  public:
   /// `on_lost` is called once for each loss, from the loop.
-  PeerWatch(boost::asio::io_context& loop, Milliseconds grace, std::function<void(Compartment row)> on_lost);
+  PeerWatch(boost::asio::io_context& loop, std::function<void(Compartment row)> on_lost);
+
+  /// How long a new channel may take; longer than the restart of a peer does.
+  void set_grace(Milliseconds grace) { grace_ = grace; }
 
   /// No channel to `row` is left.
   void gone(Compartment row);
@@ -27,7 +30,7 @@ class PeerWatch {
 
  private:
   boost::asio::io_context& loop_;
-  Milliseconds grace_;
+  Milliseconds grace_{};
   std::function<void(Compartment)> on_lost_;
   std::map<Compartment, std::shared_ptr<boost::asio::steady_timer>> waiting_;
 };

@@ -11,9 +11,11 @@ using Rows = std::vector<Compartment>;
 
 class PeerWatchTest : public testing::Test {
  protected:
+  PeerWatchTest() { watch_.set_grace(Milliseconds(20)); }
+
   boost::asio::io_context loop_;
   Rows lost_;
-  PeerWatch watch_{loop_, Milliseconds(20), [this](Compartment row) { lost_.push_back(row); }};
+  PeerWatch watch_{loop_, [this](Compartment row) { lost_.push_back(row); }};
 };
 
 TEST_F(PeerWatchTest, says_once_that_no_new_channel_came) {

@@ -107,10 +107,11 @@ Result<std::vector<std::string>> confine(const Confinement& confinement,
   return layers;
 }
 
-std::vector<std::string> available_layers() {
+std::vector<std::string> available_layers(const Confinement& confinement) {
   std::vector<std::string> layers;
   if (::geteuid() == 0) layers.insert(layers.end(), {"uid", "root"});
-  if (const int abi = landlock_abi(); abi > 0) layers.push_back("landlock " + std::to_string(abi));
+  if (const int abi = landlock_abi(); abi >= least_landlock_abi(confinement))
+    layers.push_back("landlock " + std::to_string(abi));
   if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0) layers.emplace_back("seccomp");
   return layers;
 }

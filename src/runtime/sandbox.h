@@ -68,6 +68,6 @@ struct ConfinementDescriptors {
                                                        const ConfinementDescriptors& descriptors);
 
 /// The layers that this kernel offers, without applying any: "landlock 7", "seccomp".
-std::vector<std::string> available_layers();
+std::vector<std::string> available_layers(const Confinement& confinement);
 
 }  // namespace sternpost

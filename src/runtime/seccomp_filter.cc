@@ -215,9 +215,8 @@ void add_conditional(Filter& filter) {
   // connect(), a listening socket too once it is shut down).
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(sendto), {masked(3, MSG_FASTOPEN, 0), equal(4, 0)});
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), {masked(2, MSG_FASTOPEN, 0)});
-  // The end of what we say; never of a listening socket that others share.
-  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(shutdown), {equal(1, SHUT_WR)});
-  // fstat(fd): glibc asks with an empty path. With another one it tells at most that a file is there.
+  // fstat(fd): glibc asks with an empty path. With another one it tells of a file's size, owner and times,
+  // where the root directory holds such a file; the filter cannot see which it is.
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), {masked(3, AT_EMPTY_PATH, AT_EMPTY_PATH)});
   // Asio makes descriptors non-blocking so.
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), {equal(1, FIONBIO)});
@@ -235,6 +234,10 @@ Result<void> apply_seccomp(const Confinement& confinement) {
   for (const auto set : confinement.calls) filter.add(SCMP_ACT_ALLOW, calls_of(set));
   for (const auto family : confinement.socket_families) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family)});
+  }
+  if (std::ranges::find(confinement.calls, SyscallSet::accept) != confinement.calls.end()) {
+    // The end of what we say to a client; never of a listening socket that others share.
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(shutdown), {equal(1, SHUT_WR)});
   }
   if (!confinement.socket_families.empty()) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(connect), {});

@@ -20,8 +20,6 @@ namespace {
 constexpr int kControlDescriptor = 3;
 constexpr int kExitFailed = 1;
 constexpr int kExitLostMaster = 75;
-/// Longer than the restart of a peer takes.
-constexpr Milliseconds kPeerGrace{10'000};
 constexpr Milliseconds kFlushInterval{5};
 constexpr int kFlushTries = 200;  // one second in all: log must not keep a process alive
 
@@ -32,7 +30,7 @@ class Skeleton {
       : spec_(spec),
         records_(loop_, traffic_, spec.self),
         flush_timer_(loop_),
-        peer_watch_(loop_, kPeerGrace, [this](Compartment row) { peer_lost(row); }),
+        peer_watch_(loop_, [this](Compartment row) { peer_lost(row); }),
         control_(loop_, UniqueFd(kControlDescriptor),
                  fingerprint<control::ToService>() ^ fingerprint<control::FromService>(),
                  FrameLimits{.max_frame = control::kMaxFrame, .max_descriptors = control::kMaxDescriptors},
@@ -108,6 +106,7 @@ Result<void> Skeleton::begin(control::Start& start, std::vector<UniqueFd>& descr
                                   std::make_move_iterator(descriptors.end()));
   descriptors.clear();
 
+  peer_watch_.set_grace(Milliseconds(start.peer_grace_ms));
   if (spec_.before_confinement) {
     if (auto done = spec_.before_confinement(); !done) return done;
   }
@@ -207,7 +206,7 @@ void Skeleton::tell(const control::FromService& frame, const std::vector<int>& d
 }
 
 void Skeleton::channel_closed(Compartment row, const Error& why, bool last) {
-  if (why.what_to_do == ErrorClass::peer) {
+  if (why.what_to_do != ErrorClass::temporary) {
     records_.record({.decision = Decision::violation,
                      .facts = {{"peer", std::string(to_string(row))}},
                      .outcome = why.text});

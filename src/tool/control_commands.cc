@@ -123,6 +123,7 @@ std::string status_text(const admin::StatusReply& reply, bool counters) {
       out += fmt::format("{:>20}  {}\n", counter.value, printable(counter.name));
     }
   }
+  if (reply.left_out > 0) out += fmt::format("… and {} processes more\n", reply.left_out);
   return out + queue_text(reply);
 }
 
@@ -138,7 +139,7 @@ std::string status_json(const admin::StatusReply& reply) {
     for (const auto& counter : process.counters) writer.member(counter.name, counter.value);
     writer.end_object().end_object();
   }
-  writer.end_array();
+  writer.end_array().member("processes_left_out", reply.left_out);
   append_queue_json(writer, reply);
   writer.end_object();
   return out + "\n";

@@ -31,6 +31,7 @@ from kill_work import Asker, Frozen, Work
 COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "config", "master")
 USERS = tuple(sorted(entry.pw_name for entry in pwd.getpwall() if 0 < entry.pw_uid < 65534)[:8])
 RESTART_SECONDS = 30
+CONFIG_SECONDS = 2
 ANSWER_SECONDS = 70  # master waits for the answers to a reload no longer than 60 s
 
 
@@ -155,19 +156,34 @@ class KillRun:
         master = self.instance.process.pid
         told = len(self._reloads())
         self.instance.process.send_signal(signal.SIGHUP)
-        victim = wait_for(lambda: next((p for p in proc.children(master) if p.name == "config"), None),
-                          RESTART_SECONDS, "the config compartment", interval=0)
+        victim = self._config_of(master)
+        if victim is None:
+            self._wait_reload(told)
+            return None
         at = time.time()
         os.kill(victim.pid, signal.SIGKILL)
         self.instance.wait_gone([victim])
         gone = time.time()
-        wait_for(lambda: len(self._reloads()) > told, ANSWER_SECONDS,
-                 lambda: f"a record of the reload\n{self.instance.report()}", interval=0.005)
+        self._wait_reload(told)
         if "without an answer" not in self._reloads()[-1]["outcome"]:
             return None
         now = {p for p in self.instance.compartments() if p.name not in ("config", "master")}
         assert now == before, f"a reload that was cut short ended {before - now} and started {now - before}"
         return kill_audit.Kill(at, gone, time.time(), "config", victim.pid, work="a reload")
+
+    def _wait_reload(self, told):
+        wait_for(lambda: len(self._reloads()) > told, ANSWER_SECONDS,
+                 lambda: f"a record of the reload\n{self.instance.report()}", interval=0.005)
+
+    @staticmethod
+    def _config_of(master):
+        """The config compartment that a reload has started; None where it came and went between two looks."""
+        deadline = time.monotonic() + CONFIG_SECONDS
+        while time.monotonic() < deadline:
+            for process in proc.children(master):
+                if process.name == "config":
+                    return process
+        return None
 
     def _reloads(self):
         return [record for record in self.instance.history(killed=True) if record["decision"] == "configured"]

@@ -136,6 +136,18 @@ def test_compartments_end_by_themselves_at_a_stop(instance):
     assert {record["outcome"] for record in ends} == {"exit 0"}, ends
 
 
+def test_without_standard_streams_no_descriptor_of_ours_takes_their_place(make_instance):
+    instance = make_instance()
+    instance.launcher = ["sh", "-c", 'exec 3>&1 >/dev/null 2>&- <&- && exec "$@" >&3 3>&-', "sh"]
+    instance.start()
+    deliver(instance)
+    wait_arrived(instance)
+    for process in instance.compartments():
+        streams = proc.descriptors(process.pid)
+        assert [streams.get(number) for number in (0, 1, 2)] == ["/dev/null"] * 3, process
+    assert instance.stop() == 0
+
+
 def test_an_idle_session_does_not_delay_the_end(instance):
     with Session(instance.port) as session:
         instance.process.send_signal(signal.SIGTERM)

@@ -179,6 +179,7 @@ void AdminService::from_master(control::ToService&& frame) {
     auto* status = gathering(answered->request);
     if (status == nullptr) return;
     status->reply.processes = std::move(answered->processes);
+    status->reply.left_out = answered->left_out;
     status->processes_missing = false;
     maybe_answer_status(*asker(answered->request));
   } else if (auto* run = std::get_if<control::RunAnswer>(&frame)) {
@@ -195,6 +196,7 @@ void AdminService::peer(Compartment row, std::uint32_t, UniqueFd socket) {
 }
 
 void AdminService::connect_spool(UniqueFd socket) {
+  spool_gone();  // its end may come to light after its successor's channel
   const auto count = [this](const spool_admin::Counted& counted) {
     auto* status = gathering(counted.request);
     if (status == nullptr) return;
@@ -212,9 +214,13 @@ void AdminService::connect_spool(UniqueFd socket) {
           [this](const Error& why) { spool_closed(why); }});
 }
 
-/// Questions to the spool that ended are answered by us: nothing was changed that it did not say.
 void AdminService::spool_closed(const Error& why) {
   context_.channel_closed(Compartment::spool, why, true);
+  spool_gone();
+}
+
+/// Questions to the spool that ended are answered by us: nothing was changed that it did not say.
+void AdminService::spool_gone() {
   spool_.reset();
   for (auto& [number, connection] : connections_) {
     if (connection.asks_spool) {
@@ -226,6 +232,7 @@ void AdminService::spool_closed(const Error& why) {
 }
 
 void AdminService::connect_qmgr(UniqueFd socket) {
+  qmgr_gone();
   qmgr_ = std::make_unique<Qmgr>(context_.loop, std::move(socket), FrameLimits{.max_frame = qmgr::kMaxFrame},
                                  context_.traffic,
                                  Qmgr::Handlers{[this](qmgr::FromQmgr&& frame) -> Result<void> {
@@ -242,6 +249,10 @@ void AdminService::connect_qmgr(UniqueFd socket) {
 
 void AdminService::qmgr_closed(const Error& why) {
   context_.channel_closed(Compartment::qmgr, why, true);
+  qmgr_gone();
+}
+
+void AdminService::qmgr_gone() {
   qmgr_.reset();
   for (auto& [number, connection] : connections_) {
     if (connection.status && std::exchange(connection.status->counts_missing, false)) {

@@ -68,7 +68,9 @@ class AdminService final : public Service {
   void connect_spool(UniqueFd socket);
   void connect_qmgr(UniqueFd socket);
   void spool_closed(const Error& why);
+  void spool_gone();
   void qmgr_closed(const Error& why);
+  void qmgr_gone();
 
   Connection* asker(std::uint64_t request);
   Gathering* gathering(std::uint64_t request);

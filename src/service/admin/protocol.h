@@ -37,10 +37,12 @@ using Request = std::variant<Status, Run, spool_admin::List, spool_admin::Show, 
 /// What a compartment that is away would have said is not there.
 struct StatusReply {
   std::vector<control::ProcessStatus> processes;
+  std::uint32_t left_out = 0;             ///< processes beyond what master can say at once
   std::optional<std::uint64_t> messages;  ///< in the queue, as spool counts them
   std::optional<qmgr::Counts> queue;      ///< those of them that qmgr holds in memory
   static constexpr auto fields() {
-    return std::tuple(&StatusReply::processes, &StatusReply::messages, &StatusReply::queue);
+    return std::tuple(&StatusReply::processes, &StatusReply::left_out, &StatusReply::messages,
+                      &StatusReply::queue);
   }
 };
 

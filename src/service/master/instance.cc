@@ -31,9 +31,14 @@ Result<void> sync_folder(const std::filesystem::path& path) {
   return {};
 }
 
+/// Nothing is in it but what a new file system has.
 bool is_empty(const std::string& path) {
   std::error_code error;
-  return std::filesystem::is_empty(path, error) && !error;
+  std::filesystem::directory_iterator at(path, error);
+  for (; !error && at != std::filesystem::directory_iterator{}; at.increment(error)) {
+    if (at->path().filename() != "lost+found") return false;
+  }
+  return !error;
 }
 
 /// Gives the folder to `owner` where it is new or root's and empty. One that belongs to somebody else is

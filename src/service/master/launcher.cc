@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -43,6 +45,15 @@ constexpr int kChannelBuffer = 4 << 20;
   ::_exit(kExecFailed);
 }
 
+/// The error output for compartments: for writing alone, and a file of their own, where that can be.
+UniqueFd open_complaints() {
+  // Without waiting for whoever reads a pipe.
+  UniqueFd fd(::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  if (fd && ::fcntl(fd.get(), F_SETFL, O_APPEND) == 0) return fd;
+  // A socket, as the journal gives, cannot be opened anew.
+  return UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+}
+
 void enlarge_buffers(int fd) {
   // Without root the system's limit applies; a smaller buffer costs wake-ups and nothing else.
   for (const int option : {SO_SNDBUF, SO_SNDBUFFORCE}) {
@@ -70,10 +81,7 @@ Result<Launcher> Launcher::make(std::string programs) {
   auto& streams = launcher.streams_;
   streams.nothing.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!streams.nothing) return fail_errno("opening /dev/null");
-  streams.complaints.reset(::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC));
-  // A socket, as the journal gives, cannot be opened anew; and some start us with nothing there.
-  if (!streams.complaints) streams.complaints.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-  if (!streams.complaints) streams.complaints.reset(::fcntl(streams.nothing.get(), F_DUPFD_CLOEXEC, 0));
+  streams.complaints = open_complaints();
   if (!streams.complaints) return fail_errno("opening the error output");
   return launcher;
 }
@@ -103,7 +111,12 @@ Result<Launched> Launcher::launch(Compartment row) const {
   }
   Launched launched{pid, UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
                     std::move(pair->first)};
-  if (!launched.pid_descriptor) return fail_errno("watching " + name);
+  if (!launched.pid_descriptor) {
+    const auto failed = fail_errno("watching " + name);
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return failed;
+  }
   return launched;
 }
 

@@ -1,9 +1,13 @@
 // sternpost's first process: prepares an instance, confines itself, and supervises the compartments.
 //
 // Usage: master CONFIGURATION [STATE]   (`sternpost start` calls it; both paths absolute)
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +15,7 @@
 #include <optional>
 
 #include "runtime/slice_file.h"
+#include "service/master/plan.h"
 #include "service/master/supervisor.h"
 
 namespace sternpost {
@@ -105,8 +110,35 @@ int supervise(boost::asio::io_context& loop, TrafficCounters& counters, const La
   return status;
 }
 
+/// Some start us without them: what is opened next must not take their place. Compartments write to the error
+/// output on their own, so that in a file each line goes to its end.
+bool settle_standard_streams() {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd < 0) return false;
+  ::close(fd);
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status{};
+    if (::fstat(stream, &status) == 0 && S_ISREG(status.st_mode)) {
+      ::fcntl(stream, F_SETFL, ::fcntl(stream, F_GETFL) | O_APPEND);
+    }
+  }
+  return true;
+}
+
+/// Each process has a control channel, and a start makes a channel to each of its peers.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, plan_row(Compartment::master).max_descriptors);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // with what there was, a smaller instance runs
+}
+
 int run_master(const std::string& programs, ConfigSource source) {
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   boost::asio::io_context loop(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO);
   TrafficCounters counters;
   const bool as_root = ::geteuid() == 0;
@@ -133,6 +165,7 @@ int run_master(const std::string& programs, ConfigSource source) {
 
 int main(int argc, char** argv) {
   using namespace sternpost;
+  if (!settle_standard_streams()) return kExitFailed;
   if (argc < 2 || argc > 3 || argv[1][0] != '/' || (argc == 3 && argv[2][0] != '/')) {
     return complain("usage: master CONFIGURATION [STATE]; start the server with: sternpost start",
                     kExitUsage);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/sandbox.h"
+#include "service/master/confinement.h"
 #include "service/master/plan.h"
 
 namespace sternpost {
@@ -79,7 +80,8 @@ std::vector<Cell> cells_of(const Row& row, const Layers& layers) {
 
 /// What would confine this row, were an instance started by this process.
 Layers layers_if_started_here(const Row& row) {
-  if (row.self != Compartment::master) return available_layers();
+  if (row.self != Compartment::master)
+    return available_layers(confinement_of(row, ::geteuid() == 0, kDefaultUidBase, {}, true));
   return ::geteuid() == 0 ? Layers{"root"} : Layers{};
 }
 

@@ -2,6 +2,7 @@
 // status in supervisor_stop.cc.
 #include "service/master/supervisor.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,17 @@ constexpr Seconds kQuick{1};
 constexpr unsigned kQuickEndsAtOnce = 5;
 /// Processes of one row that finish what they have in hand, beside those that serve.
 constexpr std::size_t kMostDraining = 256;
+/// Beside the delay of a restart, what the restart itself may take.
+constexpr std::uint32_t kRestartPatienceMs = 10'000;
+/// What is believed of a process's own word about its layers.
+constexpr std::size_t kMostLayers = 16;
+constexpr std::size_t kLongestLayer = 64;
+
+std::vector<std::string> bounded(std::vector<std::string>&& layers) {
+  layers.resize(std::min(layers.size(), kMostLayers));
+  for (auto& layer : layers) layer.resize(std::min(layer.size(), kLongestLayer));
+  return std::move(layers);
+}
 
 }  // namespace
 
@@ -90,6 +102,7 @@ void Supervisor::send_start(Process& process, const Slices& slices, const SmtpLi
     descriptors.push_back(resources_.control_socket.listener.get());
     frame.control_group = resources_.control_socket.group;
   }
+  frame.peer_grace_ms = kRestartPatienceMs + resources_.settings.restart_delay_ms;
   frame.listeners = static_cast<std::uint32_t>(descriptors.size() - 2 - row.folders.size());
   for (const auto& other : processes_) {
     if (std::ranges::find(row.peers, other->row()) != row.peers.end()) ++frame.peers;
@@ -115,7 +128,10 @@ unsigned Supervisor::connect(Process& process, bool only_log) {
 
 bool Supervisor::link(Process& a, Process& b) {
   const auto pair = make_channel_pair();
-  if (!pair) {
+  // Sending an end duplicates it, and a shortage must not cost the other process its control channel.
+  const bool room = pair && UniqueFd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0)) &&
+                    UniqueFd(::fcntl(pair->second.get(), F_DUPFD_CLOEXEC, 0));
+  if (!room) {
     // Without a channel they cannot work together; the younger one is started again in a better moment.
     a.kill();
     return false;
@@ -134,10 +150,7 @@ void Supervisor::connect_own_records(Process& log) {
 
 void Supervisor::on_frame(Process& process, control::FromService&& frame) {
   std::visit(Overloaded{
-                 [&](control::Ready& ready) {
-                   process.layers = std::move(ready.layers);
-                   on_ready(process);
-                 },
+                 [&](control::Ready& ready) { on_ready(process, std::move(ready.layers)); },
                  [&](control::Failed& failed) { process.failure = std::move(failed.why); },
                  [&](control::SliceAnswer& answer) { on_slice_answer(process, answer); },
                  [&](control::Retire& wish) { retire(process, wish.why); },
@@ -159,9 +172,10 @@ void Supervisor::on_frame(Process& process, control::FromService&& frame) {
              frame);
 }
 
-void Supervisor::on_ready(Process& process) {
+void Supervisor::on_ready(Process& process, std::vector<std::string>&& layers) {
   if (process.state != ProcessState::starting) return;
   process.state = ProcessState::running;
+  process.layers = bounded(std::move(layers));
   if (was_ready_) record(Decision::started, process, "ready");
   if (const auto found = successor_of_.find(process.instance()); found != successor_of_.end()) {
     if (auto* old = find(found->second)) drain(*old, false);
@@ -214,6 +228,7 @@ void Supervisor::on_end(Process& process, const std::string& how) {
 
 /// Starts the row again: at once, or after a while where it keeps ending or cannot be started.
 void Supervisor::restart(const Row& row) {
+  if (stopping_ && !was_ready_) return;  // a start that failed
   if (quick_ends_[row.self] <= kQuickEndsAtOnce &&
       start(row, generation_, resources_.slices, resources_.listeners) != nullptr) {
     return;
@@ -242,9 +257,17 @@ void Supervisor::after_restart_delay(std::function<void()> work) {
   });
 }
 
+/// Processes of the row that serve or are about to, but for those that are to take over from others: they may
+/// not live to do so.
 std::size_t Supervisor::serving(Compartment row) const {
+  const auto takes_over = [this](const Process& process) {
+    const bool by_reload = reload_ && plan_row(process.row()).on_reload == OnReload::renewed &&
+                           process.generation() == reload_->generation;
+    return by_reload || successor_of_.contains(process.instance());
+  };
   return static_cast<std::size_t>(std::ranges::count_if(processes_, [&](const auto& process) {
-    return process->row() == row && process->state != ProcessState::draining && !process->end_expected;
+    return process->row() == row && process->state != ProcessState::draining && !process->end_expected &&
+           !takes_over(*process);
   }));
 }
 

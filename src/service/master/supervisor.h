@@ -82,7 +82,7 @@ class Supervisor {
 
   // events
   void on_frame(Process& process, control::FromService&& frame);
-  void on_ready(Process& process);
+  void on_ready(Process& process, std::vector<std::string>&& layers);
   void on_end(Process& process, const std::string& how);
   void restart(const Row& row);
   void restart_now(const Row& row);

@@ -13,6 +13,16 @@ namespace {
 
 constexpr Milliseconds kStatusDeadline{500};
 constexpr unsigned kLastStage = 6;
+constexpr std::size_t kMostCounters = 64;
+constexpr std::size_t kLongestCounter = 64;
+/// Of the processes in one answer.
+constexpr std::size_t kStatusBytes = control::kMaxFrame - 1024;
+
+std::vector<control::Counter> bounded(std::vector<control::Counter>&& counters) {
+  counters.resize(std::min(counters.size(), kMostCounters));
+  for (auto& counter : counters) counter.name.resize(std::min(counter.name.size(), kLongestCounter));
+  return std::move(counters);
+}
 
 }  // namespace
 
@@ -31,7 +41,9 @@ void Supervisor::stop(std::string failure) {
   boost::asio::post(loop_, [this] {
     // One that never became ready cannot drain; it has nothing in hand either.
     for (const auto& process : processes_) {
-      if (process->state == ProcessState::starting) process->kill();
+      if (process->state != ProcessState::starting) continue;
+      process->end_expected = true;
+      process->kill();
     }
     stop_stage();
   });
@@ -71,7 +83,7 @@ void Supervisor::begin_status(Process& asker, std::uint64_t request) {
 }
 
 void Supervisor::on_counters(Process& process, control::Counters&& counters) {
-  process.counters = std::move(counters.counters);
+  process.counters = bounded(std::move(counters.counters));
   if (!status_) return;
   std::erase(status_->waiting, process.instance());
   if (status_->waiting.empty()) answer_status();
@@ -89,11 +101,24 @@ void Supervisor::answer_status() {
                    {"frames_in", counters_.frames_in},
                    {"frames_out", counters_.frames_out},
                    {"writes", counters_.writes}};
+  auto bytes = encode(self).size();
   answer.processes.push_back(std::move(self));
   for (const auto& process : processes_) {
-    answer.processes.push_back({process->row(), process->instance(), process->pid(), process->generation(),
-                                std::string(to_string(process->state)), process->since(),
-                                restarts_[process->row()], process->counters, process->layers});
+    control::ProcessStatus one{process->row(),
+                               process->instance(),
+                               process->pid(),
+                               process->generation(),
+                               std::string(to_string(process->state)),
+                               process->since(),
+                               restarts_[process->row()],
+                               process->counters,
+                               process->layers};
+    bytes += encode(one).size();
+    if (bytes > kStatusBytes) {
+      ++answer.left_out;
+    } else {
+      answer.processes.push_back(std::move(one));
+    }
   }
   if (auto* asker = find(query->asker)) asker->send(answer);
   if (status_waiting_.empty()) return;

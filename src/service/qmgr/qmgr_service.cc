@@ -89,7 +89,7 @@ void QmgrService::connect_admin(UniqueFd socket) {
                              .on_closed =
                                  [this, at](const Error& why) {
                                    admins_.erase(at);
-                                   context_.channel_closed(Compartment::admin, why, admins_.empty());
+                                   context_.channel_closed(Compartment::admin, why, false);
                                  }});
 }
 

@@ -110,13 +110,8 @@ TEST_F(Smtpd, takes_no_more_content_than_its_bound_while_spool_is_behind) {
   auto wide = slice();
   wide.max_message_bytes = 256'000'000;
   start(wide);
-  boost::asio::io_context of_spool;
-  connect_spool_on(of_spool);
+  connect_sleeping_spool();
   connect_router();
-  const auto wake_spool = [&] {
-    of_spool.restart();
-    of_spool.poll();
-  };
   ASSERT_TRUE(eventually([&] {
     wake_spool();
     return spool_->leases > 0;
@@ -155,13 +150,8 @@ TEST_F(Smtpd, goes_on_with_a_message_that_began_while_short_ones_alone_kept_spoo
   auto wide = slice();
   wide.max_sessions = wide.max_sessions_per_client = 1000;
   start(wide);
-  boost::asio::io_context of_spool;
-  connect_spool_on(of_spool);
+  connect_sleeping_spool();
   connect_router();
-  const auto wake_spool = [&] {
-    of_spool.restart();
-    of_spool.poll();
-  };
   ASSERT_TRUE(eventually([&] {
     wake_spool();
     return spool_->leases > 0;

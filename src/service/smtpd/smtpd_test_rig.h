@@ -178,7 +178,12 @@ class Smtpd : public testing::Test {
         std::move(with));
   }
   void connect_spool(std::uint64_t first_id = 1) { connect_spool_on(loop_, first_id); }
-  /// A spool that does something only while `loop` runs.
+  /// A spool that does something only while its own loop is polled.
+  void connect_sleeping_spool() { connect_spool_on(spool_loop_); }
+  void wake_spool() {
+    spool_loop_.restart();
+    spool_loop_.poll();
+  }
   void connect_spool_on(boost::asio::io_context& loop, std::uint64_t first_id = 1) {
     auto [ours, theirs] = socket_pair();
     spool_ = std::make_unique<FakeSpool>(loop, std::move(theirs), counters_, first_id);
@@ -264,7 +269,7 @@ class Smtpd : public testing::Test {
     bool closed_ = false;
   };
 
-  boost::asio::io_context loop_;
+  boost::asio::io_context loop_, spool_loop_;
   TrafficCounters counters_;
   Records records_;
   std::uint16_t port_ = 0;
