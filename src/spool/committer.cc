@@ -18,8 +18,23 @@ std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, cons
   return changed;
 }
 
-bool frees_nothing(const RecordOutcomes& op) {
+std::unexpected<Error> full() {
+  return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
+}
+
+std::uint64_t growth_of(std::uint64_t before, std::uint64_t after) {
+  return after > before ? after - before : 0;
+}
+
+bool only_defers(const RecordOutcomes& op) {
   return std::ranges::none_of(op.outcomes, [](const auto& one) { return mail::is_final(one.disposition); });
+}
+
+/// What may be found out again after a crash: an attempt that did not deliver.
+bool may_be_forgotten(const RecordOutcomes& op) {
+  return std::ranges::all_of(op.outcomes, [](const auto& one) {
+    return one.disposition == mail::Disposition::deferred || one.disposition == mail::Disposition::failed;
+  });
 }
 
 }  // namespace
@@ -118,18 +133,27 @@ Result<void> Committer::stage(const RecordOutcomes& op) {
   OutcomeHead head{op.outcomes, false};
   const auto bytes = kRecordHeaderBytes + encode(head).size();
   if (bytes > log_.capacity() / 2) return fail(ErrorClass::permanent, "too many outcomes at once");
-  if (frees_nothing(op) && !may_defer(op, bytes)) return remember(op);
+  if (only_defers(op) && !may_defer(op, bytes)) return remember(op);
   flush_before(bytes);  // before looking at the state, which it may change
+  auto state = state_after(op);
+  if (state && !state->settled()) {
+    if (auto may = admit_state(op.id, *state, bytes); !may) return may_be_forgotten(op) ? remember(op) : may;
+    state = state_after(op);
+  }
+  if (!state) return fail_with(std::move(state));
+  head.finishes = state->settled();
+  group_.add(RecordType::outcome, op.id, head);
+  pend(op.id, RecordType::outcome, std::move(*state));
+  return {};
+}
+
+Result<MessageState> Committer::state_after(const RecordOutcomes& op) const {
   const auto* before = current(op.id);
   if (before == nullptr) return unknown(op.id);
-  if (auto checked = before->check(op.outcomes); !checked) return checked;
+  if (auto checked = before->check(op.outcomes); !checked) return fail_with(std::move(checked));
   auto state = *before;
   state.apply(op.outcomes);
-  head.finishes = state.settled();
-  group_need_ += state_bytes(op.id);
-  group_.add(RecordType::outcome, op.id, head);
-  pend(op.id, RecordType::outcome, std::move(state));
-  return {};
+  return state;
 }
 
 Result<void> Committer::stage_mark(QueueId id, MarkKind kind) {
@@ -138,14 +162,16 @@ Result<void> Committer::stage_mark(QueueId id, MarkKind kind) {
   const bool held = kind == MarkKind::hold;
   if (before->held == held && !latest_.contains(id)) return {};
   constexpr auto kBytes = kRecordHeaderBytes + sizeof(MarkKind);
-  if (!held) {
+  auto state = *before;
+  if (held) {
+    if (auto may = admit(kBytes, state_bytes(id)); !may) return may;
+  } else {
     flush_before(kBytes);
-  } else if (auto may = admit(kBytes, state_bytes(id)); !may) {
-    return may;
+    if (auto may = admit_state(id, state, kBytes); !may) return may;
   }
   before = current(id);
   if (before == nullptr) return unknown(id);
-  auto state = *before;
+  state = *before;
   state.held = held;
   group_.add(RecordType::mark, id, Mark{kind});
   pend(id, RecordType::mark, std::move(state));
@@ -180,19 +206,48 @@ Result<void> Committer::admit(std::uint64_t record_bytes, std::uint64_t need) {
     flush();
     housekeeper_.make_room_to_add(GroupBuilder::extent_of(record_bytes), need);
   }
-  if (!may_add(record_bytes, need)) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
+  if (!may_add(record_bytes, need)) return full();
+  group_need_ += need;
+  return {};
+}
+
+std::uint64_t Committer::added_need(QueueId id, const MessageState& after, std::uint64_t record_bytes) const {
+  const auto* message = index_.find(id);
+  const auto* before = current(id);
+  if (before == nullptr) return 0;
+  const auto growth = growth_of(before->record_bytes(), after.record_bytes());
+  if (latest_.contains(id) || message == nullptr) return growth;
+  const bool fits = group_.extent_with(record_bytes) <= log_.room();
+  if (fits && Index::holds_state(*message, *log_.active())) return growth;
+  return Index::state_bytes(*message) + growth;
+}
+
+bool Committer::may_keep(std::uint64_t record_bytes, std::uint64_t need) const {
+  return housekeeper_.may_keep(group_.extent_with(record_bytes), {group_need_ + need, pending_.size() + 1});
+}
+
+Result<void> Committer::admit_state(QueueId id, const MessageState& after, std::uint64_t record_bytes) {
+  if (!may_keep(record_bytes, added_need(id, after, record_bytes))) {
+    flush();
+    const Index::Need alone{added_need(id, after, record_bytes), 1};
+    housekeeper_.make_room_to_keep(GroupBuilder::extent_of(record_bytes), alone);
+  }
+  const auto need = added_need(id, after, record_bytes);
+  if (!may_keep(record_bytes, need)) return full();
   group_need_ += need;
   return {};
 }
 
 Result<void> Committer::remember(const RecordOutcomes& op) {
   if (latest_.contains(op.id)) flush();
-  const auto* message = index_.find(op.id);
-  if (message == nullptr) return unknown(op.id);
-  if (auto checked = message->state.check(op.outcomes); !checked) return checked;
-  auto state = message->state;
-  state.apply(op.outcomes);
-  index_.remember(op.id, std::move(state));
+  auto state = state_after(op);
+  if (!state) return fail_with(std::move(state));
+  // The reason of a failure is part of the state, and takes room when that is written again.
+  const auto growth = growth_of(current(op.id)->record_bytes(), state->record_bytes());
+  const bool active_grows =
+      growth > 0 && log_.active() && Index::holds_state(*index_.find(op.id), *log_.active());
+  if (active_grows && !housekeeper_.may_keep(0, {group_need_ + growth, pending_.size() + 1})) return full();
+  index_.remember(op.id, std::move(*state));
   ++deferrals_in_memory_;
   return {};
 }

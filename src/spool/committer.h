@@ -52,6 +52,7 @@ class Committer {
   Result<void> stage(const Hold& op) { return stage_mark(op.id, MarkKind::hold); }
   Result<void> stage(const Release& op) { return stage_mark(op.id, MarkKind::release); }
   Result<void> stage_mark(QueueId id, MarkKind kind);
+  [[nodiscard]] Result<MessageState> state_after(const RecordOutcomes& op) const;
 
   /// State of a live message with what is pending; null for what is unknown or finished.
   [[nodiscard]] const MessageState* current(QueueId id) const;
@@ -61,6 +62,13 @@ class Committer {
   /// The same for a record that stays needed; temporary where there is no room for such.
   Result<void> admit(std::uint64_t record_bytes, std::uint64_t need);
   [[nodiscard]] bool may_add(std::uint64_t record_bytes, std::uint64_t need) const;
+  /// For a record that frees nothing and should not have to wait: temporary where it would leave nothing that
+  /// is worth recycling. What is pending may be written.
+  Result<void> admit_state(QueueId id, const MessageState& after, std::uint64_t record_bytes);
+  [[nodiscard]] bool may_keep(std::uint64_t record_bytes, std::uint64_t need) const;
+  /// What a record that leaves this state adds to what recycling its segment takes.
+  [[nodiscard]] std::uint64_t added_need(QueueId id, const MessageState& after,
+                                         std::uint64_t record_bytes) const;
   [[nodiscard]] std::uint64_t state_bytes(QueueId id) const;
   [[nodiscard]] bool may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) const;
   Result<void> remember(const RecordOutcomes& op);

@@ -66,8 +66,8 @@ class Engine {
   /// Makes operations durable, in order, in one group where they fit. One result for each: an operation that
   /// does not apply is refused (permanent) without harm to the others; after a failure of the disk
   /// (temporary) nothing of its group is visible, nor ever will be unless the process ends before the next
-  /// write succeeds. Where space is short, deferrals are kept in memory alone: they free nothing, and all
-  /// that a crash then costs is the count and time of an attempt.
+  /// write succeeds. Where space is short, outcomes that deliver nothing are kept in memory alone: they
+  /// free nothing, and all that a crash then costs is the count and time of an attempt, which is made again.
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
   /// Does a bounded step of what should be done ahead of need: spares, recycling. True while there is more.

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "spool/posix_disk.h"
 
@@ -20,27 +22,47 @@ class FailingDisk : public Disk {
   explicit FailingDisk(const std::string& path)
       : disk_(UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY))) {}
 
-  Result<std::vector<std::string>> list() override { return disk_.list(); }
+  /// In the worst order, which is the same every time.
+  Result<std::vector<std::string>> list() override {
+    auto names = disk_.list();
+    if (names) std::ranges::sort(*names, std::greater{});
+    return names;
+  }
   Result<std::unique_ptr<DiskFile>> open(const std::string& name) override {
     auto file = disk_.open(name);
     if (!file) return file;
-    return std::make_unique<File>(*this, std::move(*file));
+    return std::make_unique<File>(*this, name, std::move(*file));
   }
   Result<void> remove(const std::string& name) override { return disk_.remove(name); }
   Result<void> sync_directory() override { return disk_.sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return free; }
 
+  /// Bytes of a file.
+  struct Range {
+    std::string file;
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    [[nodiscard]] bool meets(const std::string& name, std::uint64_t offset, std::uint64_t length) const {
+      return name == file && offset < to && offset + length > from;
+    }
+  };
+
   int failing_syncs = 0;
+  Range unreadable;
+  Range unwritable;
   std::uint64_t free = 1ULL << 40U;
 
  private:
   class File : public DiskFile {
    public:
-    File(FailingDisk& disk, std::unique_ptr<DiskFile> file) : disk_(disk), file_(std::move(file)) {}
+    File(FailingDisk& disk, std::string name, std::unique_ptr<DiskFile> file)
+        : disk_(disk), name_(std::move(name)), file_(std::move(file)) {}
     Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+      if (disk_.unwritable.meets(name_, offset, bytes.size())) return fail_errno("writing", EIO);
       return file_->write(offset, bytes);
     }
     Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
+      if (disk_.unreadable.meets(name_, offset, out.size())) return fail_errno("reading", EIO);
       return file_->read(offset, out);
     }
     Result<void> sync() override {
@@ -54,6 +76,7 @@ class FailingDisk : public Disk {
 
    private:
     FailingDisk& disk_;
+    std::string name_;
     std::unique_ptr<DiskFile> file_;
   };
 
@@ -293,6 +316,29 @@ TEST_F(engine, refuses_mail_when_full_and_still_records_outcomes_and_recovers_fr
   EXPECT_TRUE(commit(message(std::string(9000, 'x'))));
 }
 
+TEST_F(engine, takes_the_end_of_every_message_when_all_of_a_full_spool_has_failed) {
+  options_.max_spool_bytes = 6 * kSegment;
+  start();
+  std::vector<QueueId> ids;
+  while (true) {
+    auto one = message("x");
+    const auto id = one.id;
+    if (!commit(std::move(one))) break;
+    ids.push_back(id);
+  }
+  std::vector<Op> expired;
+  for (const auto id : ids) {
+    auto failed = outcome(id, 0, mail::Disposition::failed);
+    failed.outcomes.front().reply.text = std::string(kMaxReplyText, 'x');
+    expired.emplace_back(std::move(failed));
+  }
+  for (const auto& result : engine_->commit(expired)) {
+    if (!result) EXPECT_EQ(result.error().errno_value, ENOSPC);
+  }
+  for (const auto id : ids) ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::deleted)));
+  EXPECT_EQ(engine_->stats().live, 0U);
+}
+
 TEST_F(engine, leaves_the_free_space_that_it_must) {
   options_.min_free_bytes = 1000;
   disk_->free = kSegment + 999;
@@ -365,6 +411,95 @@ TEST_F(engine, reports_and_keeps_a_segment_with_a_damaged_record) {
   EXPECT_EQ(engine_->stats().quarantined, 1U);
   start();
   EXPECT_EQ(engine_->recovery().quarantined.size(), 1U) << "still there";
+}
+
+TEST_F(engine, finds_a_group_again_when_the_disk_can_read_it_again) {
+  (void)add("before");
+  const auto id = add("content");
+  const auto place = engine_->find(id)->data;
+  const auto group = place.offset / kBlock * kBlock;
+  disk_->unreadable = {segment_name(place.slot), group, group + kBlock};
+  start();
+  EXPECT_EQ(engine_->find(id), nullptr);
+  EXPECT_EQ(engine_->stats().quarantined, 1U);
+  (void)add("after");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(id), "content");
+}
+
+TEST_F(engine, writes_nothing_over_what_the_disk_could_not_read) {
+  (void)add("before");
+  const auto id = add("content");
+  const auto place = engine_->find(id)->data;
+  const auto group = place.offset / kBlock * kBlock;
+  disk_->unreadable = {segment_name(place.slot), group, group + kBlock};
+  start();
+  for (int i = 0; i < 100; ++i) {  // until the segment behind it is used again
+    const auto other = add(std::string(8000, 'x'));
+    ASSERT_TRUE(commit(outcome(other, 0, mail::Disposition::delivered)));
+    maintain_all();
+  }
+  EXPECT_GT(engine_->stats().log.segments_reset, 1U);
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(id), "content");
+}
+
+TEST_F(engine, adds_nothing_behind_an_end_that_an_unreadable_header_may_name) {
+  (void)add("x");
+  maintain_all();
+  disk_->failing_syncs = 1;
+  EXPECT_FALSE(commit(message("y")));
+  const auto hidden = add("z");  // in the next segment, which names the end of the first
+  disk_->unreadable = {segment_name(engine_->find(hidden)->data.slot), 0, kBlock};
+  start();
+  const auto later = add("later");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(hidden), "z");
+  EXPECT_EQ(engine_->read_content(later), "later");
+}
+
+TEST_F(engine, goes_on_behind_the_generation_of_a_header_that_could_not_be_read) {
+  const auto id = add("x");
+  maintain_all();
+  disk_->failing_syncs = 1;
+  EXPECT_FALSE(commit(message("y")));
+  auto envelope = *engine_->read_envelope(id);
+  const auto replace = [&](const std::string& address) {
+    envelope.recipients[0] = *mail::Mailbox::from_wire(address);
+    EXPECT_TRUE(commit(ReplaceEnvelope{id, envelope}));
+  };
+  replace("first@example.org");
+  disk_->unreadable = {segment_name(engine_->find(id)->envelope.slot), 0, kBlock};
+  start();
+  replace("second@example.org");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_envelope(id), envelope);
+}
+
+TEST_F(engine, leaves_a_place_where_writing_always_fails_although_spares_are_scarce) {
+  options_.max_spool_bytes = 4 * kSegment;
+  start();
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 200; ++i) {
+    auto one = message(std::string(9000, 'x'));
+    ids.push_back(one.id);
+    if (!commit(std::move(one))) break;
+  }
+  ids.pop_back();
+  ASSERT_EQ(engine_->stats().spares, 1U);
+  const auto bad = engine_->find(ids.back())->data.slot;
+  disk_->unwritable = {segment_name(bad), kBlock, kSegment};
+  Result<void> done;
+  for (int tries = 0; tries < 10; ++tries) {
+    done = commit(outcome(ids.front(), 0, mail::Disposition::delivered));
+    if (done) break;
+    for (int step = 0; step < 5; ++step) (void)engine_->maintain();
+  }
+  EXPECT_TRUE(done) << done.error().text;
 }
 
 TEST_F(engine, keeps_ids_apart_when_the_mark_may_have_been_damaged) {

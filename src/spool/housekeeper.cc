@@ -31,8 +31,28 @@ bool Housekeeper::may_add(std::uint64_t extent, std::uint64_t need) const {
          index_.need(*log_.active()).bytes + need <= half;
 }
 
+bool Housekeeper::may_keep(std::uint64_t extent, const Index::Need& need) const {
+  if (log_.spares() > kLeastSpares) return true;
+  const bool fits = extent <= log_.room();
+  if (log_.spares() == kLeastSpares && fits) return true;
+  if (log_.spares() == 0 || (log_.spares() < kLeastSpares && (!fits || recycler_.busy()))) return false;
+  auto all = fits && log_.active() ? index_.need(*log_.active()) : Index::Need{};
+  all.bytes += need.bytes;
+  all.items += need.items;
+  return recycler_.cost(all) <= log_.capacity() / 4 * 3;
+}
+
 void Housekeeper::make_room_to_add(std::uint64_t extent, std::uint64_t need) {
-  while (!may_add(extent, need)) {
+  maintain_until([&] { return may_add(extent, need); });
+}
+
+void Housekeeper::make_room_to_keep(std::uint64_t extent, const Index::Need& need) {
+  maintain_until([&] { return may_keep(extent, need); });
+}
+
+template <class Condition>
+void Housekeeper::maintain_until(const Condition& enough) {
+  while (!enough()) {
     const auto more = maintain();
     if (!more || !*more) return;
   }
@@ -48,7 +68,7 @@ std::size_t Housekeeper::make_room(std::uint64_t extent) {
 }
 
 Result<bool> Housekeeper::maintain() {
-  if (!log_.has_active() && log_.spares() < kLeastSpares && log_.reopen()) return true;
+  if (may_reopen() && log_.reopen()) return true;
   if (recycler_.busy()) {
     auto more = recycler_.step();
     if (more && !*more) growing_failed_ = false;
@@ -66,6 +86,12 @@ Result<bool> Housekeeper::maintain() {
   }
   if (log_.spares() >= std::max(spare_segments_, kLeastSpares)) return false;
   return start_recycling_or_growing();
+}
+
+/// Where one place of the disk fails again and again, the last spare is the better one.
+bool Housekeeper::may_reopen() const {
+  if (log_.has_active() || log_.spares() >= kLeastSpares) return false;
+  return disk_works() || log_.spares() == 0;
 }
 
 /// Does the disk work again?

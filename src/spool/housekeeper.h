@@ -34,12 +34,19 @@ class Housekeeper {
   /// Whether a group of `extent` bytes leaves what recycling needs, where moving what stays needed of it
   /// takes `need`.
   [[nodiscard]] bool may_add(std::uint64_t extent, std::uint64_t need) const;
+  /// Whether a group of `extent` bytes that cannot be refused for long, and frees nothing, leaves a segment
+  /// that is worth recycling, where so much of it stays needed.
+  [[nodiscard]] bool may_keep(std::uint64_t extent, const Index::Need& need) const;
   /// Makes room for such a group where that can be; slow, for when maintain() could not keep up.
   void make_room_to_add(std::uint64_t extent, std::uint64_t need);
+  void make_room_to_keep(std::uint64_t extent, const Index::Need& need);
   /// Makes room for a group of `extent` bytes that must be written. Answers how many spares it leaves alone.
   std::size_t make_room(std::uint64_t extent);
 
  private:
+  template <class Condition>
+  void maintain_until(const Condition& enough);
+  [[nodiscard]] bool may_reopen() const;
   Result<bool> start_recycling_or_growing();
   Result<bool> probe();
   [[nodiscard]] bool is_gain(std::uint32_t slot) const;

@@ -14,6 +14,11 @@ std::uint64_t Index::state_bytes(const Message& message) {
   return kRecordHeaderBytes + kFields + message.envelope.envelope_bytes + message.state.record_bytes();
 }
 
+bool Index::holds_state(const Message& message, std::uint32_t slot) {
+  return message.data.slot == slot ||
+         std::ranges::find(message.state_slots, slot) != message.state_slots.end();
+}
+
 const Message* Index::find(QueueId id) const {
   const auto at = live_.find(id);
   return at == live_.end() ? nullptr : &at->second;

@@ -74,6 +74,8 @@ class Index {
     std::uint64_t items = 0;
   };
   [[nodiscard]] Need need(std::uint32_t slot) const;
+  /// Whether recycling the segment writes the state again.
+  static bool holds_state(const Message& message, std::uint32_t slot);
   /// The bytes of a record with all of a message's state but the content.
   static std::uint64_t state_bytes(const Message& message);
 

@@ -11,8 +11,8 @@
 namespace sternpost::spool {
 namespace {
 
-/// Ids skipped where a damaged segment may have held the highest mark.
-constexpr std::uint64_t kIdsAfterDamage = 1ULL << 32U;
+/// Ids and generations skipped where a damaged segment may have held the highest.
+constexpr std::uint64_t kSkippedAfterDamage = 1ULL << 32U;
 
 class Recovery {
  public:
@@ -28,7 +28,8 @@ class Recovery {
       }
     }
     quarantine_misfits();
-    log_.start_ids_at(report_.quarantined.empty() ? id_mark_ : id_mark_ + kIdsAfterDamage);
+    log_.start_ids_at(report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage);
+    if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
     report_.live = index_.live();
     report_.finished = index_.finished();
     return std::move(report_);
@@ -82,13 +83,15 @@ class Recovery {
     return give_up(std::move(found), slot, "the segment's header is damaged");
   }
 
-  /// The file is kept, and nothing in it is used.
+  /// The file is kept, and nothing in it is used. It may be the newest log, may name the end of the one
+  /// before, and may be read again by a later start.
   Result<void> give_up(Found found, std::uint32_t slot, std::string why) {
     report_.quarantined.push_back({segment_name(slot), 0, found.file_bytes, {}, std::move(why)});
     found.segment.state = SegmentState::quarantined;
     found.segment.header.slot = slot;
     found.segment.header.segment_bytes = found.file_bytes;
     log_.adopt(slot, std::move(found.segment));
+    gave_up_ = true;
     return {};
   }
 
@@ -171,7 +174,9 @@ class Recovery {
     for (const auto at : *lost) scan.damage.push_back({at, kBlock, {}, "the disk cannot read this block"});
     if (limit > bytes.size())
       scan.damage.push_back({bytes.size(), limit - bytes.size(), {}, "the file is cut short"});
-    segment.end = std::max(scan.end, kBlock);
+    // A later start may read what this one cannot: then no end that was named may be before it.
+    const bool end_is_known = is_named || lost->empty();
+    segment.end = end_is_known ? std::max(scan.end, kBlock) : header.segment_bytes;
     segment.next_sequence = scan.next_sequence;
     const auto reported = report_.quarantined.size();
     apply(scan, header.slot);
@@ -181,7 +186,7 @@ class Recovery {
       if (auto kept = keep_last(segment, scan); !kept) return kept;
     }
     const bool whole = segment.state == SegmentState::closed;
-    log_.adopt(header.slot, std::move(segment), newest && whole && !scan.sealed);
+    log_.adopt(header.slot, std::move(segment), newest && whole && !scan.sealed && !gave_up_);
     return {};
   }
 
@@ -244,6 +249,7 @@ class Recovery {
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
   std::map<QueueId, std::pair<std::uint32_t, Quarantined>> misfits_;  ///< with their slots
   std::uint64_t id_mark_ = 1;
+  bool gave_up_ = false;  ///< a segment of which not even the header is known
 };
 
 }  // namespace

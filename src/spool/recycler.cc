@@ -14,8 +14,7 @@ std::optional<std::uint32_t> Recycler::cheapest() const {
   return best;
 }
 
-std::uint64_t Recycler::cost(std::uint32_t slot) const {
-  const auto need = index_.need(slot);
+std::uint64_t Recycler::cost(const Index::Need& need) const {
   if (need.items == 0) return 0;
   // In every step's group a dead list for each segment, and padding.
   constexpr std::uint64_t kDeadListBytes = 64;
@@ -50,7 +49,11 @@ Result<bool> Recycler::step() {
 }
 
 /// The segment cannot be emptied while what is in it, or what belongs to it, cannot be read.
-std::unexpected<Error> Recycler::unreadable(Error error) {
+std::unexpected<Error> Recycler::unreadable(std::uint32_t slot, std::uint64_t offset, Error error) {
+  if (const auto place = std::pair(slot, offset); unreadable_ != place) {
+    unreadable_ = place;
+    read_failures_ = 0;
+  }
   if (is_unreadable(error) && ++read_failures_ >= kReadTries) error.what_to_do = ErrorClass::permanent;
   return std::unexpected(std::move(error));
 }
@@ -97,11 +100,11 @@ Result<void> Recycler::read_group() {
   records_.clear();
   next_record_ = 0;
   auto block = log_.read(*victim_, next_group_, kBlock);
-  if (!block) return unreadable(std::move(block.error()));
+  if (!block) return unreadable(*victim_, next_group_, std::move(block.error()));
   const auto header = parse_group_header(*block, identity);
   if (!header) return fail(ErrorClass::permanent, "a group's header is damaged");
   auto bytes = log_.read(*victim_, next_group_, std::min(header->extent(), segment.end - next_group_));
-  if (!bytes) return unreadable(std::move(bytes.error()));
+  if (!bytes) return unreadable(*victim_, next_group_, std::move(bytes.error()));
   group_bytes_ = std::move(*bytes);
   auto parsed = parse_group(group_bytes_, next_group_, *header, identity);
   if (!parsed.damage.empty()) return fail(ErrorClass::permanent, parsed.damage.front().why);
@@ -153,7 +156,8 @@ Result<void> Recycler::consider_message(const RecordView& record) {
       message != nullptr && message->data.slot == *victim_ && message->data.offset == record.offset;
   if (current) {
     auto envelope = reader_.envelope_bytes(*message);
-    if (!envelope) return unreadable(std::move(envelope.error()));
+    if (!envelope)
+      return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
     const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
     group_.add(
@@ -172,7 +176,8 @@ Result<void> Recycler::consider_state(QueueId id) {
   if (message == nullptr || message->data.slot == *victim_ || in_group_.contains(id)) return {};
   if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
   auto envelope = reader_.envelope_bytes(*message);
-  if (!envelope) return unreadable(std::move(envelope.error()));
+  if (!envelope)
+    return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
   const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
   group_.add(RecordType::envelope, id,
              to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -27,11 +28,12 @@ class Recycler {
   /// The closed segment of which the least is needed.
   [[nodiscard]] std::optional<std::uint32_t> cheapest() const;
   /// The most bytes that emptying a segment writes, all padding included.
-  [[nodiscard]] std::uint64_t cost(std::uint32_t slot) const;
+  [[nodiscard]] std::uint64_t cost(std::uint32_t slot) const { return cost(index_.need(slot)); }
+  [[nodiscard]] std::uint64_t cost(const Index::Need& need) const;
   void start(std::uint32_t slot);
   /// One bounded step. True while there is more to do. After a temporary failure, call again later: another
   /// segment may be the better one then, where space was missing. Damage found on the way, or what cannot be
-  /// read kReadTries times in a row, quarantines the segment and ends its recycling with an error of class
+  /// read kReadTries times, quarantines the segment and ends its recycling with an error of class
   /// permanent.
   Result<bool> step();
 
@@ -44,7 +46,7 @@ class Recycler {
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
   Result<void> write();
-  std::unexpected<Error> unreadable(Error error);
+  std::unexpected<Error> unreadable(std::uint32_t slot, std::uint64_t offset, Error error);
   std::unexpected<Error> failed(Error error);
   std::unexpected<Error> give_up(std::string why);
   void drop_step();
@@ -55,9 +57,10 @@ class Recycler {
   std::uint64_t step_bytes_;
 
   std::optional<std::uint32_t> victim_;
-  unsigned read_failures_ = 0;    ///< in a row
-  std::vector<QueueId> copies_;   ///< ids of the victim's message records
-  std::uint64_t next_group_ = 0;  ///< offset in the victim
+  std::pair<std::uint32_t, std::uint64_t> unreadable_;  ///< slot and offset of what was not read last
+  unsigned read_failures_ = 0;                          ///< of that, in a row
+  std::vector<QueueId> copies_;                         ///< ids of the victim's message records
+  std::uint64_t next_group_ = 0;                        ///< offset in the victim
   std::string group_bytes_;
   std::vector<RecordView> records_;  ///< of that group
   std::size_t next_record_ = 0;

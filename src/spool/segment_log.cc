@@ -177,9 +177,9 @@ Result<void> SegmentLog::seal_named_by(const Segment& segment) {
   const auto& named = segment.header.previous;
   if (named.generation == 0 || named.slot >= segments_.size()) return {};
   auto& before = segments_[named.slot];
-  const bool holds_records =
-      before.state == SegmentState::closed || before.state == SegmentState::quarantined;
-  const bool still_there = holds_records && before.header.generation == named.generation;
+  // A quarantined one is kept as it is: what was acknowledged may stand where it seems to end.
+  const bool still_there =
+      before.state == SegmentState::closed && before.header.generation == named.generation;
   return still_there && !before.sealed ? seal(before) : Result<void>{};
 }
 

@@ -123,6 +123,8 @@ class SegmentLog {
   void adopt(std::uint32_t slot, Segment segment, bool reopenable = false);
   /// For recovery, at last: ids go on from here.
   void start_ids_at(std::uint64_t mark);
+  /// For recovery: a segment that was given up may have one of the next generations.
+  void skip_generations(std::uint64_t count) { next_generation_ += count; }
 
  private:
   Result<void> write_header(Segment& segment, const SegmentHeader& header);

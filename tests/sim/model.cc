@@ -59,15 +59,16 @@ void Model::settle(QueueId id, const Fate& fate, bool existed) {
   }
 }
 
-bool Model::frees_nothing(const spool::Op& op) {
+bool Model::may_be_forgotten(const spool::Op& op) {
   const auto* outcomes = std::get_if<spool::RecordOutcomes>(&op);
-  return outcomes != nullptr && std::ranges::none_of(outcomes->outcomes, [](const auto& one) {
-           return mail::is_final(one.disposition);
+  return outcomes != nullptr && std::ranges::all_of(outcomes->outcomes, [](const auto& one) {
+           return one.disposition == mail::Disposition::deferred ||
+                  one.disposition == mail::Disposition::failed;
          });
 }
 
 void Model::committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results,
-                      bool deferrals_kept_in_memory) {
+                      bool some_kept_in_memory) {
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const auto id = id_of(ops[i]);
     if (std::holds_alternative<spool::AddMessage>(ops[i])) added_.insert(id);
@@ -86,7 +87,7 @@ void Model::committed(const std::vector<spool::Op>& ops, const std::vector<Resul
       continue;
     }
     if (!applies) throw Violation{fmt::format("{}: acknowledged what cannot be", to_string(id))};
-    const bool in_memory = deferrals_kept_in_memory && frees_nothing(ops[i]);
+    const bool in_memory = some_kept_in_memory && may_be_forgotten(ops[i]);
     if (in_memory) loose_.insert(id);
     // What failed before cannot come back after a write.
     if (!in_memory && !(fate(id) == now)) open_ops_.clear();
@@ -126,7 +127,7 @@ std::string Model::difference(QueueId id, const Fate& expected, const Fate& obse
 }
 
 /// Whether what a start found is what must be there, but for the texts of replies that nobody needs any more,
-/// and deferrals that were kept in memory.
+/// and attempts that were kept in memory.
 bool Model::explains(QueueId id, const Fate& expected, const Fate& observed) const {
   if (observed == expected) return true;
   if (!observed || !expected) return false;
@@ -137,7 +138,7 @@ bool Model::explains(QueueId id, const Fate& expected, const Fate& observed) con
   for (std::uint32_t i = 0; i < was.recipients(); ++i) {
     const auto* before = was.find(i);
     const auto* after = now.find(i);
-    if (loose_.contains(id) && was.is_open(i) && now.is_open(i)) continue;
+    if (loose_.contains(id) && (was.is_open(i) || was.is_owing(i)) && now.is_open(i)) continue;
     if ((before == nullptr) != (after == nullptr)) return false;
     if (before == nullptr) continue;
     auto last = before->last;

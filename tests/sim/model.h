@@ -21,9 +21,10 @@ struct Violation {
 class Model {
  public:
   /// These were sent in one commit and this is what came of it; no results: the process died inside.
-  /// `deferrals_kept_in_memory`: deferrals that were acknowledged may be forgotten by the next start.
+  /// `some_kept_in_memory`: attempts that did not deliver may be forgotten by the next start, although they
+  /// were acknowledged.
   void committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results,
-                 bool deferrals_kept_in_memory = false);
+                 bool some_kept_in_memory = false);
   /// The disk begins to lose what was on it: from now on only what nobody ever sent is a violation.
   void rot() { rotten_ = true; }
   /// Ids were leased.
@@ -52,7 +53,7 @@ class Model {
 
   static bool apply(const spool::Op& op, Fate& fate);
   static QueueId id_of(const spool::Op& op);
-  static bool frees_nothing(const spool::Op& op);
+  static bool may_be_forgotten(const spool::Op& op);
   [[nodiscard]] Fate fate(QueueId id) const;
   void settle(QueueId id, const Fate& fate, bool existed);
   void settle_open_ops(spool::Engine& engine);
@@ -68,7 +69,7 @@ class Model {
   std::vector<spool::Op> open_ops_;
   /// Acknowledged since the last recovery, or found by it: was_committed must say so.
   std::set<QueueId> era_;
-  /// Of which a deferral may be forgotten by the next start.
+  /// Of which an attempt that did not deliver may be forgotten by the next start.
   std::set<QueueId> loose_;
   std::set<QueueId> added_;
   bool rotten_ = false;

@@ -17,6 +17,8 @@ namespace sternpost::sim {
 namespace {
 
 constexpr std::uint64_t kSegment = 64 * 1024;
+/// Operations of one commit that fill groups.
+constexpr std::size_t kDense = 100;
 
 class SimClock : public spool::Clock {
  public:
@@ -56,6 +58,7 @@ class Life {
       disk_.crash_after(0);
       open();
       if (!engine_) throw Violation{"a working disk and no spool"};
+      if (chance(0.5)) expire_all();
       finish_all();
       take_one_more();
     } catch (const Violation& violation) {
@@ -86,11 +89,37 @@ class Life {
     model_.rot();
   }
 
+  std::vector<QueueId> all_in_any_order() {
+    std::vector<QueueId> ids;
+    for (const auto& [position, id] : engine_->messages_after(0, std::numeric_limits<std::size_t>::max())) {
+      ids.push_back(id);
+    }
+    std::ranges::shuffle(ids, random_);
+    return ids;
+  }
+
+  /// All that is open fails for good, and nothing of it leaves the queue: the densest records that stay
+  /// needed. They may be refused for lack of space, and must leave what the end of each message needs.
+  void expire_all() {
+    for (const auto id : all_in_any_order()) {
+      const auto& state = engine_->find(id)->state;
+      if (state.held) in_flight_.push_back(spool::Release{id});
+      spool::RecordOutcomes expired{id, {}};
+      for (std::uint32_t i = 0; i < state.recipients(); ++i) {
+        if (!state.is_open(i)) continue;
+        const std::string text(below(longest_reply_ + 1), 'x');
+        expired.outcomes.push_back({i, mail::Disposition::failed, {550, {5, 4, 7}, text}, clock_.now()});
+      }
+      if (!expired.outcomes.empty()) in_flight_.push_back(std::move(expired));
+      if (in_flight_.size() >= kDense) commit_in_flight();
+    }
+    commit_in_flight();
+    check();
+  }
+
   /// However full the spool is: on a disk that works, whatever ends a message is recorded.
   void finish_all() {
-    auto all = engine_->messages_after(0, std::numeric_limits<std::size_t>::max());
-    std::ranges::shuffle(all, random_);
-    for (const auto& [position, id] : all) {
+    for (const auto id : all_in_any_order()) {
       const auto& state = engine_->find(id)->state;
       spool::RecordOutcomes last{id, {}};
       for (std::uint32_t i = 0; i < state.recipients(); ++i) {
@@ -199,6 +228,10 @@ class Life {
     for (auto n = 1 + below(8); n > 0; --n) {
       if (auto op = next_op()) in_flight_.push_back(std::move(*op));
     }
+    commit_in_flight();
+  }
+
+  void commit_in_flight() {
     const auto before = engine_->stats().deferrals_in_memory;
     const auto results = engine_->commit(in_flight_);
     const auto in_memory = engine_->stats().deferrals_in_memory - before;
