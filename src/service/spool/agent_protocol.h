@@ -22,6 +22,10 @@ namespace sternpost::spool_agent {
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
 inline constexpr std::size_t kMaxFrame = 512 * 1024;
 
+/// What an agent may have in hand, all frames of InHand together.
+inline constexpr std::size_t kMaxJobs = 20'000;
+inline constexpr std::size_t kMaxRecipientsInHand = 1'000'000;
+
 /// Names a job on its channel; chosen by spool, never reused during spool's life. An agent that announces
 /// jobs to a new spool keeps their numbers; spool's numbers start at a random 63-bit value, so none meet.
 using JobId = std::uint64_t;
@@ -69,7 +73,8 @@ struct JobInHand {
   }
 };
 
-/// May be several frames, which end with the one that says so.
+/// May be several frames, which end with the one that says so. At most kMaxJobs in all, with
+/// kMaxRecipientsInHand.
 struct InHand {
   std::vector<JobInHand> jobs;
   bool last = true;

@@ -8,12 +8,16 @@ namespace {
 /// So many outcomes need not wait for more.
 constexpr std::size_t kCompany = 256;
 
+bool is_patient(const Origin& origin) {
+  return std::holds_alternative<ByAgent>(origin) || std::holds_alternative<ByQmgr>(origin);
+}
+
 }  // namespace
 
 void CommitQueue::add(spool::Op op, Origin origin) {
   const auto* message = std::get_if<spool::AddMessage>(&op);
   if (message != nullptr) added_.insert(message->id);
-  const bool patient = std::holds_alternative<ByAgent>(origin) || std::holds_alternative<ByQmgr>(origin);
+  const bool patient = is_patient(origin);
   ops_.push_back(std::move(op));
   origins_.push_back(std::move(origin));
   if (!patient || ops_.size() >= kCompany) urgent_ = true;
@@ -22,13 +26,21 @@ void CommitQueue::add(spool::Op op, Origin origin) {
 void CommitQueue::drop_decisions() {
   std::vector<spool::Op> ops;
   std::vector<Origin> origins;
+  const auto kept = std::exchange(kept_, 0);
+  urgent_ = false;
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     if (std::holds_alternative<ByQmgr>(origins_[i])) continue;
+    if (i < kept) {
+      ++kept_;
+    } else if (!is_patient(origins_[i])) {
+      urgent_ = true;
+    }
     ops.push_back(std::move(ops_[i]));
     origins.push_back(std::move(origins_[i]));
   }
   ops_ = std::move(ops);
   origins_ = std::move(origins);
+  if (ops_.size() > kept_ && ops_.size() >= kCompany) urgent_ = true;
 }
 
 std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
@@ -36,7 +48,7 @@ std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
   auto origins = std::exchange(origins_, {});
   added_.clear();
   urgent_ = false;
-  retrying_ = false;
+  kept_ = 0;
   auto results = engine.commit(ops);
   std::vector<Settled> settled;
   settled.reserve(ops.size());
@@ -47,7 +59,7 @@ std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
     if (kept && !results[i] && results[i].error().what_to_do != ErrorClass::permanent) {
       ops_.push_back(std::move(ops[i]));
       origins_.push_back(std::move(origins[i]));
-      retrying_ = true;
+      ++kept_;
     } else {
       settled.push_back({std::move(ops[i]), std::move(origins[i]), std::move(results[i])});
     }

@@ -46,8 +46,8 @@ class CommitQueue {
   [[nodiscard]] bool empty() const { return ops_.empty(); }
   /// Somebody waits for more than an outcome's acknowledgement, or there is company enough.
   [[nodiscard]] bool urgent() const { return urgent_; }
-  /// Outcomes are kept from the last run, because the disk failed.
-  [[nodiscard]] bool retrying() const { return retrying_; }
+  /// Outcomes, or holds of our own, are kept from the last run, because the disk failed or was full.
+  [[nodiscard]] bool retrying() const { return kept_ > 0; }
   [[nodiscard]] bool adds(QueueId id) const { return added_.contains(id); }
 
   /// What qmgr decided is not wanted any more.
@@ -61,8 +61,8 @@ class CommitQueue {
   std::vector<spool::Op> ops_;
   std::vector<Origin> origins_;
   std::unordered_set<QueueId> added_;
+  std::size_t kept_ = 0;  ///< how many of the first were kept
   bool urgent_ = false;
-  bool retrying_ = false;
 };
 
 }  // namespace sternpost::spool_service

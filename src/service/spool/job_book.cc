@@ -38,7 +38,12 @@ spool_agent::JobId JobBook::hand(ChannelId channel, QueueId id, std::vector<std:
 }
 
 Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& announced) {
+  auto& load = announced_[channel];
   for (const auto& job : announced.jobs) {
+    load.recipients += job.recipients.size();
+    if (++load.jobs > spool_agent::kMaxJobs || load.recipients > spool_agent::kMaxRecipientsInHand) {
+      return fail(ErrorClass::peer, "more jobs or recipients were announced than an agent may have");
+    }
     if (jobs_.contains(job.job)) return fail(ErrorClass::peer, "a job was announced whose number is taken");
     if (job.recipients.empty()) return fail(ErrorClass::peer, "a job without recipients was announced");
     auto sorted = job.recipients;
@@ -86,6 +91,7 @@ void JobBook::finish(spool_agent::JobId job) {
 }
 
 std::vector<JobInHand> JobBook::closed(ChannelId channel) {
+  announced_.erase(channel);
   std::vector<JobInHand> open_again;
   std::erase_if(jobs_, [&](const auto& entry) {
     const auto& job = entry.second;

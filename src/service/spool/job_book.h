@@ -32,7 +32,8 @@ class JobBook {
 
   /// None of `recipients` may be in hand.
   spool_agent::JobId hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients);
-  /// What an agent works on since an earlier spool. Peer where somebody else does, or a number is taken.
+  /// What an agent works on since an earlier spool. Peer where somebody else does, a number is taken, or it
+  /// is more than an agent may have in hand.
   Result<void> announce(ChannelId channel, const spool_agent::InHand& announced);
   /// Takes an outcome: peer where the job is not the channel's, was reported before, or the recipients are
   /// not exactly the job's. The recipients stay in hand until finish().
@@ -43,12 +44,18 @@ class JobBook {
   std::vector<JobInHand> closed(ChannelId channel);
 
  private:
+  struct Load {
+    std::size_t jobs = 0;
+    std::size_t recipients = 0;
+  };
+
   void put(spool_agent::JobId job, JobInHand in_hand);
   void release(const JobInHand& job);
 
   spool_agent::JobId next_;
   std::unordered_map<spool_agent::JobId, JobInHand> jobs_;
   std::unordered_map<QueueId, std::unordered_set<std::uint32_t>> recipients_;
+  std::map<ChannelId, Load> announced_;  ///< in all frames so far
 };
 
 }  // namespace sternpost::spool_service

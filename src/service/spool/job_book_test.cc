@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace sternpost::spool_service {
 namespace {
 
@@ -67,6 +69,20 @@ TEST(job_book, takes_what_agents_announce_once) {
   EXPECT_FALSE(book.announce(kTwo, {{{7, kId, {1}}}})) << "a recipient that is in hand";
   EXPECT_FALSE(book.announce(kTwo, {{{8, {10}, {}}}})) << "nobody";
   EXPECT_TRUE(book.report(kOne, outcome(5, {0, 1})));
+}
+
+TEST(job_book, refuses_announcements_beyond_the_bounds_however_they_are_split) {
+  JobBook book(1000);
+  for (std::uint64_t i = 0; i < spool_agent::kMaxJobs; ++i) {
+    ASSERT_TRUE(book.announce(kOne, {{{i, {i + 1}, {0}}}, false}));
+  }
+  EXPECT_FALSE(book.announce(kOne, {{{spool_agent::kMaxJobs, {1}, {1}}}, true}));
+  (void)book.closed(kOne);
+
+  std::vector<std::uint32_t> recipients(spool_agent::kMaxRecipientsInHand);
+  std::ranges::generate(recipients, [next = 0U]() mutable { return next++; });
+  EXPECT_TRUE(book.announce(kTwo, {{{1, kId, recipients}}, false}));
+  EXPECT_FALSE(book.announce(kTwo, {{{2, {8}, {0}}}, true}));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // What qmgr orders and agents report.
 #include <algorithm>
+#include <chrono>
 
 #include "service/spool/spool_service.h"
 #include "service/spool/views.h"
@@ -13,8 +14,6 @@ constexpr Milliseconds kHandAgain{5};
 constexpr std::size_t kMaxOrders = 1UL << 20U;
 /// Recipients of one order.
 constexpr std::size_t kMaxOrderRecipients = 1000;
-/// How often a message is read in vain, as long as the disk may be said to fail for now.
-constexpr unsigned kReadTries = 5;
 
 }  // namespace
 
@@ -144,8 +143,7 @@ bool SpoolService::agents_are_known() const {
 }
 
 void SpoolService::answer_pull() {
-  pull_failed_ = false;
-  if (!pull_ || !qmgr_ || !agents_are_known()) return;
+  if (!pull_ || !qmgr_ || pull_failed_ || !agents_are_known()) return;
   spool_qmgr::Pulled pulled{{}, pull_->after};
   std::size_t bytes = 0;
   for (; !pull_again_.empty() && bytes < kFrameTarget && !pull_failed_; pull_again_.pop_front()) {
@@ -177,6 +175,7 @@ Result<void> SpoolService::append_pulled(spool_qmgr::Pulled& pulled, QueueId id,
   if (known == nullptr || known->state.open() == 0) return {};
   auto message = pulled_message(*engine_, jobs_, id);
   if (message) {
+    read_failures_.forget(id);
     bytes += encode(*message).size();
     pulled.messages.push_back(std::move(*message));
     return {};
@@ -191,16 +190,19 @@ Result<void> SpoolService::append_pulled(spool_qmgr::Pulled& pulled, QueueId id,
 /// again; what it fails at every time must not stop all that comes behind it.
 bool SpoolService::step_over(QueueId id, const Error& why) {
   if (why.what_to_do != ErrorClass::temporary) return true;
-  if (read_failures_.first != id) read_failures_ = {id, 0};
-  if (++read_failures_.second < kReadTries) return false;
-  read_failures_ = {};
-  return spool::is_unreadable(why);
+  if (!spool::is_unreadable(why)) return false;
+  return is_held(id) || read_failures_.exhausted(id, std::chrono::steady_clock::now());
+}
+
+bool SpoolService::is_held(QueueId id) const {
+  const auto* message = engine_->find(id);
+  return setting_aside_.contains(id) || (message != nullptr && message->state.held);
 }
 
 /// A message that cannot be read must not be tried for ever, nor forgotten: it is held and reported.
 void SpoolService::set_aside(QueueId id, const Error& why) {
-  const auto* message = engine_->find(id);
-  if (message == nullptr || message->state.held) return;
+  if (engine_->find(id) == nullptr || is_held(id)) return;
+  setting_aside_.insert(id);
   Record record;
   record.decision = Decision::held;
   record.id = id;
@@ -235,7 +237,7 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   std::erase_if(recipients,
                 [&](std::uint32_t i) { return !message->state.is_open(i) || jobs_.in_hand(order.id, i); });
   if (recipients.empty()) return;
-  if (message->state.held) return not_handed(order.id, std::move(recipients));
+  if (is_held(order.id)) return not_handed(order.id, std::move(recipients));
   auto envelope = engine_->read_envelope(order.id);
   auto content = engine_->read_content(order.id);
   if (!envelope || !content) {
@@ -243,6 +245,7 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
     if (step_over(order.id, why)) set_aside(order.id, why);
     return not_handed(order.id, std::move(recipients));
   }
+  read_failures_.forget(order.id);
   spool_agent::Job job{0, order.id, envelope->arrival, std::move(envelope->reverse_path), {}, {}};
   for (const auto i : recipients) job.recipients.push_back({i, envelope->recipients[i]});
   job.job = jobs_.hand(channel, order.id, std::move(recipients));

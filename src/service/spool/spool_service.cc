@@ -157,6 +157,7 @@ void SpoolService::retry_later() {
   retry_timer_.async_wait([this](const boost::system::error_code& error) {
     retry_waiting_ = false;
     if (error) return;
+    pull_failed_ = false;
     maintain_at_end_.schedule();
     work();
   });
@@ -201,6 +202,7 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
       note_owing(*outcome);
       outcomes.push_back({id, outcome->outcomes});
     }
+    if (engine_->find(id) == nullptr) read_failures_.forget(id);
     std::visit(Overloaded{[&](const ByIntake& by) {
                             if (one.result) {
                               ++messages_;
@@ -216,6 +218,7 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
                           },
                           [](const ByQmgr&) {}, [&](const ByAdmin& by) { answer_admin(by, one); },
                           [&](const BySpool&) {
+                            setting_aside_.erase(id);
                             if (one.result && qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, true});
                           }},
                one.origin);

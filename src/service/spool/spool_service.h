@@ -21,6 +21,7 @@
 #include "service/spool/intake_desk.h"
 #include "service/spool/job_book.h"
 #include "service/spool/qmgr_protocol.h"
+#include "service/spool/read_failures.h"
 #include "spool/engine.h"
 #include "spool/posix_disk.h"
 
@@ -77,6 +78,7 @@ class SpoolService final : public Service {
   void note_owing(const spool::RecordOutcomes& recorded);
   Result<void> append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes);
   [[nodiscard]] bool step_over(QueueId id, const Error& why);
+  [[nodiscard]] bool is_held(QueueId id) const;
   void set_aside(QueueId id, const Error& why);
   void forget_qmgr();
 
@@ -116,11 +118,12 @@ class SpoolService final : public Service {
   std::vector<std::pair<ChannelId, QueueId>> asked_committed_;
   std::vector<std::pair<ChannelId, std::uint32_t>> asked_leases_;
   std::optional<spool_qmgr::Pull> pull_;
-  bool pull_failed_ = false;                    ///< by the disk, for now
-  std::set<QueueId> stepped_over_;              ///< qmgr was not told of them, for they cannot be read
-  std::deque<QueueId> pull_again_;              ///< of those, released since
-  std::pair<QueueId, unsigned> read_failures_;  ///< of the message that failed last
-  std::deque<spool_qmgr::Order> orders_;        ///< not handed yet
+  bool pull_failed_ = false;         ///< by the disk, for now: not answered before the next retry
+  std::set<QueueId> stepped_over_;   ///< qmgr was not told of them, for they cannot be read
+  std::deque<QueueId> pull_again_;   ///< of those, released since
+  std::set<QueueId> setting_aside_;  ///< their hold is not durable yet
+  ReadFailures read_failures_;
+  std::deque<spool_qmgr::Order> orders_;  ///< not handed yet
 
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;

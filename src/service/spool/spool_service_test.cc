@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace sternpost::spool_service {
 namespace {
@@ -151,6 +153,19 @@ class spool_service : public testing::Test {
 
   static spool_qmgr::Orders order(QueueId id, std::vector<std::uint32_t> recipients) {
     return {{{id, spool_qmgr::Agent::virtual_mailbox, std::move(recipients)}}};
+  }
+
+  /// Changes the first byte of it on the disk.
+  void damage(const std::string& content) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+      const auto at = bytes.find(content);
+      if (at == std::string::npos) continue;
+      file.clear();
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put('X');
+    }
   }
 
   std::uint64_t counter(std::string_view name) {
@@ -409,6 +424,22 @@ TEST_F(spool_service, holds_releases_and_removes_for_the_administrator) {
   admin->send(spool_admin::Act{6, id, spool_admin::Action::hold});
   settle();
   EXPECT_FALSE(admin->of<spool_admin::Acted>().back().refused.empty()) << "it is gone";
+}
+
+TEST_F(spool_service, sets_a_damaged_message_aside_once_however_often_it_is_ordered) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto hands = agent();
+  const auto id = commit(*intake, "what will be damaged", 2);
+  damage("what will be damaged");
+  qmgr->send(spool_qmgr::Orders{{{id, spool_qmgr::Agent::virtual_mailbox, {0}},
+                                 {id, spool_qmgr::Agent::virtual_mailbox, {1}},
+                                 {id, spool_qmgr::Agent::virtual_mailbox, {0, 1}}}});
+  settle();
+  EXPECT_TRUE(hands->of<spool_agent::Job>().empty());
+  EXPECT_EQ(qmgr->of<spool_qmgr::NotHanded>().size(), 3U);
+  EXPECT_EQ(qmgr->of<spool_qmgr::HoldChanged>().size(), 1U);
+  EXPECT_EQ(records_.count(Decision::held), 1U);
 }
 
 TEST_F(spool_service, lists_the_queue_in_pages) {
