@@ -42,8 +42,10 @@ Result<void> leave_root_directory(const Confinement& confinement, int empty_root
 Result<void> become_user(const Confinement& confinement) {
   if (::setgroups(0, nullptr) != 0) return fail_errno("dropping supplementary groups");
   capng_clear(CAPNG_SELECT_ALL);
-  capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_SETUID);
-  capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_SETGID);
+  for (const auto set : {CAPNG_EFFECTIVE, CAPNG_PERMITTED}) {
+    capng_update(CAPNG_ADD, set, CAP_SETUID);
+    capng_update(CAPNG_ADD, set, CAP_SETGID);
+  }
   if (capng_apply(CAPNG_SELECT_ALL) != 0) return fail(ErrorClass::internal, "dropping the capability bounds");
   if (::setresgid(confinement.gid, confinement.gid, confinement.gid) != 0)
     return fail_errno("taking the gid");

@@ -70,11 +70,11 @@ void AdminService::welcome(UniqueFd socket, const Credentials& peer) {
   connection.client = std::make_unique<Client>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = admin::kMaxFrame}, context_.traffic,
       Client::Handlers{
-          [this, number](admin::Request&& request) { return on_request(number, std::move(request)); },
+          [this, number](admin::Request request) { return on_request(number, request); },
           [this, number](const Error&) { connections_.erase(number); }});
 }
 
-Result<void> AdminService::on_request(std::uint64_t number, admin::Request&& request) {
+Result<void> AdminService::on_request(std::uint64_t number, admin::Request request) {
   auto& connection = connections_.at(number);
   if (connection.request != 0) return fail(ErrorClass::peer, "a request before the last was answered");
   connection.request = next_++;

@@ -56,7 +56,7 @@ class AdminService final : public Service {
   void accept_later();
   void welcome(UniqueFd socket, const Credentials& peer);
   void refuse(Connection& connection);
-  Result<void> on_request(std::uint64_t connection, admin::Request&& request);
+  Result<void> on_request(std::uint64_t connection, admin::Request request);
   void ask(Connection& connection, const admin::Status& request);
   void ask(Connection& connection, const admin::Run& request);
   void ask(Connection& connection, spool_admin::List& request);

@@ -46,13 +46,14 @@ void QmgrService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd soc
 void QmgrService::connect_spool(UniqueFd socket) {
   spool_ = std::make_unique<SpoolChannel>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = spool_qmgr::kMaxFrame}, context_.traffic,
-      SpoolChannel::Handlers{.on_frame = [this](auto&& frame) { return from_spool(std::move(frame)); },
-                             .on_closed =
-                                 [this](const Error& why) {
-                                   context_.channel_closed(Compartment::spool, why, true);
-                                   spool_.reset();
-                                   scheduler_.spool_lost();
-                                 }});
+      SpoolChannel::Handlers{
+          .on_frame = [this](spool_qmgr::FromSpool&& frame) { return from_spool(std::move(frame)); },
+          .on_closed =
+              [this](const Error& why) {
+                context_.channel_closed(Compartment::spool, why, true);
+                spool_.reset();
+                scheduler_.spool_lost();
+              }});
   scheduler_.spool_connected();
   act_at_end_.schedule();
 }

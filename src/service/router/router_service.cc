@@ -71,20 +71,22 @@ void RouterService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd s
   }
 }
 
-template <class C>
-void RouterService::connect(std::list<std::shared_ptr<C>>& channels, Compartment row, UniqueFd socket) {
+template <class In, class Out>
+void RouterService::connect(std::list<std::shared_ptr<Channel<In, Out>>>& channels, Compartment row,
+                            UniqueFd socket) {
+  using Peer = Channel<In, Out>;
   const auto at = channels.emplace(channels.end());
-  *at = std::make_shared<C>(context_.loop, std::move(socket), FrameLimits{.max_frame = kMaxFrame},
-                            context_.traffic,
-                            typename C::Handlers{.on_frame = [this, at](auto&& frame) -> Result<void> {
-                                                   this->take_question(*at, std::move(frame));
-                                                   return {};
-                                                 },
-                                                 .on_closed =
-                                                     [this, at, row, &channels](const Error& why) {
-                                                       context_.channel_closed(row, why, false);
-                                                       channels.erase(at);
-                                                     }});
+  *at = std::make_shared<Peer>(context_.loop, std::move(socket), FrameLimits{.max_frame = kMaxFrame},
+                               context_.traffic,
+                               typename Peer::Handlers{.on_frame = [this, at](In&& frame) -> Result<void> {
+                                                         this->take_question(*at, std::move(frame));
+                                                         return {};
+                                                       },
+                                                       .on_closed =
+                                                           [this, at, row, &channels](const Error& why) {
+                                                             context_.channel_closed(row, why, false);
+                                                             channels.erase(at);
+                                                           }});
 }
 
 void RouterService::connect_users(UniqueFd socket) {

@@ -34,8 +34,8 @@ class RouterService final : public Service {
   using QmgrChannel = Channel<FromQmgr, ToQmgr>;
   using UsersChannel = Channel<users::FromUsers, users::ToUsers>;
 
-  template <class C>
-  void connect(std::list<std::shared_ptr<C>>& channels, Compartment row, UniqueFd socket);
+  template <class In, class Out>
+  void connect(std::list<std::shared_ptr<Channel<In, Out>>>& channels, Compartment row, UniqueFd socket);
   void connect_users(UniqueFd socket);
   void ask_users(const std::vector<std::string>& names);
   void take_question(const std::shared_ptr<IntakeChannel>& channel, FromIntake&& frame);

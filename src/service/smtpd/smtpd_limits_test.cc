@@ -14,13 +14,12 @@ class NoDescriptors {
  public:
   NoDescriptors() {
     EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
-    UniqueFd highest(::fcntl(0, F_DUPFD_CLOEXEC, 0));
-    const rlimit few{static_cast<rlim_t>(highest.get()) + 16, before_.rlim_max};
+    const int next = UniqueFd(::fcntl(0, F_DUPFD_CLOEXEC, 0)).get();
+    const rlimit few{static_cast<rlim_t>(next) + 16, before_.rlim_max};
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-    while (highest) {
-      taken_.push_back(std::move(highest));
-      highest.reset(::fcntl(0, F_DUPFD_CLOEXEC, 0));
-    }
+    do {
+      taken_.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+    } while (taken_.back());
     EXPECT_EQ(errno, EMFILE);
   }
   ~NoDescriptors() {

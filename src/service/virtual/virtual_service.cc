@@ -28,12 +28,13 @@ void VirtualService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd 
   if (row != Compartment::spool) return;
   spool_ = std::make_unique<SpoolChannel>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = spool_agent::kMaxFrame}, context_.traffic,
-      SpoolChannel::Handlers{.on_frame = [this](auto&& frame) { return from_spool(std::move(frame)); },
-                             .on_closed =
-                                 [this](const Error& why) {
-                                   context_.channel_closed(Compartment::spool, why, true);
-                                   spool_.reset();
-                                 }});
+      SpoolChannel::Handlers{
+          .on_frame = [this](spool_agent::ToAgent&& frame) { return from_spool(std::move(frame)); },
+          .on_closed =
+              [this](const Error& why) {
+                context_.channel_closed(Compartment::spool, why, true);
+                spool_.reset();
+              }});
   for (const auto& in_hand : desk_.announce()) spool_->send(in_hand);
   for (const auto& outcome : desk_.unacknowledged()) spool_->send(outcome);
 }
