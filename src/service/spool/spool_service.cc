@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "service/spool/replies.h"
 #include "service/spool/views.h"
@@ -64,7 +65,10 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
       salt_(random),
       desk_(intake_limits(slice)),
       jobs_((random >> 1U) | 1U),
-      work_at_end_(context_.loop, [this] { work(); }),
+      work_at_end_(context_.loop,
+                   [this] {
+                     if (!gives_way()) work();
+                   }),
       maintain_at_end_(context_.loop, [this] { maintain(); }),
       company_timer_(context_.loop),
       retry_timer_(context_.loop),
@@ -131,9 +135,18 @@ void SpoolService::schedule_commit() {
   }
 }
 
+/// Once before each commit: processes that are ready to run go first, and what they send shares the sync.
+/// Costs nothing where none is, and halves the syncs where there are more of them than cores.
+bool SpoolService::gives_way() {
+  if (!queue_.urgent() || std::exchange(gave_way_, true)) return false;
+  std::this_thread::yield();
+  work_at_end_.schedule();
+  return true;
+}
+
 void SpoolService::work() {
   if (!queue_.empty() && (queue_.urgent() || !company_waiting_)) {
-    company_waiting_ = false;
+    gave_way_ = company_waiting_ = false;
     company_timer_.cancel();
     ++commits_;
     answer(queue_.run(*engine_));

@@ -89,6 +89,7 @@ class SpoolService final : public Service {
   /// Commits what waits: at the end of this turn if somebody waits for it, or soon.
   void schedule_commit();
   /// The end of a turn: commits, answers, hands out jobs.
+  bool gives_way();
   void work();
   void answer(std::vector<Settled>&& settled);
   void answer_admin(const ByAdmin& by, const Settled& settled);
@@ -125,6 +126,7 @@ class SpoolService final : public Service {
   ReadFailures read_failures_;
   std::deque<spool_qmgr::Order> orders_;  ///< not handed yet
 
+  bool gave_way_ = false;  ///< since the last commit
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;
   boost::asio::steady_timer company_timer_;  ///< outcomes wait for more
