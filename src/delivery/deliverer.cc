@@ -171,7 +171,10 @@ void Deliverer::sync_devices(std::span<Progress> group, std::string_view what) {
     if (progress.stage == Stage::done) continue;
     const auto device = progress.maildir->device;
     const auto [at, first] = synced.try_emplace(device);
-    if (first) at->second = files_.sync_all(oldest.at(device));
+    if (first) {
+      at->second = files_.sync_all(oldest.at(device));
+      if (!at->second) maildirs_.forget_device(device);
+    }
     if (!at->second) take_back(progress, at->second.error(), what);
   }
 }

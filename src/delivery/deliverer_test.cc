@@ -234,6 +234,18 @@ TEST_F(DelivererTest, AFileSystemThatCannotBeSyncedDefersOnlyWhatIsThere) {
   EXPECT_EQ(count_in("archive/bob/new") + count_in("archive/bob/tmp"), 0U);
 }
 
+TEST_F(DelivererTest, AFailedSyncForgetsTheMaildirsOfItsFileSystemAndNoOther) {
+  files.mount("archive", 2);
+  auto& one = deliverer();
+  const std::vector<Delivery> batch = {delivery(1), delivery(2, "archive/bob"), delivery(3, "archive/eve")};
+  (void)one.deliver(batch);
+  const auto open = files.open_handles();
+  files.failing_devices[2] = EIO;
+  const std::vector<Delivery> again = {delivery(4), delivery(5, "archive/bob")};
+  (void)one.deliver(again);
+  EXPECT_EQ(files.open_handles(), open - 6) << "eve's too, which would tell the error again";
+}
+
 TEST_F(DelivererTest, AMaildirInTwoFileSystemsIsDeferred) {
   files.mount("ann", 1);
   const auto ann = files.at("ann");

@@ -68,6 +68,14 @@ void MaildirCache::forget(const std::string& path) {
   by_path_.erase(at);
 }
 
+void MaildirCache::forget_device(std::uint64_t device) {
+  std::erase_if(by_use_, [&](const Cached& cached) {
+    if (cached.maildir->device != device) return false;
+    by_path_.erase(cached.path);
+    return true;
+  });
+}
+
 std::string maildir_file_name(WallTime arrival, QueueId id, std::uint32_t recipient,
                               std::string_view hostname) {
   auto name = fmt::format("{}.M{}Q{}R{}.", arrival.microseconds / 1'000'000, arrival.microseconds % 1'000'000,

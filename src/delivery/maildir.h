@@ -39,6 +39,10 @@ class MaildirCache {
   /// Forgets a Maildir, so that the next delivery finds out what has become of it.
   void forget(const std::string& path);
 
+  /// The same for all on a file system. A failed syncfs tells its error through one handle; each other that
+  /// was open would tell it again, of what was written later.
+  void forget_device(std::uint64_t device);
+
   [[nodiscard]] std::size_t size() const { return by_path_.size(); }
 
  private:

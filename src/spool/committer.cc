@@ -196,7 +196,11 @@ std::uint64_t Committer::state_bytes(QueueId id) const {
   return message == nullptr ? 0 : Index::state_bytes(*message);
 }
 
-bool Committer::may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) const {
+bool Committer::may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) {
+  if (may_add(record_bytes, state_bytes(op.id))) return true;
+  if (!housekeeper_.may_grow()) return false;
+  flush();
+  housekeeper_.make_room_to_add(GroupBuilder::extent_of(record_bytes), state_bytes(op.id));
   return may_add(record_bytes, state_bytes(op.id));
 }
 

@@ -70,7 +70,8 @@ class Committer {
   [[nodiscard]] std::uint64_t added_need(QueueId id, const MessageState& after,
                                          std::uint64_t record_bytes) const;
   [[nodiscard]] std::uint64_t state_bytes(QueueId id) const;
-  [[nodiscard]] bool may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) const;
+  /// Whether there is room for a deferral; the log may grow for it.
+  bool may_defer(const RecordOutcomes& op, std::uint64_t record_bytes);
   Result<void> remember(const RecordOutcomes& op);
   void flush();
   void take(const Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& place);

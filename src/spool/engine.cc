@@ -36,7 +36,7 @@ Engine::Engine(Disk& disk, Clock& clock, const EngineOptions& options)
     : options_(options),
       log_(disk, clock, log_options()),
       committed_(kMaxIdIntervals),
-      housekeeper_(log_, index_, options.spare_segments),
+      housekeeper_(log_, index_, clock, options.spare_segments),
       committer_(log_, index_, committed_, housekeeper_, commit_limits(options)),
       reader_(log_) {}
 

@@ -50,6 +50,9 @@ class FailingDisk : public Disk {
   int failing_syncs = 0;
   Range unreadable;
   Range unwritable;
+  bool quota_is_used_up = false;  ///< no file grows, whatever `free` says
+  std::uint64_t written = 0;
+  std::uint64_t reads = 0;
   std::uint64_t free = 1ULL << 40U;
 
  private:
@@ -58,10 +61,15 @@ class FailingDisk : public Disk {
     File(FailingDisk& disk, std::string name, std::unique_ptr<DiskFile> file)
         : disk_(disk), name_(std::move(name)), file_(std::move(file)) {}
     Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+      disk_.written += bytes.size();
       if (disk_.unwritable.meets(name_, offset, bytes.size())) return fail_errno("writing", EIO);
+      if (disk_.quota_is_used_up && offset + bytes.size() > file_->size().value_or(0)) {
+        return fail_errno("writing", EDQUOT);
+      }
       return file_->write(offset, bytes);
     }
     Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
+      ++disk_.reads;
       if (disk_.unreadable.meets(name_, offset, out.size())) return fail_errno("reading", EIO);
       return file_->read(offset, out);
     }
@@ -500,6 +508,84 @@ TEST_F(engine, leaves_a_place_where_writing_always_fails_although_spares_are_sca
     for (int step = 0; step < 5; ++step) (void)engine_->maintain();
   }
   EXPECT_TRUE(done) << done.error().text;
+}
+
+TEST_F(engine, grows_although_the_header_of_a_segment_cannot_be_written) {
+  (void)add("x");
+  maintain_all();
+  const auto used = engine_->find(add("y"))->data.slot;
+  disk_->unwritable = {segment_name(used == 0 ? 1 : 0), 0, kBlock};
+  for (int i = 0; i < 40; ++i) {
+    auto one = message(std::string(9000, 'x'));
+    if (!commit(one)) EXPECT_TRUE(commit(std::move(one))) << i << ": the next segment serves";
+    for (int step = 0; step < 10; ++step) (void)engine_->maintain();
+  }
+  EXPECT_GE(engine_->stats().spares, 2U);
+  EXPECT_FALSE(engine_->maintain()) << "and it says so";
+}
+
+TEST_F(engine, gives_up_a_segment_that_cannot_be_reset_while_the_disk_works_elsewhere) {
+  const auto slot = engine_->find(add("x"))->data.slot;
+  maintain_all();
+  disk_->unwritable = {segment_name(slot), 0, kBlock};
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 200; ++i) {
+    ids.push_back(add(std::string(9000, 'x')));
+    ASSERT_TRUE(commit(outcome(ids.back(), 0, mail::Disposition::delivered)));
+    for (int step = 0; step < 10; ++step) (void)engine_->maintain();
+  }
+  EXPECT_LE(engine_->stats().quarantined, 1U);
+  EXPECT_GT(engine_->stats().log.segments_reset, 10U);
+  start();
+  for (const auto id : ids) EXPECT_EQ(engine_->find(id), nullptr);
+}
+
+TEST_F(engine, does_not_try_to_grow_all_the_time_where_a_quota_forbids_it) {
+  options_.max_spool_bytes = 100 * kSegment;
+  start();
+  for (int i = 0; i < 30; ++i) (void)add(std::string(9000, 'x'));
+  maintain_all();
+  disk_->quota_is_used_up = true;
+  while (commit(message(std::string(9000, 'x')))) {
+  }
+  const auto before = disk_->written;
+  for (int i = 0; i < 50; ++i) {
+    (void)commit(message(std::string(9000, 'x')));
+    (void)engine_->maintain();
+  }
+  EXPECT_LT(disk_->written - before, 5 * kSegment);
+}
+
+TEST_F(engine, writes_a_deferral_while_the_log_may_grow) {
+  options_.max_spool_bytes = 6 * kSegment;
+  start();
+  std::vector<QueueId> ids;
+  while (true) {
+    auto one = message(std::string(3000, 'x'));
+    const auto id = one.id;
+    if (!commit(std::move(one))) break;
+    ids.push_back(id);
+  }
+  options_.max_spool_bytes = 12 * kSegment;
+  ASSERT_TRUE(engine_->reconfigure(options_));
+  for (const auto id : ids) ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::deferred)));
+  EXPECT_EQ(engine_->stats().deferrals_in_memory, 0U);
+}
+
+TEST_F(engine, does_not_ask_a_dying_disk_for_every_block) {
+  options_.segment_bytes = 16 * kSegment;
+  options_.max_spool_bytes = 100 * kSegment * 16;
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  disk_ = std::make_unique<FailingDisk>(folder_);
+  start();
+  const auto slot = engine_->find(add("x"))->data.slot;
+  disk_->unreadable = {segment_name(slot), kBlock, 16 * kSegment};
+  disk_->reads = 0;
+  start();
+  EXPECT_LT(disk_->reads, 250U) << "of 255 blocks, three times each";
+  ASSERT_EQ(engine_->recovery().quarantined.size(), 1U) << "in one piece";
+  EXPECT_EQ(engine_->recovery().quarantined[0].length, 16 * kSegment - kBlock);
 }
 
 TEST_F(engine, keeps_ids_apart_when_the_mark_may_have_been_damaged) {

@@ -8,12 +8,15 @@ namespace {
 constexpr std::uint64_t kRecycleStep = 256 * 1024;
 /// Failures in a row after which no new message is taken until a sync succeeds.
 constexpr unsigned kFailuresThatCloseIntake = 2;
+/// After growing failed; the space that the disk claims to have may be somebody else's quota.
+constexpr Microseconds kGrowAgain = Seconds(5);
 
 }  // namespace
 
-Housekeeper::Housekeeper(SegmentLog& log, Index& index, std::uint32_t spare_segments)
+Housekeeper::Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments)
     : log_(log),
       index_(index),
+      clock_(clock),
       recycler_(log, index, std::min(kRecycleStep, log.capacity() / 4)),
       spare_segments_(spare_segments) {}
 
@@ -53,14 +56,14 @@ void Housekeeper::make_room_to_keep(std::uint64_t extent, const Index::Need& nee
 template <class Condition>
 void Housekeeper::maintain_until(const Condition& enough) {
   while (!enough()) {
-    const auto more = maintain();
+    const auto more = advance();
     if (!more || !*more) return;
   }
 }
 
 std::size_t Housekeeper::make_room(std::uint64_t extent) {
   while (log_.spares() == 0 || (log_.spares() < kLeastSpares && extent > log_.room())) {
-    const auto more = maintain();
+    const auto more = advance();
     if (!more) return 1;
     if (!*more) return 0;
   }
@@ -68,22 +71,28 @@ std::size_t Housekeeper::make_room(std::uint64_t extent) {
 }
 
 Result<bool> Housekeeper::maintain() {
+  const auto more = advance();
+  if (more && !*more && trouble_) return std::unexpected(*trouble_);
+  return more;
+}
+
+/// A segment that cannot be reset stops neither growing nor, unless it is the one that is being recycled,
+/// recycling: it is tried again each time.
+Result<bool> Housekeeper::advance() {
+  trouble_.reset();
   if (may_reopen() && log_.reopen()) return true;
   if (recycler_.busy()) {
     auto more = recycler_.step();
-    if (more && !*more) growing_failed_ = false;
-    return more ? Result<bool>(true) : more;
-  }
-  if (const auto doubtful = log_.doubtful()) {
-    if (auto reset = log_.reset(*doubtful); !reset) return fail_with(std::move(reset));
-    return true;
+    if (more) return true;
+    if (!recycler_.resetting()) return more;
+    trouble_ = std::move(more.error());
+  } else if (const auto doubtful = log_.doubtful()) {
+    auto reset = log_.reset(*doubtful);
+    if (reset) return true;
+    trouble_ = std::move(reset.error());
   }
   if (!disk_works() && (log_.has_active() || log_.spares() > 0)) return probe();
-  if (log_.preparing()) {
-    auto more = log_.prepare_step();
-    if (!more) growing_failed_ = true;
-    return more ? Result<bool>(true) : more;
-  }
+  if (log_.preparing()) return grow();
   if (log_.spares() >= std::max(spare_segments_, kLeastSpares)) return false;
   return start_recycling_or_growing();
 }
@@ -92,6 +101,23 @@ Result<bool> Housekeeper::maintain() {
 bool Housekeeper::may_reopen() const {
   if (log_.has_active() || log_.spares() >= kLeastSpares) return false;
   return disk_works() || log_.spares() == 0;
+}
+
+bool Housekeeper::may_grow() {
+  if (growing_failed_) {
+    const auto now = clock_.now();
+    const bool waited = now < growing_failed_->at || growing_failed_->at + kGrowAgain <= now;
+    if (!waited && log_.counters().segments_reset == growing_failed_->resets) return false;
+    growing_failed_.reset();
+  }
+  return log_.preparing() || log_.may_grow();
+}
+
+Result<bool> Housekeeper::grow() {
+  auto more = log_.prepare_step();
+  if (more) return true;
+  growing_failed_ = {clock_.now(), log_.counters().segments_reset};
+  return more;
 }
 
 /// Does the disk work again?
@@ -120,21 +146,17 @@ bool Housekeeper::is_cheap(std::uint32_t slot) const {
 
 /// Cheap recycling before growing, growing before recycling whatever is a gain.
 Result<bool> Housekeeper::start_recycling_or_growing() {
+  if (recycler_.busy()) return may_grow() ? grow() : Result<bool>(false);
   const auto victim = recycler_.cheapest();
   if (victim && is_cheap(*victim)) {
     recycler_.start(*victim);
     return true;
   }
-  if (!growing_failed_ && log_.may_grow()) {
-    auto more = log_.prepare_step();
-    if (!more) growing_failed_ = true;
-    return more;
-  }
+  if (may_grow()) return grow();
   if (victim && is_gain(*victim)) {
     recycler_.start(*victim);
     return true;
   }
-  growing_failed_ = false;
   return recycle_active();
 }
 

@@ -2,13 +2,17 @@
 //
 // Progress. A spool that is full of deferred mail must still take the outcome that frees it, and every
 // outcome takes room of its own before its message's gives room back. So the last spare belongs to recycling,
-// and what stays needed (messages, deferrals) leaves half of the active segment free when that spare is the
-// last. Such a segment is worth recycling once it is full, whatever the others hold, and what is moved fits
-// into the spare: there is always a next one. Only where nothing can be recycled does an outcome take the
-// last spare.
+// and while it is the last, what is written to the active segment and stays needed is bounded: messages,
+// holds, new envelopes and deferrals leave half of it free; what should not have to wait and frees nothing
+// either (failures, which keep their message, deliveries to some, releases) may bring the cost of recycling
+// it to three quarters. Such a segment is worth recycling once it is full, whatever the others hold, and what
+// is moved fits into the spare: there is always a next one. Only where nothing can be recycled does an
+// outcome that ends its message take the last spare. A segment that is quarantined may take the reserve with
+// it; then nothing but a higher limit helps.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "spool/index.h"
@@ -22,11 +26,12 @@ inline constexpr std::uint32_t kLeastSpares = 2;
 
 class Housekeeper {
  public:
-  Housekeeper(SegmentLog& log, Index& index, std::uint32_t spare_segments);
+  Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments);
 
   void set_spares(std::uint32_t spare_segments) { spare_segments_ = spare_segments; }
 
-  /// Does a bounded step of what should be done ahead of need. True while there is more.
+  /// Does a bounded step of what should be done ahead of need. True while there is more. Says what stands in
+  /// the way when nothing else is left.
   Result<bool> maintain();
 
   /// Temporary while the disk fails.
@@ -37,6 +42,8 @@ class Housekeeper {
   /// Whether a group of `extent` bytes that cannot be refused for long, and frees nothing, leaves a segment
   /// that is worth recycling, where so much of it stays needed.
   [[nodiscard]] bool may_keep(std::uint64_t extent, const Index::Need& need) const;
+  /// Whether another segment may be added now: not soon after that failed.
+  [[nodiscard]] bool may_grow();
   /// Makes room for such a group where that can be; slow, for when maintain() could not keep up.
   void make_room_to_add(std::uint64_t extent, std::uint64_t need);
   void make_room_to_keep(std::uint64_t extent, const Index::Need& need);
@@ -46,6 +53,8 @@ class Housekeeper {
  private:
   template <class Condition>
   void maintain_until(const Condition& enough);
+  Result<bool> advance();
+  Result<bool> grow();
   [[nodiscard]] bool may_reopen() const;
   Result<bool> start_recycling_or_growing();
   Result<bool> probe();
@@ -55,9 +64,15 @@ class Housekeeper {
 
   SegmentLog& log_;
   const Index& index_;
+  Clock& clock_;
   Recycler recycler_;
   std::uint32_t spare_segments_;
-  bool growing_failed_ = false;  ///< recycle even what is expensive before trying again
+  struct FailedGrowth {
+    WallTime at;
+    std::uint64_t resets = 0;  ///< until then
+  };
+  std::optional<FailedGrowth> growing_failed_;
+  std::optional<Error> trouble_;  ///< why a segment was not reset in the last step
 };
 
 }  // namespace sternpost::spool

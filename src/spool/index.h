@@ -95,8 +95,8 @@ class Index {
 
   std::unordered_map<QueueId, Message> live_;
   std::unordered_map<QueueId, Finished> finished_;
-  /// Message records beside the one that Message or Finished names: only while a segment is being recycled,
-  /// and after a crash in the middle of it.
+  /// Message records beside the one that Message or Finished names: while a segment is being recycled, and
+  /// for as long as one stays that was emptied and not reset: after a crash, or because it was given up.
   std::unordered_map<QueueId, std::vector<std::uint32_t>> extra_copies_;
   std::vector<Need> needs_;  ///< by slot
   /// By rising position; finished ones are removed when they are the majority.

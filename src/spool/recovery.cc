@@ -13,6 +13,9 @@ namespace {
 
 /// Ids and generations skipped where a damaged segment may have held the highest.
 constexpr std::uint64_t kSkippedAfterDamage = 1ULL << 32U;
+/// Blocks of one segment that the disk does not give back, after which it is not asked for more: a dying disk
+/// takes seconds for each.
+constexpr std::size_t kMostLostBlocks = 64;
 
 class Recovery {
  public:
@@ -96,7 +99,8 @@ class Recovery {
   }
 
   /// Fills `out` from `offset`; what lies behind the end of the file stays as it is. Blocks that the disk
-  /// does not give back, however often it is asked, become zeroes; answers where they are.
+  /// does not give back, however often it is asked, become zeroes, and so does all behind too many of them;
+  /// answers where they are.
   static Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t offset,
                                                         std::span<char> out) {
     std::vector<std::uint64_t> lost;
@@ -105,6 +109,11 @@ class Recovery {
     if (!is_unreadable(all.error())) return fail_with(std::move(all));
     for (std::uint64_t at = 0; at < out.size(); at += kBlock) {
       const auto block = out.subspan(at, std::min(kBlock, out.size() - at));
+      if (lost.size() >= kMostLostBlocks) {
+        std::ranges::fill(block, '\0');
+        lost.push_back(offset + at);
+        continue;
+      }
       auto got = file.read(offset + at, block);
       for (unsigned tries = 1; !got && is_unreadable(got.error()) && tries < kReadTries; ++tries) {
         got = file.read(offset + at, block);
@@ -171,7 +180,7 @@ class Recovery {
                            : newest && lost->empty() ? EndKnowledge::newest
                                                      : EndKnowledge::sealed;
     auto scan = scan_segment(bytes, header, knowledge);
-    for (const auto at : *lost) scan.damage.push_back({at, kBlock, {}, "the disk cannot read this block"});
+    add_lost(scan, *lost);
     if (limit > bytes.size())
       scan.damage.push_back({bytes.size(), limit - bytes.size(), {}, "the file is cut short"});
     // A later start may read what this one cannot: then no end that was named may be before it.
@@ -188,6 +197,16 @@ class Recovery {
     const bool whole = segment.state == SegmentState::closed;
     log_.adopt(header.slot, std::move(segment), newest && whole && !scan.sealed && !gave_up_);
     return {};
+  }
+
+  static void add_lost(SegmentScan& scan, const std::vector<std::uint64_t>& blocks) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (i > 0 && blocks[i] == blocks[i - 1] + kBlock) {
+        scan.damage.back().length += kBlock;
+      } else {
+        scan.damage.push_back({blocks[i], kBlock, {}, "the disk cannot read it"});
+      }
+    }
   }
 
   /// Only the newest header and the last group can be in memory and not on the disk.

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace sternpost::spool {
+namespace {
+
+/// How often a segment is reset in vain while the disk works elsewhere.
+constexpr unsigned kResetTries = 10;
+
+}  // namespace
 
 std::optional<std::uint32_t> Recycler::cheapest() const {
   std::optional<std::uint32_t> best;
@@ -29,6 +35,8 @@ void Recycler::start(std::uint32_t slot) {
   records_.clear();
   next_record_ = 0;
   copies_.clear();
+  resetting_ = false;
+  reset_failures_ = 0;
 }
 
 Result<bool> Recycler::step() {
@@ -40,12 +48,25 @@ Result<bool> Recycler::step() {
     if (*moved) return true;
     if (index_.need(slot).items != 0) return give_up("records that are still needed were not found in it");
   }
-  if (auto reset = log_.reset(slot); !reset) return fail_with(std::move(reset), "recycling");
+  resetting_ = true;
+  if (auto reset = log_.reset(slot); !reset) return not_reset(std::move(reset.error()));
   index_.retire(slot, copies_);
   victim_.reset();
+  resetting_ = false;
   group_bytes_ = {};
   copies_ = {};
   return false;
+}
+
+/// Its records may still be found, so that nothing is forgotten of what proves them to be old. A disk that
+/// fails everywhere is waited for.
+std::unexpected<Error> Recycler::not_reset(Error error) {
+  const auto groups = log_.counters().groups;
+  if (std::exchange(groups_at_failure_, groups) != groups && ++reset_failures_ >= kResetTries) {
+    log_.give_up_resetting(*victim_);
+    return give_up(std::move(error.text));
+  }
+  return std::unexpected(std::move(error).within("recycling"));
 }
 
 /// The segment cannot be emptied while what is in it, or what belongs to it, cannot be read.
@@ -72,6 +93,7 @@ std::unexpected<Error> Recycler::give_up(std::string why) {
   const auto slot = *victim_;
   log_.quarantine(slot);
   victim_.reset();
+  resetting_ = false;
   read_failures_ = 0;
   drop_step();
   return fail(ErrorClass::permanent, segment_name(slot) + " cannot be recycled: " + std::move(why));

@@ -25,6 +25,8 @@ class Recycler {
       : log_(log), index_(index), reader_(log), step_bytes_(step_bytes) {}
 
   [[nodiscard]] bool busy() const { return victim_.has_value(); }
+  /// Nothing in it is needed any more, and it was not reset yet.
+  [[nodiscard]] bool resetting() const { return resetting_; }
   /// The closed segment of which the least is needed.
   [[nodiscard]] std::optional<std::uint32_t> cheapest() const;
   /// The most bytes that emptying a segment writes, all padding included.
@@ -39,6 +41,7 @@ class Recycler {
 
  private:
   Result<bool> move_some();
+  std::unexpected<Error> not_reset(Error error);
   Result<void> read_group();
   Result<void> gather();
   Result<void> consider(const RecordView& record);
@@ -58,9 +61,12 @@ class Recycler {
 
   std::optional<std::uint32_t> victim_;
   std::pair<std::uint32_t, std::uint64_t> unreadable_;  ///< slot and offset of what was not read last
-  unsigned read_failures_ = 0;                          ///< of that, in a row
-  std::vector<QueueId> copies_;                         ///< ids of the victim's message records
-  std::uint64_t next_group_ = 0;                        ///< offset in the victim
+  bool resetting_ = false;
+  unsigned reset_failures_ = 0;          ///< while writing elsewhere succeeded
+  std::uint64_t groups_at_failure_ = 0;  ///< written when it failed last
+  unsigned read_failures_ = 0;           ///< of that, in a row
+  std::vector<QueueId> copies_;          ///< ids of the victim's message records
+  std::uint64_t next_group_ = 0;         ///< offset in the victim
   std::string group_bytes_;
   std::vector<RecordView> records_;  ///< of that group
   std::size_t next_record_ = 0;

@@ -209,6 +209,12 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   return {};
 }
 
+void SegmentLog::give_up_resetting(std::uint32_t slot) {
+  auto& segment = segments_[slot];
+  if (!segment.sealed) (void)seal(segment);
+  quarantine(slot);
+}
+
 std::optional<std::uint32_t> SegmentLog::doubtful() const {
   const auto at = std::ranges::find(segments_, SegmentState::doubtful, &Segment::state);
   if (at == segments_.end()) return {};

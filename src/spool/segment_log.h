@@ -3,8 +3,8 @@
 //
 // Invariants that recovery relies on (docs/internals/spool.md):
 //   - a group is written only when the one before it was synced, and behind its last byte;
-//   - a segment is written to only until the next activation is tried, and after a failure not before all
-//   that was acknowledged is known to be behind its durable end: groups go on from there;
+//   - a segment is written to only until the next activation is tried; after a failure groups go on at its
+//   durable end, over what the failed one left there, for all that was acknowledged is before that end;
 //   - the header of each activated segment names the durable end of the one before, and while that one has no
 //     closing mark this header stays.
 #pragma once
@@ -97,6 +97,9 @@ class SegmentLog {
   /// Writes the header of a spare over a segment in which nothing is needed any more. Until this has
   /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary.
   Result<void> reset(std::uint32_t slot);
+  /// The end of a segment that cannot be reset is marked while it is known, for nobody may name it much
+  /// longer; it is quarantined then.
+  void give_up_resetting(std::uint32_t slot);
   /// A segment whose activation or reset failed.
   [[nodiscard]] std::optional<std::uint32_t> doubtful() const;
 

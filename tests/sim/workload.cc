@@ -22,7 +22,7 @@ constexpr std::size_t kDense = 100;
 
 class SimClock : public spool::Clock {
  public:
-  WallTime now() override { return {++microseconds_}; }
+  WallTime now() override { return {microseconds_ += 100'000}; }
 
  private:
   std::int64_t microseconds_ = 1'700'000'000'000'000;
@@ -58,6 +58,7 @@ class Life {
       disk_.crash_after(0);
       open();
       if (!engine_) throw Violation{"a working disk and no spool"};
+      make_up_for_rot();
       if (chance(0.5)) expire_all();
       finish_all();
       take_one_more();
@@ -137,11 +138,19 @@ class Life {
     check();
   }
 
+  /// Segments that rot made useless do not count: they may be those that were left for recycling.
+  void make_up_for_rot() {
+    const auto rotten = engine_->stats().quarantined;
+    if (rotten == 0) return;
+    disk_.set_capacity(1ULL << 40U);
+    auto options = options_;
+    options.max_spool_bytes += rotten * kSegment;
+    if (!engine_->reconfigure(options)) throw Violation{"limits that are not taken"};
+  }
+
   void take_one_more() {
     disk_.set_capacity(1ULL << 40U);
-    // Segments that rot made useless do not count.
-    options_.max_spool_bytes += engine_->stats().quarantined * kSegment;
-    if (!engine_->reconfigure(options_)) throw Violation{"limits that are not taken"};
+    make_up_for_rot();
     for (unsigned steps = 0; steps < 10000; ++steps) {
       const auto more = engine_->maintain();
       if (more && !*more) break;
