@@ -1,0 +1,256 @@
+// The engine on a disk that fails, loses and damages.
+#include "spool/engine_test_rig.h"
+
+namespace sternpost::spool {
+namespace {
+
+class engine_on_a_bad_disk : public EngineRig {};
+
+TEST_F(engine_on_a_bad_disk, shows_nothing_of_a_commit_whose_sync_failed) {
+  const auto before = add("before");
+  auto one = message("failed");
+  disk_->failing_syncs = 1;
+  const auto result = commit(one);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().what_to_do, ErrorClass::temporary);
+  EXPECT_EQ(engine_->find(one.id), nullptr);
+  EXPECT_FALSE(engine_->was_committed(one.id));
+  const auto after = add("after");
+  start();  // the bytes of the failed group are on the disk, behind the end that the next segment names
+  EXPECT_EQ(engine_->find(one.id), nullptr);
+  EXPECT_NE(engine_->find(before), nullptr);
+  EXPECT_NE(engine_->find(after), nullptr);
+  EXPECT_TRUE(engine_->recovery().quarantined.empty());
+}
+
+TEST_F(engine_on_a_bad_disk, closes_intake_after_two_failures_until_a_sync_succeeds) {
+  const auto id = add("x");
+  maintain_all();
+  auto one = message("y");
+  disk_->failing_syncs = 2;
+  EXPECT_FALSE(commit(one));
+  EXPECT_TRUE(engine_->may_take_messages());
+  EXPECT_FALSE(commit(one));
+  EXPECT_FALSE(engine_->may_take_messages());
+  EXPECT_FALSE(commit(one)) << "refused without touching the disk";
+  EXPECT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered))) << "outcomes are still tried";
+  EXPECT_TRUE(engine_->may_take_messages());
+  EXPECT_TRUE(commit(one));
+}
+
+TEST_F(engine_on_a_bad_disk, finds_out_by_itself_that_the_disk_works_again) {
+  (void)add("x");
+  maintain_all();
+  const auto one = message("y");
+  disk_->failing_syncs = 2;
+  EXPECT_FALSE(commit(one));
+  EXPECT_FALSE(commit(one));
+  EXPECT_FALSE(engine_->may_take_messages());
+  maintain_all();
+  EXPECT_TRUE(engine_->may_take_messages());
+}
+
+TEST_F(engine_on_a_bad_disk, reports_and_keeps_a_segment_with_a_damaged_record) {
+  const auto first = add(std::string(5000, 'a'));
+  const auto second = add(std::string(5000, 'b'));
+  const auto place = engine_->find(first)->data;
+  flip(place.slot, place.offset + kRecordHeaderBytes + place.head_bytes + 100);
+  start();
+  const auto& report = engine_->recovery();
+  ASSERT_EQ(report.quarantined.size(), 1U);
+  EXPECT_EQ(report.quarantined[0].id, first);
+  EXPECT_EQ(report.quarantined[0].file, segment_name(place.slot));
+  EXPECT_EQ(engine_->find(first), nullptr);
+  EXPECT_NE(engine_->find(second), nullptr);
+  ASSERT_TRUE(commit(outcome(second, 0, mail::Disposition::delivered)));
+  maintain_all();
+  EXPECT_EQ(engine_->stats().quarantined, 1U);
+  start();
+  EXPECT_EQ(engine_->recovery().quarantined.size(), 1U) << "still there";
+}
+
+TEST_F(engine_on_a_bad_disk, finds_a_group_again_when_the_disk_can_read_it_again) {
+  (void)add("before");
+  const auto id = add("content");
+  const auto place = engine_->find(id)->data;
+  const auto group = place.offset / kBlock * kBlock;
+  disk_->unreadable = {segment_name(place.slot), group, group + kBlock};
+  start();
+  EXPECT_EQ(engine_->find(id), nullptr);
+  EXPECT_EQ(engine_->stats().quarantined, 1U);
+  (void)add("after");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(id), "content");
+}
+
+TEST_F(engine_on_a_bad_disk, writes_nothing_over_what_the_disk_could_not_read) {
+  (void)add("before");
+  const auto id = add("content");
+  const auto place = engine_->find(id)->data;
+  const auto group = place.offset / kBlock * kBlock;
+  disk_->unreadable = {segment_name(place.slot), group, group + kBlock};
+  start();
+  for (int i = 0; i < 100; ++i) {  // until the segment behind it is used again
+    const auto other = add(std::string(8000, 'x'));
+    ASSERT_TRUE(commit(outcome(other, 0, mail::Disposition::delivered)));
+    maintain_all();
+  }
+  EXPECT_GT(engine_->stats().log.segments_reset, 1U);
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(id), "content");
+}
+
+TEST_F(engine_on_a_bad_disk, adds_nothing_behind_an_end_that_an_unreadable_header_may_name) {
+  (void)add("x");
+  maintain_all();
+  disk_->failing_syncs = 1;
+  EXPECT_FALSE(commit(message("y")));
+  const auto hidden = add("z");  // in the next segment, which names the end of the first
+  disk_->unreadable = {segment_name(engine_->find(hidden)->data.slot), 0, kBlock};
+  start();
+  const auto later = add("later");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(hidden), "z");
+  EXPECT_EQ(engine_->read_content(later), "later");
+}
+
+TEST_F(engine_on_a_bad_disk, goes_on_behind_the_generation_of_a_header_that_could_not_be_read) {
+  const auto id = add("x");
+  maintain_all();
+  disk_->failing_syncs = 1;
+  EXPECT_FALSE(commit(message("y")));
+  auto envelope = *engine_->read_envelope(id);
+  const auto replace = [&](const std::string& address) {
+    envelope.recipients[0] = *mail::Mailbox::from_wire(address);
+    EXPECT_TRUE(commit(ReplaceEnvelope{id, envelope}));
+  };
+  replace("first@example.org");
+  disk_->unreadable = {segment_name(engine_->find(id)->envelope.slot), 0, kBlock};
+  start();
+  replace("second@example.org");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_envelope(id), envelope);
+}
+
+TEST_F(engine_on_a_bad_disk, leaves_a_place_where_writing_always_fails_although_spares_are_scarce) {
+  options_.max_spool_bytes = 4 * kSegment;
+  start();
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 200; ++i) {
+    auto one = message(std::string(9000, 'x'));
+    ids.push_back(one.id);
+    if (!commit(std::move(one))) break;
+  }
+  ids.pop_back();
+  ASSERT_EQ(engine_->stats().spares, 1U);
+  const auto bad = engine_->find(ids.back())->data.slot;
+  disk_->unwritable = {segment_name(bad), kBlock, kSegment};
+  Result<void> done;
+  for (int tries = 0; tries < 10; ++tries) {
+    done = commit(outcome(ids.front(), 0, mail::Disposition::delivered));
+    if (done) break;
+    for (int step = 0; step < 5; ++step) (void)engine_->maintain();
+  }
+  EXPECT_TRUE(done) << done.error().text;
+}
+
+TEST_F(engine_on_a_bad_disk, grows_although_the_header_of_a_segment_cannot_be_written) {
+  (void)add("x");
+  maintain_all();
+  const auto used = engine_->find(add("y"))->data.slot;
+  disk_->unwritable = {segment_name(used == 0 ? 1 : 0), 0, kBlock};
+  for (int i = 0; i < 40; ++i) {
+    auto one = message(std::string(9000, 'x'));
+    if (!commit(one)) EXPECT_TRUE(commit(std::move(one))) << i << ": the next segment serves";
+    for (int step = 0; step < 10; ++step) (void)engine_->maintain();
+  }
+  EXPECT_GE(engine_->stats().spares, 2U);
+  EXPECT_FALSE(engine_->maintain()) << "and it says so";
+}
+
+TEST_F(engine_on_a_bad_disk, gives_up_a_segment_that_cannot_be_reset_while_the_disk_works_elsewhere) {
+  const auto slot = engine_->find(add("x"))->data.slot;
+  maintain_all();
+  disk_->unwritable = {segment_name(slot), 0, kBlock};
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 200; ++i) {
+    ids.push_back(add(std::string(9000, 'x')));
+    ASSERT_TRUE(commit(outcome(ids.back(), 0, mail::Disposition::delivered)));
+    for (int step = 0; step < 10; ++step) (void)engine_->maintain();
+  }
+  EXPECT_LE(engine_->stats().quarantined, 1U);
+  EXPECT_GT(engine_->stats().log.segments_reset, 10U);
+  start();
+  for (const auto id : ids) EXPECT_EQ(engine_->find(id), nullptr);
+}
+
+TEST_F(engine_on_a_bad_disk, does_not_try_to_grow_all_the_time_where_a_quota_forbids_it) {
+  options_.max_spool_bytes = 100 * kSegment;
+  start();
+  for (int i = 0; i < 30; ++i) (void)add(std::string(9000, 'x'));
+  maintain_all();
+  disk_->quota_is_used_up = true;
+  while (commit(message(std::string(9000, 'x')))) {
+  }
+  const auto before = disk_->written;
+  for (int i = 0; i < 50; ++i) {
+    (void)commit(message(std::string(9000, 'x')));
+    (void)engine_->maintain();
+  }
+  EXPECT_LT(disk_->written - before, 5 * kSegment);
+}
+
+TEST_F(engine_on_a_bad_disk, does_not_ask_a_dying_disk_for_every_block) {
+  options_.segment_bytes = 16 * kSegment;
+  options_.max_spool_bytes = 100 * kSegment * 16;
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  disk_ = std::make_unique<FailingDisk>(folder_);
+  start();
+  const auto slot = engine_->find(add("x"))->data.slot;
+  disk_->unreadable = {segment_name(slot), kBlock, 16 * kSegment};
+  disk_->reads = 0;
+  start();
+  EXPECT_LT(disk_->reads, 250U) << "of 255 blocks, three times each";
+  ASSERT_EQ(engine_->recovery().quarantined.size(), 1U) << "in one piece";
+  EXPECT_EQ(engine_->recovery().quarantined[0].length, 16 * kSegment - kBlock);
+}
+
+TEST_F(engine_on_a_bad_disk, keeps_ids_apart_when_the_mark_may_have_been_damaged) {
+  const auto used = engine_->lease(65536)->value + 65535;
+  const auto id = add("x");
+  flip(engine_->find(id)->data.slot, 40);
+  start();
+  EXPECT_FALSE(engine_->recovery().quarantined.empty());
+  EXPECT_GT(engine_->lease(1)->value, used);
+}
+
+TEST_F(engine_on_a_bad_disk, notices_damage_when_reading) {
+  const auto id = add(std::string(5000, 'a'));
+  const auto place = engine_->find(id)->data;
+  flip(place.slot, place.offset + kRecordHeaderBytes + place.head_bytes + 4999);
+  EXPECT_TRUE(engine_->read_envelope(id)) << "the envelope has a checksum of its own";
+  const auto content = engine_->read_content(id);
+  ASSERT_FALSE(content);
+  EXPECT_EQ(content.error().what_to_do, ErrorClass::permanent);
+}
+
+TEST_F(engine_on_a_bad_disk, quarantines_what_it_cannot_move) {
+  const auto id = add(std::string(5000, 'a'));
+  const auto place = engine_->find(id)->data;
+  flip(place.slot, place.offset + kRecordHeaderBytes + place.head_bytes + 4999);
+  for (int i = 0; i < 100; ++i) {
+    const auto other = add(std::string(8000, 'x'));
+    ASSERT_TRUE(commit(outcome(other, 0, mail::Disposition::delivered)));
+    for (int step = 0; step < 20; ++step) (void)engine_->maintain();
+  }
+  EXPECT_EQ(engine_->stats().quarantined, 1U);
+  EXPECT_NE(engine_->find(id), nullptr);
+}
+
+}  // namespace
+}  // namespace sternpost::spool
