@@ -69,9 +69,8 @@ void AdminService::welcome(UniqueFd socket, const Credentials& peer) {
   connection.allowed = may_command(peer, starter_, context_.control_group);
   connection.client = std::make_unique<Client>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = admin::kMaxFrame}, context_.traffic,
-      Client::Handlers{
-          [this, number](admin::Request request) { return on_request(number, request); },
-          [this, number](const Error&) { connections_.erase(number); }});
+      Client::Handlers{[this, number](admin::Request request) { return on_request(number, request); },
+                       [this, number](const Error&) { connections_.erase(number); }});
 }
 
 Result<void> AdminService::on_request(std::uint64_t number, admin::Request request) {

@@ -47,7 +47,7 @@ class JobDesk {
   /// Content that waits in memory, of jobs and of what precedes them.
   static constexpr std::size_t kMaxBytes = 1UL << 30U;
   /// Jobs that are not acknowledged.
-  static constexpr std::size_t kMaxJobs = 20'000;
+  static constexpr std::size_t kMaxJobs = spool_agent::kMaxJobs;
 
   JobDesk(delivery::MailboxMap map, std::size_t max_batch) : map_(std::move(map)), max_batch_(max_batch) {}
 
