@@ -86,15 +86,23 @@ Result<bool> Housekeeper::advance() {
     if (more) return true;
     if (!recycler_.resetting()) return more;
     trouble_ = std::move(more.error());
-  } else if (const auto doubtful = log_.doubtful()) {
-    auto reset = log_.reset(*doubtful);
-    if (reset) return true;
-    trouble_ = std::move(reset.error());
   }
+  if (reset_one()) return true;
   if (!disk_works() && (log_.has_active() || log_.spares() > 0)) return probe();
   if (log_.preparing()) return grow();
   if (log_.spares() >= std::max(spare_segments_, kLeastSpares)) return false;
   return start_recycling_or_growing();
+}
+
+/// Of the segments whose header could not be written, the first that now takes one: another may never do.
+bool Housekeeper::reset_one() {
+  for (const auto slot : log_.doubtful()) {
+    if (slot == recycler_.victim()) continue;
+    auto reset = log_.reset(slot);
+    if (reset) return true;
+    trouble_ = std::move(reset.error());
+  }
+  return false;
 }
 
 /// Where one place of the disk fails again and again, the last spare is the better one.

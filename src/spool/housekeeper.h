@@ -54,6 +54,7 @@ class Housekeeper {
   template <class Condition>
   void maintain_until(const Condition& enough);
   Result<bool> advance();
+  bool reset_one();
   Result<bool> grow();
   [[nodiscard]] bool may_reopen() const;
   Result<bool> start_recycling_or_growing();

@@ -63,7 +63,6 @@ Result<bool> Recycler::step() {
 std::unexpected<Error> Recycler::not_reset(Error error) {
   const auto groups = log_.counters().groups;
   if (std::exchange(groups_at_failure_, groups) != groups && ++reset_failures_ >= kResetTries) {
-    log_.give_up_resetting(*victim_);
     return give_up(std::move(error.text));
   }
   return std::unexpected(std::move(error).within("recycling"));
@@ -91,7 +90,7 @@ std::unexpected<Error> Recycler::failed(Error error) {
 
 std::unexpected<Error> Recycler::give_up(std::string why) {
   const auto slot = *victim_;
-  log_.quarantine(slot);
+  log_.give_up(slot);
   victim_.reset();
   resetting_ = false;
   read_failures_ = 0;

@@ -25,6 +25,7 @@ class Recycler {
       : log_(log), index_(index), reader_(log), step_bytes_(step_bytes) {}
 
   [[nodiscard]] bool busy() const { return victim_.has_value(); }
+  [[nodiscard]] std::optional<std::uint32_t> victim() const { return victim_; }
   /// Nothing in it is needed any more, and it was not reset yet.
   [[nodiscard]] bool resetting() const { return resetting_; }
   /// The closed segment of which the least is needed.

@@ -209,16 +209,24 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   return {};
 }
 
-void SegmentLog::give_up_resetting(std::uint32_t slot) {
+void SegmentLog::give_up(std::uint32_t slot) {
   auto& segment = segments_[slot];
   if (!segment.sealed) (void)seal(segment);
+  if (segment.state == SegmentState::doubtful) {
+    // What could not be written may be read back from memory: the next start must not take it for a spare,
+    // which it would try to write again.
+    (void)segment.file->write(0, encode_segment_header(segment.header));
+    (void)segment.file->sync();
+  }
   quarantine(slot);
 }
 
-std::optional<std::uint32_t> SegmentLog::doubtful() const {
-  const auto at = std::ranges::find(segments_, SegmentState::doubtful, &Segment::state);
-  if (at == segments_.end()) return {};
-  return static_cast<std::uint32_t>(at - segments_.begin());
+std::vector<std::uint32_t> SegmentLog::doubtful() const {
+  std::vector<std::uint32_t> slots;
+  for (std::uint32_t slot = 0; slot < segments_.size(); ++slot) {
+    if (segments_[slot].state == SegmentState::doubtful) slots.push_back(slot);
+  }
+  return slots;
 }
 
 bool SegmentLog::may_grow() {

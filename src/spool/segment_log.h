@@ -97,11 +97,11 @@ class SegmentLog {
   /// Writes the header of a spare over a segment in which nothing is needed any more. Until this has
   /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary.
   Result<void> reset(std::uint32_t slot);
-  /// The end of a segment that cannot be reset is marked while it is known, for nobody may name it much
-  /// longer; it is quarantined then.
-  void give_up_resetting(std::uint32_t slot);
-  /// A segment whose activation or reset failed.
-  [[nodiscard]] std::optional<std::uint32_t> doubtful() const;
+  /// Quarantines a segment that cannot be emptied or reset. Its end is marked while it is known, for nobody
+  /// may name it much longer.
+  void give_up(std::uint32_t slot);
+  /// Segments whose activation or reset failed.
+  [[nodiscard]] std::vector<std::uint32_t> doubtful() const;
 
   /// Exactly `length` bytes of a segment.
   Result<std::string> read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length);

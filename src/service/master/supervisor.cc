@@ -199,8 +199,9 @@ void Supervisor::on_ready(Process& process, std::vector<std::string>&& layers) {
 void Supervisor::on_end(Process& process, const std::string& how) {
   const auto& row = plan_row(process.row());
   const bool drained = process.state == ProcessState::draining || process.end_expected;
+  // Ready or not: while the others are being started, nobody else lives by its generation.
   const bool was_successor =
-      reload_ && std::ranges::find(reload_->successors, process.instance()) != reload_->successors.end();
+      reload_ && row.on_reload == OnReload::renewed && process.generation() == reload_->generation;
   const auto why = process.failure.empty() ? how : how + ": " + process.failure;
   record(Decision::ended, process, why);
   const bool replacement_under_way = std::ranges::any_of(
