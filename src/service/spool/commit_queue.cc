@@ -24,12 +24,23 @@ void CommitQueue::add(spool::Op op, Origin origin) {
 }
 
 void CommitQueue::drop_decisions() {
+  drop_if([](const spool::Op&, const Origin& origin) { return std::holds_alternative<ByQmgr>(origin); });
+}
+
+void CommitQueue::drop_own_hold(QueueId id) {
+  drop_if([id](const spool::Op& op, const Origin& origin) {
+    const auto* hold = std::get_if<spool::Hold>(&op);
+    return hold != nullptr && hold->id == id && std::holds_alternative<BySpool>(origin);
+  });
+}
+
+void CommitQueue::drop_if(const std::function<bool(const spool::Op&, const Origin&)>& unwanted) {
   std::vector<spool::Op> ops;
   std::vector<Origin> origins;
   const auto kept = std::exchange(kept_, 0);
   urgent_ = false;
   for (std::size_t i = 0; i < ops_.size(); ++i) {
-    if (std::holds_alternative<ByQmgr>(origins_[i])) continue;
+    if (unwanted(ops_[i], origins_[i])) continue;
     if (i < kept) {
       ++kept_;
     } else if (!is_patient(origins_[i])) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <unordered_set>
 #include <variant>
 #include <vector>
@@ -52,12 +53,16 @@ class CommitQueue {
 
   /// What qmgr decided is not wanted any more.
   void drop_decisions();
+  /// The administrator released what we were about to hold.
+  void drop_own_hold(QueueId id);
 
   /// Commits all. Outcomes, and holds of our own, that failed for now are not in the answer: they are kept
   /// for the next run, for nobody sends them twice.
   std::vector<Settled> run(spool::Engine& engine);
 
  private:
+  void drop_if(const std::function<bool(const spool::Op&, const Origin&)>& unwanted);
+
   std::vector<spool::Op> ops_;
   std::vector<Origin> origins_;
   std::unordered_set<QueueId> added_;

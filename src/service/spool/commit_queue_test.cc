@@ -23,5 +23,17 @@ TEST(commit_queue, stays_urgent_for_what_others_wait_for) {
   EXPECT_TRUE(queue.urgent());
 }
 
+TEST(commit_queue, drops_its_own_hold_of_a_message_that_was_released_and_no_other) {
+  CommitQueue queue;
+  queue.add(spool::Hold{{1}}, BySpool{});
+  queue.drop_own_hold({1});
+  EXPECT_TRUE(queue.empty());
+  queue.add(spool::Hold{{1}}, ByAdmin{});
+  queue.add(spool::Hold{{2}}, BySpool{});
+  queue.drop_own_hold({1});
+  queue.drop_own_hold({2});
+  EXPECT_FALSE(queue.empty()) << "the administrator's stays";
+}
+
 }  // namespace
 }  // namespace sternpost::spool_service

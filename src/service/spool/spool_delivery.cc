@@ -242,7 +242,11 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   auto content = engine_->read_content(order.id);
   if (!envelope || !content) {
     const auto& why = envelope ? content.error() : envelope.error();
-    if (step_over(order.id, why)) set_aside(order.id, why);
+    if (step_over(order.id, why)) {
+      set_aside(order.id, why);
+      // Before it is durable: ordered once more, it would only hold up its destination.
+      if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{order.id, true});
+    }
     return not_handed(order.id, std::move(recipients));
   }
   read_failures_.forget(order.id);

@@ -152,6 +152,7 @@ void SpoolService::answer_admin(const ByAdmin& by, const Settled& settled) {
   const auto id = std::visit([](const auto& op) { return op.id; }, settled.op);
   if (by.action == spool_admin::Action::remove) return record_act(Decision::deleted, id, by.uid);
   const bool held = by.action == spool_admin::Action::hold;
+  if (!held && setting_aside_.erase(id) > 0) queue_.drop_own_hold(id);
   if (!held && stepped_over_.erase(id) > 0) {
     pull_again_.push_back(id);
     work_at_end_.schedule();
