@@ -35,23 +35,23 @@ struct ServiceContext {
   boost::asio::io_context& loop;
   std::uint32_t instance = 0;
   std::uint64_t generation = 0;
-  std::string slice;                ///< encoded; decode<config::…Slice>(slice)
-  std::vector<UniqueFd> folders;    ///< in the order of the plan's row
-  std::vector<UniqueFd> listeners;  ///< listening sockets, non-blocking, shared with other workers
-  std::uint32_t initial_peers = 0;  ///< Peer frames that follow at once
+  std::string slice = {};                ///< encoded; decode<config::…Slice>(slice)
+  std::vector<UniqueFd> folders = {};    ///< in the order of the plan's row
+  std::vector<UniqueFd> listeners = {};  ///< listening sockets, non-blocking, shared with other workers
+  std::uint32_t initial_peers = 0;       ///< Peer frames that follow at once
   RecordSink& records;
   TrafficCounters& traffic;
   /// Asks master for a successor (see control::Retire).
-  std::function<void(std::string why)> retire;
+  std::function<void(std::string why)> retire = {};
   /// Ends the process with exit code 0 once everything gathered is written; called when drained.
-  std::function<void()> exit;
+  std::function<void()> exit = {};
   /// To be called when a channel to `row` closed. A breach of the protocol becomes a record. Where no channel
   /// to that row is left, `last`, and no new one comes in time, Service::peer_lost is called.
   std::function<void(Compartment row, const Error& why, bool last)> channel_closed = [](auto...) {};
   /// Sends a frame to master; for admin and config.
-  std::function<void(const control::FromService&)> tell_master;
+  std::function<void(const control::FromService&)> tell_master = {};
   /// The same, with a descriptor (borrowed); for config's slices.
-  std::function<void(const control::FromService&, int descriptor)> tell_master_with;
+  std::function<void(const control::FromService&, int descriptor)> tell_master_with = {};
   /// For admin: the gid of the group that may use the control socket, where there is one.
   std::optional<std::uint32_t> control_group = {};
 };

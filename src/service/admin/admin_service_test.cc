@@ -77,17 +77,12 @@ class AdminServiceTest : public testing::Test {
         .loop = loop,
         .instance = 0,
         .generation = 1,
-        .slice = {},
-        .folders = {},
         .listeners = std::move(listeners),
         .initial_peers = 0,
         .records = records,
         .traffic = traffic,
-        .retire = {},
-        .exit = {},
         .channel_closed = [this](Compartment row, const Error&, bool last) { lost.emplace_back(row, last); },
         .tell_master = [this](const auto& frame) { to_master.push_back(frame); },
-        .tell_master_with = {},
         .control_group = group};
     service = std::make_unique<AdminService>(std::move(context), config::AdminSlice{max_connections},
                                              starter.value_or(::geteuid()));

@@ -34,16 +34,11 @@ class LogServiceTest : public testing::Test {
     service_ = std::make_unique<LogService>(ServiceContext{.loop = loop_,
                                                            .instance = 0,
                                                            .generation = 1,
-                                                           .slice = {},
                                                            .folders = std::move(folders),
-                                                           .listeners = {},
                                                            .initial_peers = 0,
                                                            .records = no_records_,
                                                            .traffic = traffic_,
-                                                           .retire = {},
-                                                           .exit = [this] { exited_ = true; },
-                                                           .tell_master = {},
-                                                           .tell_master_with = {}},
+                                                           .exit = [this] { exited_ = true; }},
                                             slice);
   }
   void TearDown() override {

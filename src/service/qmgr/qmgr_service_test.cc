@@ -34,15 +34,10 @@ class QmgrServiceTest : public testing::Test {
                                    .instance = 0,
                                    .generation = 1,
                                    .slice = encode(slice),
-                                   .folders = {},
-                                   .listeners = {},
                                    .initial_peers = 0,
                                    .records = records,
                                    .traffic = traffic,
-                                   .retire = {},
-                                   .exit = [this] { exited = true; },
-                                   .tell_master = {},
-                                   .tell_master_with = {}});
+                                   .exit = [this] { exited = true; }});
     ASSERT_TRUE(made);
     service = std::move(*made);
     spool = connect<SpoolEnd>(Compartment::spool, to_spool);

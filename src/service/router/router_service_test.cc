@@ -41,17 +41,12 @@ class RouterServiceTest : public testing::Test {
          .instance = 0,
          .generation = 1,
          .slice = encode(slice),
-         .folders = {},
-         .listeners = {},
          .initial_peers = 0,
          .records = records,
          .traffic = traffic,
-         .retire = {},
          .exit = [this] { exited = true; },
          .channel_closed = [this](Compartment row, const Error& why,
-                                  bool last) { closed.push_back({row, why.what_to_do, last}); },
-         .tell_master = {},
-         .tell_master_with = {}});
+                                  bool last) { closed.push_back({row, why.what_to_do, last}); }});
     ASSERT_TRUE(made);
     service = std::move(*made);
     intake = connect<IntakeEnd>(Compartment::smtpd, to_intake);

@@ -165,16 +165,12 @@ class Smtpd : public testing::Test {
         ServiceContext{.loop = loop_,
                        .instance = 0,
                        .generation = 1,
-                       .slice = {},
-                       .folders = {},
                        .listeners = std::move(listeners),
                        .initial_peers = 2,
                        .records = records_,
                        .traffic = counters_,
                        .retire = [this](std::string why) { retired_.push_back(std::move(why)); },
-                       .exit = [this] { exited_ = true; },
-                       .tell_master = {},
-                       .tell_master_with = {}},
+                       .exit = [this] { exited_ = true; }},
         std::move(with));
   }
   void connect_spool(std::uint64_t first_id = 1) { connect_spool_on(loop_, first_id); }

@@ -38,19 +38,14 @@ class VirtualServiceTest : public testing::Test {
                            .instance = 0,
                            .generation = 1,
                            .slice = encode(slice),
-                           .folders = {},
-                           .listeners = {},
                            .initial_peers = 0,
                            .records = records,
                            .traffic = traffic,
-                           .retire = {},
                            .exit = [this] { exited = true; },
                            .channel_closed =
                                [this](Compartment row, const Error& why, bool last) {
                                  if (row == Compartment::spool && last) lost.push_back(why.what_to_do);
-                               },
-                           .tell_master = {},
-                           .tell_master_with = {}};
+                               }};
     context.folders.emplace_back(::open(name.c_str(), O_RDONLY | O_DIRECTORY));
     auto made = VirtualService::make(std::move(context));
     ASSERT_TRUE(made);
