@@ -68,13 +68,14 @@ Outcome<ControlClient> ControlClient::connect(const std::string& state_directory
 
 Outcome<void> ControlClient::greet() {
   constexpr std::uint64_t kFingerprint = fingerprint<admin::Request>() ^ fingerprint<admin::Reply>();
-  if (auto sent = send(encode(kFingerprint)); !sent) return sent;
+  // An instance of another version may have said who it is, and gone, before it could be told anything.
+  auto sent = send(encode(kFingerprint));
   const auto theirs = receive(sizeof(kFingerprint));
   if (!theirs) return std::unexpected(theirs.error());
   if (decode<std::uint64_t>(*theirs) != kFingerprint) {
     return failure(ExitStatus::failed, "the running instance is of another version than this program");
   }
-  return {};
+  return sent;
 }
 
 Outcome<admin::Reply> ControlClient::exchange(const admin::Request& request) {
