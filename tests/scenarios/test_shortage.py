@@ -13,6 +13,8 @@ from harness.waiting import wait_for
 # UBSan needs a pipe, and so descriptors, to look at an object.
 pytestmark = pytest.mark.release_only
 
+TOLD = {"spool", "qmgr", "log", "admin"}
+RENEWED = {"smtpd", "router", "users", "virtual"}
 CONTENT = b"Subject: shortage\r\n\r\nsome text\r\n"
 
 
@@ -21,9 +23,10 @@ def no_descriptors():
     """Lets a process have no descriptor beyond those it holds; gives them back at the end."""
     before = {}
 
-    def take(pid):
-        before[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, before[pid][1]))
+    def take(pid, limit=1):
+        current = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        before.setdefault(pid, current)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, current[1]))
 
     def give_back():
         for pid, limits in before.items():
@@ -53,3 +56,38 @@ def test_a_compartment_that_cannot_be_started_is_started_later(instance, no_desc
             return session.deliver("ann@client.example.net", ["alice@example.org"], CONTENT)[0] == 250
     wait_for(deliver, 20, "an accepted message")
     wait_for(lambda: maildir.count(instance.mailbox("alice")) >= 1, 20, lambda: instance.report())
+
+
+def settled(instance):
+    """Whether every compartment runs, and none beside it that is being started or drained."""
+    processes = instance.status()["processes"]
+    return {p["program"] for p in processes} - {"master"} == TOLD | RENEWED and all(p["state"] == "running" for p in processes)
+
+
+def test_a_reload_without_descriptors_costs_no_process_that_serves(instance, no_descriptors):
+    pid = instance.master.pid
+    wait_for(lambda: settled(instance), 20, lambda: f"all to run\n{instance.report()}")
+    told = {process for process in instance.compartments() if process.name in TOLD}
+    refused = taken = 0
+    for spare in range(0, 60, 2):
+        no_descriptors(pid, max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1 + spare)
+        done = instance.run("reload")
+        no_descriptors.give_back()
+        refused, taken = refused + (done.returncode != 0), taken + (done.returncode == 0)
+        wait_for(lambda: settled(instance), 20, lambda: f"all to run\n{instance.report()}")
+        assert told == {process for process in instance.compartments() if process.name in TOLD}, instance.report()
+    assert refused > 1 and taken > 1
+
+
+def test_a_restart_that_waits_while_a_reload_fails_is_made_at_last(instance, no_descriptors):
+    router = next(process for process in instance.compartments() if process.name == "router")
+    no_descriptors(instance.master.pid)
+    os.kill(router.pid, signal.SIGKILL)
+    wait_for(lambda: any("cannot be started" in record["outcome"] for record in instance.history()), 20,
+             lambda: f"a record of it\n{instance.report()}")
+    assert instance.run("reload").returncode != 0
+    no_descriptors.give_back()
+    wait_for(lambda: settled(instance), 20, lambda: f"a new router\n{instance.report()}")
+    with Session(instance.port) as session:
+        assert session.deliver("ann@client.example.net", ["alice@example.org"], CONTENT)[0] == 250
+    wait_for(lambda: maildir.count(instance.mailbox("alice")) == 1, 20, lambda: instance.report())

@@ -94,6 +94,7 @@ class Supervisor {
 
   // reload
   void reload_configured(Slices slices, const std::vector<std::string>& errors);
+  [[nodiscard]] bool can_tell() const;
   void ask_told_rows(bool commit);
   void on_slice_answer(Process& process, const control::SliceAnswer& answer);
   void start_successors();

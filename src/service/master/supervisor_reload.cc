@@ -1,4 +1,6 @@
 // Reload is renewal: a new generation of slices is checked by everyone before anyone lives by it.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
@@ -12,6 +14,7 @@ namespace sternpost {
 namespace {
 
 constexpr Seconds kReloadDeadline{60};
+constexpr auto kNoDescriptors = "master has no descriptors left: raise its limit (LimitNOFILE, ulimit -n)";
 
 std::string joined(const std::vector<std::string>& lines) {
   std::string text;
@@ -60,7 +63,18 @@ void Supervisor::reload_configured(Slices slices, const std::vector<std::string>
   reload_->settings = std::move(*settings);
   reload_->slices = std::move(slices);
   reload_->listeners = std::move(*listeners);
+  if (!can_tell()) return refuse_reload(kNoDescriptors);
   ask_told_rows(false);
+}
+
+/// Sending a slice duplicates it, and a shortage must cost the reload and not a process that serves.
+bool Supervisor::can_tell() const {
+  std::vector<UniqueFd> copies;
+  return std::ranges::all_of(plan(), [&](const Row& row) {
+    if (row.on_reload != OnReload::told) return true;
+    return static_cast<bool>(
+        copies.emplace_back(::fcntl(reload_->slices.at(row.self).get(), F_DUPFD_CLOEXEC, 0)));
+  });
 }
 
 void Supervisor::ask_told_rows(bool commit) {
@@ -100,6 +114,7 @@ void Supervisor::start_successors() {
 }
 
 void Supervisor::finish_reload() {
+  if (!can_tell()) return refuse_reload(kNoDescriptors);
   ask_told_rows(true);
   for (const auto& process : processes_) {
     const auto& row = plan_row(process->row());
