@@ -15,11 +15,14 @@ constexpr Parameter kParameters[] = {
      .details = "Must be a multiple of 4 KiB and more than twice smtp.max_message."},
     {.key = "spool.spare_segments",
      .type = Type::count,
-     .initial = "2",
+     .initial = "3",
      .bounds = {2, 64},
      .seen_by = "spool",
      .summary = "How many segments are kept written and ready, so that no message waits for one.",
-     .details = "The last one is for recycling: with only that one left, clients get 452."},
+     .details =
+         "While mail comes in, two are kept ready; the others are prepared when it pauses, so that a burst "
+         "of that size costs nothing else. The last one is for recycling: with only that one left, "
+         "clients get 452."},
     {.key = "spool.max_size",
      .type = Type::size,
      .initial = "16 GiB",

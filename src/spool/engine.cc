@@ -81,8 +81,8 @@ Result<void> Engine::may_take_messages() const {
   return {};
 }
 
-Result<bool> Engine::maintain() {
-  return housekeeper_.maintain();
+Result<bool> Engine::maintain(Upkeep upkeep) {
+  return housekeeper_.maintain(upkeep);
 }
 
 Result<mail::Envelope> Engine::read_envelope(QueueId id) {

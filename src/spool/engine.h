@@ -71,7 +71,7 @@ class Engine {
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
   /// Does a bounded step of what should be done ahead of need: spares, recycling. True while there is more.
-  Result<bool> maintain();
+  Result<bool> maintain(Upkeep upkeep = Upkeep::all);
 
   /// Why new messages are refused just now; success when they are taken.
   [[nodiscard]] Result<void> may_take_messages() const;

@@ -188,6 +188,21 @@ TEST_F(engine_on_a_bad_disk, gives_up_a_segment_that_cannot_be_reset_while_the_d
   for (const auto id : ids) EXPECT_EQ(engine_->find(id), nullptr);
 }
 
+TEST_F(engine_on_a_bad_disk, gives_up_a_segment_that_cannot_be_reset_although_no_mail_comes) {
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(add(std::string(9000, 'x')));
+  const auto slot = engine_->find(ids.front())->data.slot;
+  ASSERT_NE(engine_->find(ids.back())->data.slot, slot);
+  maintain_all();
+  options_.max_spool_bytes = engine_->stats().bytes;
+  options_.spare_segments = static_cast<std::uint32_t>(options_.max_spool_bytes / kSegment - 2);
+  ASSERT_TRUE(engine_->reconfigure(options_));
+  disk_->unwritable = {segment_name(slot), 0, kBlock};
+  for (const auto id : ids) ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+  for (int step = 0; step < 100 && engine_->stats().quarantined == 0; ++step) (void)engine_->maintain();
+  EXPECT_EQ(engine_->stats().quarantined, 1U);
+}
+
 TEST_F(engine_on_a_bad_disk, does_not_try_to_grow_all_the_time_where_a_quota_forbids_it) {
   options_.max_spool_bytes = 100 * kSegment;
   start();

@@ -52,6 +52,21 @@ TEST_F(engine, forgets_a_message_when_all_is_settled_but_not_that_it_was_committ
   }
 }
 
+TEST_F(engine, leaves_what_is_not_pressing_for_a_pause) {
+  options_.spare_segments = 5;
+  start();
+  (void)add("x");
+  const auto do_all = [&](Upkeep upkeep) {
+    while (engine_->maintain(upkeep).value_or(false)) {
+    }
+    return engine_->stats().spares;
+  };
+  EXPECT_EQ(do_all(Upkeep::pressing), 2U);
+  EXPECT_TRUE(engine_->maintain());
+  EXPECT_EQ(do_all(Upkeep::pressing), 2U) << "also in the midst of it";
+  EXPECT_EQ(do_all(Upkeep::all), 5U);
+}
+
 TEST_F(engine, never_gives_an_id_twice) {
   std::uint64_t last = 0;
   for (int life = 0; life < 5; ++life, start()) {

@@ -56,29 +56,29 @@ void Housekeeper::make_room_to_keep(std::uint64_t extent, const Index::Need& nee
 template <class Condition>
 void Housekeeper::maintain_until(const Condition& enough) {
   while (!enough()) {
-    const auto more = advance();
+    const auto more = advance(Upkeep::all);
     if (!more || !*more) return;
   }
 }
 
 std::size_t Housekeeper::make_room(std::uint64_t extent) {
   while (log_.spares() == 0 || (log_.spares() < kLeastSpares && extent > log_.room())) {
-    const auto more = advance();
+    const auto more = advance(Upkeep::all);
     if (!more) return 1;
     if (!*more) return 0;
   }
   return 1;
 }
 
-Result<bool> Housekeeper::maintain() {
-  const auto more = advance();
+Result<bool> Housekeeper::maintain(Upkeep upkeep) {
+  const auto more = advance(upkeep);
   if (more && !*more && trouble_) return std::unexpected(*trouble_);
   return more;
 }
 
 /// A segment that cannot be reset stops neither growing nor, unless it is the one that is being recycled,
 /// recycling: it is tried again each time.
-Result<bool> Housekeeper::advance() {
+Result<bool> Housekeeper::advance(Upkeep upkeep) {
   trouble_.reset();
   if (may_reopen() && log_.reopen()) return true;
   if (recycler_.busy()) {
@@ -89,8 +89,10 @@ Result<bool> Housekeeper::advance() {
   }
   if (reset_one()) return true;
   if (!disk_works() && (log_.has_active() || log_.spares() > 0)) return probe();
-  if (log_.preparing()) return grow();
-  if (log_.spares() >= std::max(spare_segments_, kLeastSpares)) return false;
+  const bool all = upkeep == Upkeep::all;
+  const bool enough = log_.spares() >= (all ? std::max(spare_segments_, kLeastSpares) : kLeastSpares);
+  if (log_.preparing() && (all || !enough)) return grow();
+  if (enough) return false;
   return start_recycling_or_growing();
 }
 

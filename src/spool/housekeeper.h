@@ -24,6 +24,12 @@ namespace sternpost::spool {
 /// Spares that are kept at least: one for what comes, and one for recycling.
 inline constexpr std::uint32_t kLeastSpares = 2;
 
+/// How much is done ahead of need.
+enum class Upkeep : unsigned char {
+  pressing,  ///< what the next messages may have to wait for: while others wait for the disk
+  all,       ///< all that is wanted: while nobody does
+};
+
 class Housekeeper {
  public:
   Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments);
@@ -32,7 +38,7 @@ class Housekeeper {
 
   /// Does a bounded step of what should be done ahead of need. True while there is more. Says what stands in
   /// the way when nothing else is left.
-  Result<bool> maintain();
+  Result<bool> maintain(Upkeep upkeep);
 
   /// Temporary while the disk fails.
   [[nodiscard]] Result<void> disk_works() const;
@@ -53,7 +59,7 @@ class Housekeeper {
  private:
   template <class Condition>
   void maintain_until(const Condition& enough);
-  Result<bool> advance();
+  Result<bool> advance(Upkeep upkeep);
   bool reset_one();
   Result<bool> grow();
   [[nodiscard]] bool may_reopen() const;

@@ -62,9 +62,9 @@ Result<bool> Recycler::step() {
 /// fails everywhere is waited for.
 std::unexpected<Error> Recycler::not_reset(Error error) {
   const auto groups = log_.counters().groups;
-  if (std::exchange(groups_at_failure_, groups) != groups && ++reset_failures_ >= kResetTries) {
-    return give_up(std::move(error.text));
-  }
+  const bool works_elsewhere =
+      std::exchange(groups_at_failure_, groups) != groups || log_.can_write_a_spare();
+  if (works_elsewhere && ++reset_failures_ >= kResetTries) return give_up(std::move(error.text));
   return std::unexpected(std::move(error).within("recycling"));
 }
 

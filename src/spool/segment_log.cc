@@ -209,6 +209,11 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   return {};
 }
 
+bool SegmentLog::can_write_a_spare() {
+  const auto spare = std::ranges::find(segments_, SegmentState::spare, &Segment::state);
+  return spare != segments_.end() && write_header(*spare, SegmentHeader(spare->header));
+}
+
 void SegmentLog::give_up(std::uint32_t slot) {
   auto& segment = segments_[slot];
   if (!segment.sealed) (void)seal(segment);

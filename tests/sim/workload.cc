@@ -230,7 +230,8 @@ class Life {
   }
 
   void maintain() {
-    if (!engine_->maintain()) ++story_.failed_calls;
+    const auto upkeep = chance(0.5) ? spool::Upkeep::pressing : spool::Upkeep::all;
+    if (!engine_->maintain(upkeep)) ++story_.failed_calls;
   }
 
   void commit() {

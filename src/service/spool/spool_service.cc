@@ -14,6 +14,8 @@ namespace {
 
 constexpr Milliseconds kOutcomePatience{10};
 constexpr Seconds kRetry{1};
+/// Without a commit for this long, there is time to prepare for the next burst.
+constexpr Milliseconds kRest{50};
 /// Spares that must be there before the first message is taken, so that it does not wait for them.
 constexpr std::uint64_t kSparesAtStart = 2;
 
@@ -71,6 +73,7 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
                    }),
       maintain_at_end_(context_.loop, [this] { maintain(); }),
       company_timer_(context_.loop),
+      rest_timer_(context_.loop),
       retry_timer_(context_.loop),
       hand_timer_(context_.loop) {}
 
@@ -149,6 +152,7 @@ void SpoolService::work() {
     gave_way_ = company_waiting_ = false;
     company_timer_.cancel();
     ++commits_;
+    upkeep_ = spool::Upkeep::pressing;
     answer(queue_.run(*engine_));
     note_pressure();
     maintain_at_end_.schedule();
@@ -178,9 +182,11 @@ void SpoolService::retry_later() {
 
 /// One bounded step of what should be ready before it is needed, whenever the loop has run what was ready.
 void SpoolService::maintain() {
-  const auto more = engine_->maintain();
+  const auto more = engine_->maintain(upkeep_);
   if (more && *more) {
     maintain_at_end_.schedule();
+  } else if (more && upkeep_ == spool::Upkeep::pressing) {
+    await_rest();
   } else if (!more) {
     if (more.error().text != last_trouble_) {
       last_trouble_ = more.error().text;
@@ -192,6 +198,19 @@ void SpoolService::maintain() {
     retry_later();
   }
   note_pressure();
+}
+
+/// What is not pressing is done when no commit was made for a while.
+void SpoolService::await_rest() {
+  if (std::exchange(rest_waiting_, true)) return;
+  rest_timer_.expires_after(kRest);
+  rest_timer_.async_wait([this, before = commits_](const boost::system::error_code& error) {
+    rest_waiting_ = false;
+    if (error) return;
+    if (commits_ != before) return await_rest();
+    upkeep_ = spool::Upkeep::all;
+    maintain_at_end_.schedule();
+  });
 }
 
 void SpoolService::note_pressure() {

@@ -96,6 +96,7 @@ class SpoolService final : public Service {
   void record_act(Decision decision, QueueId id, std::uint32_t uid);
   void note_pressure();
   void maintain();
+  void await_rest();
   void retry_later();
 
   ServiceContext context_;
@@ -130,10 +131,13 @@ class SpoolService final : public Service {
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;
   boost::asio::steady_timer company_timer_;  ///< outcomes wait for more
+  boost::asio::steady_timer rest_timer_;     ///< nobody waits for the disk
   boost::asio::steady_timer retry_timer_;    ///< after the disk failed
   boost::asio::steady_timer hand_timer_;     ///< an agent takes jobs more slowly than they come
   bool company_waiting_ = false;
+  bool rest_waiting_ = false;
   bool retry_waiting_ = false;
+  spool::Upkeep upkeep_ = spool::Upkeep::pressing;
   bool intake_closed_ = false;
   std::string last_trouble_;  ///< of maintenance, recorded once
   std::uint64_t messages_ = 0;

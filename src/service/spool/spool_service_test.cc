@@ -475,6 +475,14 @@ TEST_F(spool_service, commits_what_it_has_before_it_exits) {
   EXPECT_EQ(counter("live"), 0U);
 }
 
+TEST_F(spool_service, prepares_for_the_next_burst_when_nobody_waits_for_the_disk) {
+  slice_.spare_segments = 4;
+  start();
+  EXPECT_EQ(counter("spares"), 2U);
+  settle();
+  EXPECT_EQ(counter("spares"), 4U);
+}
+
 TEST_F(spool_service, takes_new_limits_and_refuses_a_new_segment_size) {
   auto slice = slice_;
   slice.spare_segments = 3;
