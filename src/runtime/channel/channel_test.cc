@@ -2,11 +2,16 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <memory>
+
+#if __has_feature(address_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#endif
 
 namespace sternpost {
 namespace {
@@ -87,6 +92,30 @@ class ChannelTest : public testing::Test {
   std::vector<Error> closed_;
   bool refuse_ = false;
 };
+
+#if __has_feature(address_sanitizer)
+std::size_t bytes_in_use() {
+  return __sanitizer_get_current_allocated_bytes();
+}
+#else
+std::size_t bytes_in_use() {
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+#endif
+
+TEST_F(ChannelTest, keeps_nothing_of_what_is_written_although_the_peer_is_always_behind) {
+  Asker asker(loop_, std::move(a_), {.max_frame = 65536, .max_unsent = 4U << 20U}, counters_,
+              {[](Answers&&) -> Result<void> { return {}; }, [](const Error&) {}});
+  std::string heard(1U << 20U, '\0');
+  const auto before = bytes_in_use();
+  for (int round = 0; round < 200; ++round) {
+    while (asker.unsent() < (1U << 20U)) asker.send(Ping{1, std::string(60000, 'x')});
+    turn();
+    ASSERT_GT(::recv(b_.get(), heard.data(), heard.size(), MSG_DONTWAIT), 0);
+  }
+  EXPECT_LT(bytes_in_use() - before, 4U << 20U) << "of some 20 MiB that were sent";
+}
 
 TEST_F(ChannelTest, carries_frames_both_ways_in_order) {
   std::vector<std::uint32_t> answers;

@@ -138,7 +138,8 @@ std::size_t FrameStream::unsent() const {
 
 std::string* FrameStream::begin_frame(std::uint8_t type) {
   if (impl_->closed) return nullptr;
-  if (impl_->output.empty()) impl_->output.emplace_back();
+  // A chunk is freed when all of it is written: one that is being written takes no more.
+  if (impl_->output.empty() || impl_->output.back().written != 0) impl_->output.emplace_back();
   auto& bytes = impl_->output.back().bytes;
   impl_->frame_begin = bytes.size();
   bytes.append(kLengthBytes, '\0');

@@ -46,8 +46,8 @@ class FrameStream {
   FrameStream(const FrameStream&) = delete;
   FrameStream& operator=(const FrameStream&) = delete;
 
-  /// Gathers a frame; `fill` appends the payload to the buffer it is given. Descriptors are borrowed until
-  /// written, which happens at once if there are any. Nothing happens on a closed stream.
+  /// Gathers a frame; `fill` appends the payload to the buffer it is given. Descriptors are duplicated, and
+  /// stay the caller's. Nothing happens on a closed stream.
   template <class Fill>
   void send(std::uint8_t type, Fill&& fill, const std::vector<int>& descriptors = {}) {
     if (std::string* out = begin_frame(type)) {
