@@ -21,6 +21,19 @@ void IdSet::insert(QueueId id) {
   if (intervals_.size() > max_intervals_) intervals_.erase(intervals_.begin());
 }
 
+void IdSet::erase(QueueId id) {
+  const auto value = id.value;
+  const auto next = intervals_.upper_bound(value);
+  if (next == intervals_.begin()) return;
+  const auto at = std::prev(next);
+  const auto end = at->second;
+  if (end <= value) return;
+  at->second = value;
+  if (at->first == value) intervals_.erase(at);
+  if (value + 1 < end) intervals_.emplace(value + 1, end);
+  if (intervals_.size() > max_intervals_) intervals_.erase(intervals_.begin());
+}
+
 bool IdSet::contains(QueueId id) const {
   const auto next = intervals_.upper_bound(id.value);
   return next != intervals_.begin() && std::prev(next)->second > id.value;

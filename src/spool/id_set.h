@@ -15,6 +15,7 @@ class IdSet {
   explicit IdSet(std::size_t max_intervals) : max_intervals_(max_intervals) {}
 
   void insert(QueueId id);
+  void erase(QueueId id);
   [[nodiscard]] bool contains(QueueId id) const;
 
  private:

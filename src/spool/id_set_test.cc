@@ -12,6 +12,18 @@ TEST(id_set, holds_what_was_inserted_in_any_order) {
   for (const std::uint64_t id : {0U, 2U, 6U, 8U, 10U}) EXPECT_FALSE(set.contains({id})) << id;
 }
 
+TEST(id_set, erases_at_the_ends_of_a_run_and_inside) {
+  IdSet set(100);
+  for (std::uint64_t id = 1; id <= 9; ++id) set.insert({id});
+  for (const std::uint64_t id : {1U, 5U, 9U, 5U, 20U}) set.erase({id});
+  for (const std::uint64_t id : {2U, 3U, 4U, 6U, 7U, 8U}) EXPECT_TRUE(set.contains({id})) << id;
+  for (const std::uint64_t id : {1U, 5U, 9U}) EXPECT_FALSE(set.contains({id})) << id;
+  set.insert({5});
+  EXPECT_TRUE(set.contains({5}));
+  for (std::uint64_t id = 2; id <= 8; ++id) set.erase({id});
+  EXPECT_FALSE(set.contains({4}));
+}
+
 TEST(id_set, takes_one_interval_for_a_run) {
   IdSet set(1);
   for (std::uint64_t id = 100; id < 200; id += 2) set.insert({id});

@@ -1,6 +1,7 @@
 #include "service/spool/intake_desk.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "service/spool/replies.h"
 #include "service/spool/views.h"
@@ -8,10 +9,11 @@
 namespace sternpost::spool_service {
 namespace {
 
-/// Runs of leased ids that one channel may have; the lowest are forgotten beyond it.
-constexpr std::size_t kMaxLeases = 4096;
+/// Runs of ids that one channel may hold, leased and not used; the lowest are forgotten beyond it. As many as
+/// it may have sessions.
+constexpr std::size_t kMaxLeases = 65'536;
 /// Messages of one channel of which only pieces are there.
-constexpr std::size_t kMaxPartial = 16384;
+constexpr std::size_t kMaxPartial = kMaxLeases;
 
 }  // namespace
 
@@ -64,6 +66,7 @@ Result<void> IntakeDesk::take(ChannelId channel, spool_intake::Piece&& piece) {
 Result<void> IntakeDesk::take(ChannelId channel, const spool_intake::Abandon& abandon) {
   auto intake = intake_of(channel, abandon.id);
   if (!intake) return fail_with(std::move(intake));
+  (*intake)->leased.erase(abandon.id);
   auto& partial = (*intake)->partial;
   if (const auto at = partial.find(abandon.id); at != partial.end()) {
     buffered_ -= at->second.bytes.size();
@@ -80,9 +83,10 @@ Result<IntakeDesk::Taken> IntakeDesk::take(ChannelId channel, spool_intake::Comm
     return fail(ErrorClass::peer, "a piece is too large");
   auto& all = (*intake)->partial;
   if (!fits_in_frames(commit.envelope)) {
-    (void)take(channel, spool_intake::Abandon{commit.id});
+    std::ignore = take(channel, spool_intake::Abandon{commit.id});
     return too_many_recipients();
   }
+  (*intake)->leased.erase(commit.id);
   const auto at = all.find(commit.id);
   if (at == all.end()) {  // the usual way: all of the message in one frame
     if (commit.last_piece.size() > limits_.max_message_bytes) return message_too_large();

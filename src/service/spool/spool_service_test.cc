@@ -63,7 +63,6 @@ class spool_service : public testing::Test {
     service_.reset();
     ServiceContext context{loop_,
                            0,
-                           1,
                            encode(slice_),
                            {},
                            {},
