@@ -33,8 +33,6 @@ class Encoder {
   template <class T>
   void put(const T& value);
 
-  void put_raw(std::string_view bytes) { out_.append(bytes); }
-
  private:
   template <std::integral I>
   void put_integer(I value) {

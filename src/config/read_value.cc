@@ -168,7 +168,8 @@ std::expected<Value, Complaints> read_mailboxes(const Parameter& parameter, cons
     } else if (!directory) {
       complain(
           fmt::format("{} is not accepted; expected a folder below mailboxes.directory such as "
-                      "\"example.org/user\": relative, no component beginning with a dot, at most 512 octets",
+                      "\"example.org/user\": relative, no component beginning with a dot, at most 512 octets "
+                      "and 16 levels",
                       describe(folder)));
     } else {
       rows.push_back({*address, std::move(*directory), folder.line});

@@ -57,7 +57,8 @@ constexpr Parameter kParameters[] = {
      .summary = "The folder of the queue, the log and the control socket.",
      .details =
          "The option --state DIR wins over it and puts every path below DIR. The folder must not be shared "
-         "by two instances, and its file system must honour fdatasync."},
+         "by two instances, and its file system must honour fdatasync. Under systemd another folder than the "
+         "default must be in the unit's ReadWritePaths."},
 };
 
 }  // namespace

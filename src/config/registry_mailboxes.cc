@@ -24,7 +24,8 @@ constexpr Parameter kParameters[] = {
      .summary = "The folder that holds all Maildirs.",
      .details = "A relative path is below the state directory. With the option --state the default is the "
                 "folder mail "
-                "below it, and an absolute path elsewhere is not used."},
+                "below it, and an absolute path elsewhere is not used. Under systemd another folder than the "
+                "default must be in the unit's ReadWritePaths."},
     {.key = "mailboxes.owner",
      .type = Type::account,
      .initial = "",

@@ -97,13 +97,13 @@ constexpr Parameter kParameters[] = {
     {.key = "smtp.max_sessions",
      .type = Type::count,
      .initial = "1000",
-     .bounds = {1, 100'000},
+     .bounds = {1, 65'000},
      .seen_by = "smtpd",
      .summary = "The most sessions of one worker at the same time; further clients get 421."},
     {.key = "smtp.max_sessions_per_client",
      .type = Type::count,
      .initial = "200",
-     .bounds = {1, 100'000},
+     .bounds = {1, 65'000},
      .seen_by = "smtpd",
      .summary = "The most sessions of one client (an IPv4 address or an IPv6 /64) in one worker at the same "
                 "time; further "

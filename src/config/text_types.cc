@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kLongestComponent = 255;
 constexpr std::size_t kLongestMailboxDirectory = 512;
+constexpr std::ptrdiff_t kMostMailboxLevels = 16;  // of delivery::split_path
 
 bool has_control_character(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
@@ -57,7 +58,9 @@ std::optional<std::string> normalize_path(std::string_view text, bool relative) 
 
 std::optional<std::string> normalize_mailbox_directory(std::string_view text) {
   if (text.size() > kLongestMailboxDirectory || text.starts_with('/')) return std::nullopt;
-  return normalize_path(text, true);
+  auto path = normalize_path(text, true);
+  if (path && std::ranges::count(*path, '/') >= kMostMailboxLevels) return std::nullopt;
+  return path;
 }
 
 std::optional<std::string> normalize_user_part(std::string_view text) {

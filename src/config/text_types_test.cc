@@ -34,6 +34,8 @@ TEST(MailboxDirectory, IsRelativeAndBounded) {
   std::string long_path = std::string(255, 'a') + "/" + std::string(255, 'b');
   EXPECT_TRUE(normalize_mailbox_directory(long_path));
   EXPECT_FALSE(normalize_mailbox_directory(long_path + "/c"));
+  EXPECT_TRUE(normalize_mailbox_directory("a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/"));
+  EXPECT_FALSE(normalize_mailbox_directory("a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q"));
 }
 
 TEST(MailboxAddress, HasAUser) {

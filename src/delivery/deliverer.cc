@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "delivery/content.h"
@@ -100,7 +101,7 @@ Deliverer::Progress Deliverer::begin(const Delivery& delivery, bool sync_now) {
   }
   const auto written = write_tmp(delivery, progress, sync_now && progress.maildir->known_durable);
   if (!written) {
-    (void)files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
+    std::ignore = files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
     progress.result.reply = deferral(written.error(), "writing to the mailbox");
     return progress;
   }
@@ -181,9 +182,9 @@ void Deliverer::sync_devices(std::span<Progress> group, std::string_view what) {
 
 void Deliverer::take_back(Progress& progress, Errno error, std::string_view what) {
   if (progress.stage == Stage::written) {
-    (void)files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
+    std::ignore = files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
   } else if (progress.stage == Stage::in_new) {
-    (void)files_.remove(progress.maildir->new_dir.get(), progress.result.file);
+    std::ignore = files_.remove(progress.maildir->new_dir.get(), progress.result.file);
   }
   progress.stage = Stage::done;
   progress.result.found_earlier = false;

@@ -108,6 +108,11 @@ TEST_F(DelivererTest, CurIsNotSearchedWhereItDidNotChangeSinceTheArrival) {
   EXPECT_THAT(files.log, Contains("has_flagged"));
 }
 
+TEST_F(DelivererTest, ALongHostnameLeavesRoomForFlagsInTheFileName) {
+  const auto name = maildir_file_name(kArrival, QueueId{UINT64_MAX}, UINT32_MAX, std::string(255, 'h'));
+  EXPECT_LE(name.size() + std::string_view(":2,DFPRST").size(), 255U);
+}
+
 TEST_F(DelivererTest, ALeftoverInTmpIsReplaced) {
   warm_up();
   const auto name = maildir_file_name(kArrival, QueueId{5}, 0, "mx.example.org");

@@ -9,6 +9,12 @@
 #include "delivery/mailbox_map.h"
 
 namespace sternpost::delivery {
+namespace {
+
+/// A file name has at most 255 octets, and mail readers add their flags to it.
+constexpr std::size_t kMostOfHostname = 200;
+
+}  // namespace
 
 FileResult<OpenHandle> MaildirCache::open_or_make(Handle parent, const std::string& name) {
   auto opened = files_.open_directory(parent, name);
@@ -80,7 +86,7 @@ std::string maildir_file_name(WallTime arrival, QueueId id, std::uint32_t recipi
                               std::string_view hostname) {
   auto name = fmt::format("{}.M{}Q{}R{}.", arrival.microseconds / 1'000'000, arrival.microseconds % 1'000'000,
                           to_string(id), recipient);
-  for (const char c : hostname) {
+  for (const char c : hostname.substr(0, kMostOfHostname)) {
     if (c == '/') {
       name += "\\057";
     } else if (c == ':') {

@@ -56,7 +56,7 @@ std::optional<std::string> canonical_literal(std::string_view text) {
       return std::nullopt;
     }
     ::inet_ntop(AF_INET6, address.data(), canonical.data(), canonical.size());
-    return std::string("[IPv6:") + canonical.data() + "]";
+    return std::string("[ipv6:") + canonical.data() + "]";
   }
   const std::string digits(inside);
   if (::inet_pton(AF_INET, digits.c_str(), address.data()) != 1 || digits.find('\0') != std::string::npos) {

@@ -9,7 +9,8 @@
 
 namespace sternpost::mail {
 
-/// A domain name in lower case, or an address literal with its brackets: "example.org", "[192.0.2.1]".
+/// A domain name or an address literal with its brackets, in lower case: "example.org", "[192.0.2.1]",
+/// "[ipv6:2001:db8::1]".
 /// At most 255 octets, labels of at most 63; ASCII only.
 class Domain {
  public:

@@ -40,7 +40,7 @@ TEST(domain, has_bounded_labels_and_length) {
 
 TEST(domain, takes_address_literals_in_one_spelling) {
   EXPECT_EQ(Domain::from_wire("[192.0.2.1]")->to_wire(), "[192.0.2.1]");
-  EXPECT_EQ(Domain::from_wire("[ipv6:2001:DB8:0::1]")->to_wire(), "[IPv6:2001:db8::1]");
+  EXPECT_EQ(Domain::from_wire("[IPv6:2001:DB8:0::1]")->to_wire(), "[ipv6:2001:db8::1]");
   EXPECT_TRUE(Domain::from_wire("[IPv6:::ffff:192.0.2.1]")->is_literal());
   for (const char* text : {"[]", "[192.0.2]", "[192.0.2.256]", "[192.0.2.1", "192.0.2.1]", "[IPv6:]",
                            "[IPv6:1]", "[2001:db8::1]", "[IPv6:192.0.2.1]", "[tag:x]", "[192.0.2.1]x"}) {

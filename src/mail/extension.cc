@@ -1,12 +1,12 @@
 #include "mail/extension.h"
 
+#include "base/ascii.h"
+
 namespace sternpost::mail {
 
 std::string fold_case(std::string_view text) {
   std::string folded(text);
-  for (char& c : folded) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  for (char& c : folded) c = to_lower(c);
   return folded;
 }
 

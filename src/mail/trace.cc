@@ -1,5 +1,6 @@
 #include "mail/trace.h"
 
+#include "base/ascii.h"
 #include "mail/date.h"
 
 namespace sternpost::mail {
@@ -9,8 +10,7 @@ constexpr std::size_t kMaxHelo = 255;
 
 /// What may stand in a header as a domain; the rest becomes '?', so that no client writes into our trace.
 constexpr bool is_harmless(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == ':' || c == '[' || c == ']';
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == ':' || c == '[' || c == ']';
 }
 
 void append_helo(std::string& out, std::string_view helo) {

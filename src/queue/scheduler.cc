@@ -104,7 +104,7 @@ void Scheduler::place(Entry& entry, QueueId id, Recipient& recipient, const Open
   }
   if (open.attempts == 0) {
     recipient.due = now;
-  } else if (expired(settings_, entry.arrival, std::min(open.last_attempt, now))) {
+  } else if (!entry.held && expired(settings_, entry.arrival, std::min(open.last_attempt, now))) {
     expire(entry, id, recipient, {}, now);
     return;
   } else {
@@ -199,7 +199,7 @@ void Scheduler::recorded(QueueId id, std::span<const mail::RecipientOutcome> out
 void Scheduler::defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
                       WallTime now) {
   ++recipient.attempts;
-  if (expired(settings_, entry.arrival, now)) {
+  if (!entry.held && expired(settings_, entry.arrival, now)) {
     expire(entry, id, recipient, outcome.reply, now);
     return;
   }

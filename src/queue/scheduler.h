@@ -1,15 +1,14 @@
 // What is delivered when: pure logic on virtual time (docs/architecture.md section 5).
 //
 // The scheduler is told events and asked for actions; it reads no clock and owns no channel. It holds nothing
-// that the spool does not hold: when the spool's channel is lost it forgets all and pulls again from position
-// 0.
+// that the spool does not hold: when the spool's channel is lost it forgets all and pulls again from the
+// first position.
 //
 // What it keeps to, and its simulation checks:
 // - a recipient is ordered only when its route is known, its time has come, its message is not held and its
-// last
-//   outcome is durable; while it is in hand it is not ordered again;
+//   last outcome is durable; while it is in hand it is not ordered again;
 // - the recipients of a message that become ready at one site at one time share jobs of up to
-// kMaxJobRecipients;
+//   kMaxJobRecipients;
 // - a site has at most its limit of jobs in hand, and turns go round among sites and messages;
 // - nothing that was pulled is forgotten before its outcome is final.
 #pragma once

@@ -169,6 +169,24 @@ TEST_F(SchedulerTest, ADeferralThatWasTheLastOneBeforeACrashFailsAtThePull) {
   EXPECT_THAT(actions.questions, SizeIs(0));
 }
 
+TEST_F(SchedulerTest, AHeldMessageDoesNotExpire) {
+  auto m = message(1);
+  m.held = true;
+  m.recipients[0].attempts = 9;
+  m.recipients[0].last_attempt = kStart + Seconds(7200);
+  now = kStart + Seconds(7300);
+  EXPECT_THAT(give({m}).decisions, SizeIs(0)) << "at the pull";
+  scheduler.hold_changed(QueueId{1}, false, now);
+  now = now + Seconds(86'400);
+  ASSERT_THAT(take().questions, SizeIs(1));
+  route(1, 1);
+  EXPECT_THAT(take().orders, SizeIs(1)) << "it has one more attempt";
+  scheduler.hold_changed(QueueId{1}, true, now);
+  record(1, 0, Disposition::deferred);
+  EXPECT_THAT(take().decisions, SizeIs(0)) << "held during the attempt";
+  EXPECT_EQ(scheduler.counts().held, 1U);
+}
+
 TEST_F(SchedulerTest, AHeldMessageIsNotTriedUntilReleased) {
   auto m = message(1);
   m.held = true;

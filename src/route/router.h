@@ -22,9 +22,8 @@
 
 namespace sternpost::route {
 
-/// The names of system users that may be asked for: at most 64 octets of lower-case letters, digits, '-', '_'
-/// and
-/// '.', beginning with a letter, digit or '_'. No other name is a user.
+/// The names of system users that may be asked for: at most 64 octets of lower-case letters, digits, '-',
+/// '_' and '.', beginning with a letter, digit or '_'. No other name is a user.
 bool is_user_name(std::string_view name);
 
 /// Lists as the configuration has them. Names are taken without regard to case.
