@@ -14,12 +14,6 @@
 namespace sternpost::tool {
 namespace {
 
-std::string joined(const std::vector<std::string>& lines) {
-  std::string out;
-  for (const auto& line : lines) out += (out.empty() ? "" : "\n") + line;
-  return out;
-}
-
 void append_json(JsonWriter& writer, const config::Setting& setting) {
   writer.begin_object().member("key", setting.parameter->key);
   writer.member("value", config::to_toml(*setting.parameter, setting.value));

@@ -50,9 +50,19 @@ std::expected<config::Values, std::vector<std::string>> load_configuration(const
   return config::load({*text, options.config, absolute_path(options.state)});
 }
 
-std::string find_state_directory(const Options& options) {
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const auto& line : lines) out += (out.empty() ? "" : "\n") + line;
+  return out;
+}
+
+Outcome<std::string> find_state_directory(const Options& options) {
   if (!options.state.empty()) return absolute_path(options.state);
-  if (const auto values = load_configuration(options)) return values->text("state_directory");
+  const auto values = load_configuration(options);
+  if (values) return values->text("state_directory");
+  if (options.config != Options{}.config) return failure(ExitStatus::usage, joined(values.error()));
+  const bool is_broken = ::access(options.config.c_str(), R_OK) == 0;
+  if (is_broken) fmt::print(stderr, "{}\n", joined(values.error()));
   return std::string(config::find_parameter("state_directory")->initial);
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/codec.h"
+#include "tool/configuration.h"
 
 namespace sternpost::tool {
 namespace {
@@ -122,6 +123,12 @@ Outcome<std::string> ControlClient::receive(std::size_t size) {
 void ControlClient::wait_for_end() {
   while (receive(1)) {
   }
+}
+
+Outcome<ControlClient> connect_to_instance(const Options& options) {
+  const auto state = find_state_directory(options);
+  if (!state) return std::unexpected(state.error());
+  return ControlClient::connect(*state);
 }
 
 }  // namespace sternpost::tool

@@ -11,6 +11,7 @@
 #include "base/unique_fd.h"
 #include "service/admin/protocol.h"
 #include "tool/failure.h"
+#include "tool/options.h"
 
 namespace sternpost::tool {
 
@@ -45,5 +46,8 @@ class ControlClient {
 
   UniqueFd socket_;
 };
+
+/// Connects to the instance that --state, or the configuration, names.
+Outcome<ControlClient> connect_to_instance(const Options& options);
 
 }  // namespace sternpost::tool

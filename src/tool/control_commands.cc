@@ -60,7 +60,7 @@ void append_queue_json(JsonWriter& writer, const admin::StatusReply& reply) {
 }  // namespace
 
 Outcome<void> stop(const Options& options) {
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   const auto master = hold_master(*client);
   if (auto done = run(*client, admin::Command::stop); !done) return done;
@@ -75,13 +75,13 @@ Outcome<void> stop(const Options& options) {
 }
 
 Outcome<void> reload(const Options& options) {
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   return run(*client, admin::Command::reload);
 }
 
 Outcome<void> status(const Options& options, bool counters) {
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   const auto reply = client->ask<admin::StatusReply>(admin::Status{});
   if (!reply) return std::unexpected(reply.error());
@@ -90,7 +90,7 @@ Outcome<void> status(const Options& options, bool counters) {
 }
 
 Outcome<void> show_plan(const Options& options) {
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) {
     if (client.error().status != ExitStatus::not_running) return std::unexpected(std::move(client.error()));
     fmt::print("{}", plan_text(options.json, nullptr));

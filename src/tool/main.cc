@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/Error.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "tool/command_line.h"
@@ -20,7 +22,10 @@ int run(int argc, char** argv) {
     return app->exit(error) == 0 ? 0 : static_cast<int>(ExitStatus::usage);
   }
   const auto done = invocation.command();
-  if (std::fflush(stdout) != 0) return static_cast<int>(ExitStatus::failed);
+  if (std::fflush(stdout) != 0) {
+    fmt::print(stderr, "the output cannot be written: {}\n", std::strerror(errno));
+    return static_cast<int>(ExitStatus::failed);
+  }
   if (done) return static_cast<int>(ExitStatus::ok);
   if (!done.error().text.empty()) fmt::print(stderr, "{}\n", done.error().text);
   return static_cast<int>(done.error().status);

@@ -25,8 +25,7 @@ std::string_view disposition_name(mail::Disposition disposition) {
 
 Outcome<QueueId> parse_id(const std::string& text) {
   const auto id = parse_queue_id(text);
-  if (!id || id->value == 0)
-    return failure(ExitStatus::usage, fmt::format("{} is not a queue id", printable(text)));
+  if (!id) return failure(ExitStatus::usage, fmt::format("{} is not a queue id", printable(text)));
   return *id;
 }
 
@@ -132,7 +131,7 @@ Outcome<void> queue_list(const Options& options) {
   JsonWriter writer(line);
   if (options.json) writer.begin_array();
   bool first = true;
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   const auto listed = for_each_entry(*client, [&](const spool_admin::Entry& entry) {
     if (options.json) {
@@ -155,7 +154,7 @@ Outcome<void> queue_list(const Options& options) {
 }
 
 Outcome<std::optional<spool_admin::Entry>> ask_entry(const Options& options, QueueId id) {
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   auto shown = client->ask<spool_admin::Shown>(spool_admin::Show{0, id});
   if (!shown) return std::unexpected(std::move(shown.error()));
@@ -190,13 +189,13 @@ Outcome<void> queue_act(const Options& options, const std::vector<std::string>& 
     if (!id) return std::unexpected(id.error());
     parsed.push_back(*id);
   }
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   return act_on(*client, parsed, action);
 }
 
 Outcome<void> queue_release_held(const Options& options) {
-  auto client = ControlClient::connect(find_state_directory(options));
+  auto client = connect_to_instance(options);
   if (!client) return std::unexpected(std::move(client.error()));
   std::vector<QueueId> held;
   const auto listed = for_each_entry(*client, [&](const spool_admin::Entry& entry) {

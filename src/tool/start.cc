@@ -90,7 +90,7 @@ Outcome<void> wait_until_ready(pid_t child, int output) {
     int status = 0;
     const auto ended = ::waitpid(child, &status, WNOHANG);
     auto text = output_so_far(output);
-    if (ended == child) {
+    if (ended == child || (ended < 0 && errno != EINTR)) {
       if (text.ends_with('\n')) text.pop_back();  // whoever prints the failure ends its line
       const auto code = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitStatus::usage)
                             ? ExitStatus::usage
@@ -124,6 +124,7 @@ Outcome<void> start(const Options& options, bool foreground) {
   // The output stays valid for the whole life of master, whatever becomes of this terminal.
   const UniqueFd output(::memfd_create("sternpost-output", MFD_CLOEXEC));
   if (!output) return errno_failure("cannot make a memory file");
+  std::signal(SIGCHLD, SIG_DFL);  // a caller that ignores it would leave us nothing to wait for
   const auto child = ::fork();
   if (child < 0) return errno_failure("cannot fork");
   if (child == 0) become_daemon(*command, output.get());

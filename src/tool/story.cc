@@ -74,7 +74,7 @@ std::optional<Subject> parse_subject(std::string_view text) {
   }
   if (const auto host = without_port(text); is_ip(host))
     return Subject{Subject::Kind::client, mail::fold_case(host)};
-  if (const auto id = parse_queue_id(text); id && id->value != 0) {
+  if (const auto id = parse_queue_id(text); id) {
     return Subject{Subject::Kind::message, to_string(*id)};
   }
   return std::nullopt;

@@ -78,7 +78,9 @@ Outcome<void> why(const Options& options, const std::string& subject, std::size_
         ExitStatus::usage,
         fmt::format("{} is neither a queue id, an address nor a client's IP address", printable(subject)));
   }
-  const auto history = History::open(find_state_directory(options));
+  const auto state = find_state_directory(options);
+  if (!state) return std::unexpected(state.error());
+  const auto history = History::open(*state);
   if (!history) return std::unexpected(history.error());
   Story story(*parsed, most);
   for (const auto pass : {&Story::find, &Story::gather}) {

@@ -1,8 +1,10 @@
 """sternpost config check, show and explain, for people and, with --json, for programs."""
 
 import json
+import subprocess
 
 import pytest
+from harness.instance import binary
 
 GOOD = 'setup = "internet-site"\nhostname = "mail.example.org"\ndomains = ["example.org"]\n'
 
@@ -69,3 +71,13 @@ def test_explain_lists_all_parameters_that_show_shows(config):
 def test_explain_of_a_key_that_is_not_there_names_the_nearest(config):
     done, _ = config(GOOD, "explain", "smtp.worker", "--json")
     assert done.returncode != 0 and done.stdout == "" and "smtp.workers" in done.stderr
+
+
+def test_a_command_for_an_instance_whose_configuration_is_broken_goes_to_no_other(instance):
+    broken = instance.directory / "broken.toml"
+    broken.write_text(GOOD + 'hostnaem = "x"\n')
+    missing = instance.directory / "missing.toml"
+    for path in (broken, missing):
+        done = subprocess.run([binary(), "queue", "list", "--config", path], capture_output=True, text=True,
+                              timeout=30, check=False)
+        assert done.returncode == 2 and str(path) in done.stderr, done.stderr
