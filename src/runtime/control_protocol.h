@@ -25,7 +25,6 @@ inline constexpr std::size_t kMaxDescriptors = 64;
 /// `confinement.folders`; one for each listener.
 struct Start {
   std::uint32_t instance = 0;
-  std::uint64_t generation = 0;  ///< of the configuration
   Confinement confinement;
   std::uint32_t listeners = 0;
   /// So many Peer frames follow at once, log's not counted; spool, for one, waits for the agents among them.
@@ -34,8 +33,8 @@ struct Start {
   /// Milliseconds: how long a peer that ended may take to come back, at the most.
   std::uint32_t peer_grace_ms = 0;
   static constexpr auto fields() {
-    return std::tuple(&Start::instance, &Start::generation, &Start::confinement, &Start::listeners,
-                      &Start::peers, &Start::control_group, &Start::peer_grace_ms);
+    return std::tuple(&Start::instance, &Start::confinement, &Start::listeners, &Start::peers,
+                      &Start::control_group, &Start::peer_grace_ms);
   }
 };
 

@@ -81,6 +81,7 @@ void RecordChannel::send_gathered() {
     records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(count));
     channel_->send(frame);
   }
+  if (!records.empty()) send_soon();
 }
 
 }  // namespace sternpost

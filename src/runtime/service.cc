@@ -1,7 +1,9 @@
 #include "runtime/service.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
@@ -74,12 +76,14 @@ class Skeleton {
   FrameStream control_;
   std::unique_ptr<Service> service_;
   UniqueFd empty_root_;
+  std::uint64_t max_descriptors_ = 0;
   int flush_tries_ = 0;
   int exit_status_ = 0;
 };
 
 Result<void> Skeleton::on_frame(std::uint8_t type, std::string_view payload,
                                 std::vector<UniqueFd>& descriptors) {
+  if (exit_status_ != 0) return {};  // it has given up, and says why; Peer frames may follow still
   auto frame = decode_frame<control::ToService>(type, payload);
   if (!frame) return fail(ErrorClass::peer, "malformed control frame");
   return std::visit([&](auto& alternative) { return on(alternative, descriptors); }, *frame);
@@ -110,6 +114,10 @@ Result<void> Skeleton::begin(control::Start& start, std::vector<UniqueFd>& descr
   if (spec_.before_confinement) {
     if (auto done = spec_.before_confinement(); !done) return done;
   }
+  rlimit descriptor_limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptor_limit) != 0)
+    return fail_errno("reading the limit of descriptors");
+  max_descriptors_ = std::min<std::uint64_t>(descriptor_limit.rlim_max, start.confinement.max_descriptors);
   ConfinementDescriptors confinement_descriptors{empty_root_.get(), {}};
   for (const auto& fd : folder_fds) confinement_descriptors.folders.push_back(fd.get());
   auto layers = confine(start.confinement, confinement_descriptors);
@@ -128,7 +136,6 @@ ServiceContext Skeleton::context(const control::Start& start, std::string slice,
   return ServiceContext{
       .loop = loop_,
       .instance = start.instance,
-      .generation = start.generation,
       .slice = std::move(slice),
       .folders = std::move(folders),
       .listeners = std::move(listeners),
@@ -141,6 +148,7 @@ ServiceContext Skeleton::context(const control::Start& start, std::string slice,
                                bool last) { channel_closed(row, why, last); },
       .tell_master = [this](const control::FromService& frame) { tell(frame); },
       .tell_master_with = [this](const control::FromService& frame, int fd) { tell(frame, {fd}); },
+      .max_descriptors = max_descriptors_,
       .control_group = start.control_group,
   };
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +35,6 @@ class RecordSink {
 struct ServiceContext {
   boost::asio::io_context& loop;
   std::uint32_t instance = 0;
-  std::uint64_t generation = 0;
   std::string slice = {};                ///< encoded; decode<config::…Slice>(slice)
   std::vector<UniqueFd> folders = {};    ///< in the order of the plan's row
   std::vector<UniqueFd> listeners = {};  ///< listening sockets, non-blocking, shared with other workers
@@ -52,6 +52,8 @@ struct ServiceContext {
   std::function<void(const control::FromService&)> tell_master = {};
   /// The same, with a descriptor (borrowed); for config's slices.
   std::function<void(const control::FromService&, int descriptor)> tell_master_with = {};
+  /// Descriptors that the process may have.
+  std::uint64_t max_descriptors = std::numeric_limits<std::uint64_t>::max();
   /// For admin: the gid of the group that may use the control socket, where there is one.
   std::optional<std::uint32_t> control_group = {};
 };

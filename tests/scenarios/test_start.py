@@ -194,3 +194,14 @@ def test_without_a_command_it_says_how_it_is_used():
     assert done.returncode == 2 and "--help" in done.stderr
     done = subprocess.run([binary(), "--help"], capture_output=True, text=True, timeout=10, check=False)
     assert done.returncode == 0 and "queue" in done.stdout
+
+
+def test_a_compartment_that_cannot_begin_says_why(make_instance):
+    instance = make_instance().start()
+    instance.stop()
+    (segment,) = instance.state.rglob("segment-0000")
+    segment.unlink()
+    segment.mkdir()
+    instance.launch()
+    assert instance.wait_ended(20) != 0
+    assert any("spool: " in line and "segment-0000" in line for line in instance.output), instance.output

@@ -76,7 +76,6 @@ class AdminServiceTest : public testing::Test {
     ServiceContext context{
         .loop = loop,
         .instance = 0,
-        .generation = 1,
         .listeners = std::move(listeners),
         .initial_peers = 0,
         .records = records,

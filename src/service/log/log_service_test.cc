@@ -33,7 +33,6 @@ class LogServiceTest : public testing::Test {
     folders.emplace_back(::open(name.c_str(), O_DIRECTORY | O_PATH | O_CLOEXEC));
     service_ = std::make_unique<LogService>(ServiceContext{.loop = loop_,
                                                            .instance = 0,
-                                                           .generation = 1,
                                                            .folders = std::move(folders),
                                                            .initial_peers = 0,
                                                            .records = no_records_,

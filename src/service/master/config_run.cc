@@ -11,7 +11,7 @@ namespace sternpost {
 
 Result<std::unique_ptr<ConfigRun>> ConfigRun::start(boost::asio::io_context& loop, TrafficCounters& counters,
                                                     const Launcher& launcher, const ConfigSource& source,
-                                                    bool as_root, std::uint32_t uid_base, int empty_root,
+                                                    const Confinement& confinement, int empty_root,
                                                     Done done) {
   const auto file = launcher.open_file(source.file);
   if (!file) return std::unexpected(file.error());
@@ -29,7 +29,7 @@ Result<std::unique_ptr<ConfigRun>> ConfigRun::start(boost::asio::io_context& loo
                         },
                         [self](Process&, const std::string& how) { self->on_end(how); }});
   control::Start start;
-  start.confinement = confinement_of(plan_row(Compartment::config), as_root, uid_base, Owner{}, false);
+  start.confinement = confinement;
   run->process_->send(start, {request->get(), empty_root, file->get()});
   return run;
 }
@@ -50,6 +50,12 @@ void ConfigRun::on_frame(control::FromService&& frame, std::vector<UniqueFd>& de
 void ConfigRun::on_end(const std::string& how) {
   if (!finished_ && errors_.empty())
     errors_.push_back("the config compartment ended without an answer: " + how);
+  for (const auto& row : plan()) {
+    const bool wanted = row.self != Compartment::config && errors_.empty();
+    if (wanted && !slices_.contains(row.self)) {
+      errors_.push_back("the config compartment left out the slice of " + std::string(to_string(row.self)));
+    }
+  }
   if (!errors_.empty()) slices_.clear();
   auto done = std::exchange(done_, {});
   done(std::move(slices_), std::move(errors_));

@@ -25,11 +25,10 @@ class ConfigRun {
   /// Called once, with the slices or with the lines that say what is wrong. May destroy the ConfigRun.
   using Done = std::function<void(Slices slices, std::vector<std::string> errors)>;
 
-  /// Starts the compartment. `uid_base` and `empty_root` confine it as its row says.
+  /// Starts the compartment, confined so.
   static Result<std::unique_ptr<ConfigRun>> start(boost::asio::io_context& loop, TrafficCounters& counters,
                                                   const Launcher& launcher, const ConfigSource& source,
-                                                  bool as_root, std::uint32_t uid_base, int empty_root,
-                                                  Done done);
+                                                  const Confinement& confinement, int empty_root, Done done);
 
  private:
   explicit ConfigRun(Done done) : done_(std::move(done)) {}

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "runtime/slice_file.h"
+#include "service/master/confinement.h"
 #include "service/master/plan.h"
 #include "service/master/supervisor.h"
 
@@ -39,7 +40,11 @@ Result<FirstReading> read_configuration(boost::asio::io_context& loop, TrafficCo
                                         const Launcher& launcher, const ConfigSource& source, bool as_root,
                                         int empty_root) {
   FirstReading reading;
-  const auto run = ConfigRun::start(loop, counters, launcher, source, as_root, kDefaultUidBase, empty_root,
+  // Whether a kernel that lacks a layer is good enough is what this one is to find out.
+  constexpr bool kWeaker = true;
+  const auto confinement =
+      confinement_of(plan_row(Compartment::config), as_root, kDefaultUidBase, Owner{}, kWeaker);
+  const auto run = ConfigRun::start(loop, counters, launcher, source, confinement, empty_root,
                                     [&](Slices slices, std::vector<std::string> errors) {
                                       reading = {std::move(slices), std::move(errors)};
                                       loop.stop();

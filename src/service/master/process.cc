@@ -44,9 +44,15 @@ Process::Process(boost::asio::io_context& loop, TrafficCounters& traffic, Compar
                 [this](const Error& why) { on_closed(why); }}),
       kill_timer_(loop) {
   pid_descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                             [this](const boost::system::error_code& error) {
-                               if (!error) reap();
+                             [this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+                               if (!error && !alive.expired()) reap();
                              });
+}
+
+Process::~Process() {
+  if (reaped_) return;
+  kill();
+  wait();
 }
 
 void Process::send(const control::ToService& frame, const std::vector<int>& descriptors) {
@@ -79,16 +85,22 @@ void Process::on_closed(const Error& why) {
     return kill();
   }
   kill_timer_.expires_after(kTimeToEnd);
-  // The handler may be about to run when the process is reaped and this object goes.
+  // As that of the pid, the handler may be about to run when the process is reaped and this object goes.
   kill_timer_.async_wait([pid = pid_, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
     if (!error && !alive.expired()) ::kill(pid, SIGKILL);
   });
 }
 
-void Process::reap() {
+int Process::wait() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
+  reaped_ = true;
+  return status;
+}
+
+void Process::reap() {
+  const int status = wait();
   auto how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                  : "exit " + std::to_string(WEXITSTATUS(status));
   handlers_.on_end(*this, std::move(how));

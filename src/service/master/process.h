@@ -32,6 +32,11 @@ class Process {
   Process(boost::asio::io_context& loop, TrafficCounters& counters, Compartment row, std::uint32_t instance,
           std::uint64_t generation, Launched launched, Handlers handlers);
 
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  /// Kills and reaps it where it has not ended.
+  ~Process();
+
   void send(const control::ToService& frame, const std::vector<int>& descriptors = {});
   void kill();
 
@@ -60,11 +65,13 @@ class Process {
   Result<void> on_frame(std::uint8_t type, std::string_view payload, std::vector<UniqueFd>& descriptors);
   void on_closed(const Error& why);
   void reap();
+  int wait();
 
   Compartment row_;
   std::uint32_t instance_;
   std::uint64_t generation_;
   pid_t pid_;
+  bool reaped_ = false;
   WallTime since_;
   Handlers handlers_;
   boost::asio::posix::stream_descriptor pid_descriptor_;

@@ -27,6 +27,9 @@ constexpr std::uint32_t kRestartPatienceMs = 10'000;
 /// What is believed of a process's own word about its layers.
 constexpr std::size_t kMostLayers = 16;
 constexpr std::size_t kLongestLayer = 64;
+constexpr std::size_t kLongestReason = 4096;
+/// The lines of a refused configuration; with what else is in the frame.
+constexpr std::size_t kLongestAnswer = control::kMaxFrame - 1024;
 
 std::vector<std::string> bounded(std::vector<std::string>&& layers) {
   layers.resize(std::min(layers.size(), kMostLayers));
@@ -90,7 +93,6 @@ void Supervisor::send_start(Process& process, const Slices& slices, const SmtpLi
   const auto& row = plan_row(process.row());
   control::Start frame;
   frame.instance = process.instance();
-  frame.generation = process.generation();
   frame.confinement = confinement_of(row, resources_.as_root, resources_.settings.uid_base,
                                      resources_.folders.mail_owner(), resources_.settings.weaker_sandbox);
   std::vector<int> descriptors = {slices.at(process.row()).get(), resources_.empty_root.get()};
@@ -108,37 +110,33 @@ void Supervisor::send_start(Process& process, const Slices& slices, const SmtpLi
     if (std::ranges::find(row.peers, other->row()) != row.peers.end()) ++frame.peers;
   }
   process.send(frame, descriptors);
-  connect(process, false);
+  connect(process);
 }
 
 /// Makes a channel to every living process that the plan connects with this one, oldest first.
-unsigned Supervisor::connect(Process& process, bool only_log) {
+void Supervisor::connect(Process& process) {
   const auto& row = plan_row(process.row());
   const bool is_log = process.row() == Compartment::log;
-  unsigned made = 0;
   for (const auto& other : processes_) {
     if (other.get() == &process) continue;
     const bool to_log = other->row() == Compartment::log || is_log;
     const bool planned = std::ranges::find(row.peers, other->row()) != row.peers.end();
-    if ((to_log || (planned && !only_log)) && link(process, *other)) ++made;
+    if (to_log || planned) link(process, *other);
   }
   if (is_log) connect_own_records(process);
-  return made;
 }
 
-bool Supervisor::link(Process& a, Process& b) {
+void Supervisor::link(Process& a, Process& b) {
   const auto pair = make_channel_pair();
   // Sending an end duplicates it, and a shortage must not cost the other process its control channel.
   const bool room = pair && UniqueFd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0)) &&
                     UniqueFd(::fcntl(pair->second.get(), F_DUPFD_CLOEXEC, 0));
   if (!room) {
     // Without a channel they cannot work together; the younger one is started again in a better moment.
-    a.kill();
-    return false;
+    return a.kill();
   }
   a.send(control::Peer{b.row(), b.instance()}, {pair->first.get()});
   b.send(control::Peer{a.row(), a.instance()}, {pair->second.get()});
-  return true;
 }
 
 void Supervisor::connect_own_records(Process& log) {
@@ -151,7 +149,7 @@ void Supervisor::connect_own_records(Process& log) {
 void Supervisor::on_frame(Process& process, control::FromService&& frame) {
   std::visit(Overloaded{
                  [&](control::Ready& ready) { on_ready(process, std::move(ready.layers)); },
-                 [&](control::Failed& failed) { process.failure = std::move(failed.why); },
+                 [&](control::Failed& failed) { process.failure = failed.why.substr(0, kLongestReason); },
                  [&](control::SliceAnswer& answer) { on_slice_answer(process, answer); },
                  [&](control::Retire& wish) { retire(process, wish.why); },
                  [&](control::Counters& answer) { on_counters(process, std::move(answer)); },
@@ -161,7 +159,8 @@ void Supervisor::on_frame(Process& process, control::FromService&& frame) {
                  [&](control::AskRun& ask) {
                    if (process.row() != Compartment::admin) return;
                    const auto answer = [this, asker = process.instance(), ask](const std::string& refused) {
-                     if (auto* admin = find(asker)) admin->send(control::RunAnswer{ask.request, refused});
+                     if (auto* admin = find(asker))
+                       admin->send(control::RunAnswer{ask.request, refused.substr(0, kLongestAnswer)});
                    };
                    if (ask.command == control::RunCommand::reload) return reload(answer);
                    answer("");

@@ -75,8 +75,8 @@ class Supervisor {
   Process* start(const Row& row, std::uint64_t generation, const Slices& slices,
                  const SmtpListeners& listeners);
   void send_start(Process& process, const Slices& slices, const SmtpListeners& listeners);
-  unsigned connect(Process& process, bool only_log);
-  bool link(Process& a, Process& b);
+  void connect(Process& process);
+  void link(Process& a, Process& b);
   void connect_own_records(Process& log);
   std::uint32_t workers(const Row& row, const config::MasterSlice& settings) const;
 
@@ -99,6 +99,7 @@ class Supervisor {
   void on_slice_answer(Process& process, const control::SliceAnswer& answer);
   void start_successors();
   void finish_reload();
+  void abandon(Process& successor);
   void refuse_reload(const std::string& why);
   void end_reload(const std::string& refused);
 
@@ -123,6 +124,7 @@ class Supervisor {
   ProcessList processes_;  ///< in the order in which they were started
   std::uint32_t next_instance_ = 1;
   std::uint64_t generation_ = 1;
+  std::uint64_t newest_generation_ = 1;  ///< of reloads that were refused, too
   bool was_ready_ = false;
   std::map<std::uint32_t, std::uint32_t>
       successor_of_;  ///< instance of the new one to that of the one it replaces

@@ -7,6 +7,7 @@
 
 #include "config/reloadable.h"
 #include "runtime/slice_file.h"
+#include "service/master/confinement.h"
 #include "service/master/plan.h"
 #include "service/master/supervisor.h"
 
@@ -29,10 +30,13 @@ void Supervisor::reload(std::function<void(std::string refused)> done) {
   if (reload_) return reloads_waiting_.push_back(std::move(done));
   reload_ = std::make_unique<Reload>();
   reload_->done = std::move(done);
-  reload_->generation = generation_ + 1;
+  reload_->generation = ++newest_generation_;
+  const auto confinement =
+      confinement_of(plan_row(Compartment::config), resources_.as_root, resources_.settings.uid_base, Owner{},
+                     resources_.settings.weaker_sandbox);
   auto run = ConfigRun::start(
-      loop_, counters_, launcher_, resources_.source, resources_.as_root, resources_.settings.uid_base,
-      resources_.empty_root.get(), [this](Slices slices, const std::vector<std::string>& errors) {
+      loop_, counters_, launcher_, resources_.source, confinement, resources_.empty_root.get(),
+      [this](Slices slices, const std::vector<std::string>& errors) {
         // Posted: the run that calls is destroyed by what follows.
         auto shared = std::make_shared<Slices>(std::move(slices));
         boost::asio::post(loop_, [this, shared, errors] { reload_configured(std::move(*shared), errors); });
@@ -133,13 +137,19 @@ void Supervisor::finish_reload() {
   end_reload("");
 }
 
+/// One that is ready may have sessions and jobs in hand.
+void Supervisor::abandon(Process& successor) {
+  if (successor.state != ProcessState::starting) return drain(successor, false);
+  successor.end_expected = true;
+  successor.kill();
+}
+
 void Supervisor::refuse_reload(const std::string& why) {
   if (!reload_) return;
   for (const auto& process : processes_) {
     if (process->generation() == reload_->generation &&
         plan_row(process->row()).on_reload == OnReload::renewed) {
-      process->end_expected = true;
-      process->kill();
+      abandon(*process);
     }
   }
   records_.record({.decision = Decision::configured,

@@ -35,7 +35,10 @@ void Supervisor::stop(std::string failure) {
   stop_timer_.expires_after(Seconds(resources_.settings.drain_seconds));
   stop_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    for (const auto& process : processes_) process->kill();
+    for (const auto& process : processes_) {
+      process->end_expected = true;
+      process->kill();
+    }
   });
   // Posted: the caller may stand in a handler of a process that this ends.
   boost::asio::post(loop_, [this] {
@@ -121,10 +124,11 @@ void Supervisor::answer_status() {
     }
   }
   if (auto* asker = find(query->asker)) asker->send(answer);
-  if (status_waiting_.empty()) return;
-  const auto [next, request] = status_waiting_.front();
-  status_waiting_.erase(status_waiting_.begin());
-  if (auto* asker = find(next)) begin_status(*asker, request);
+  while (!status_ && !status_waiting_.empty()) {
+    const auto [next, request] = status_waiting_.front();
+    status_waiting_.erase(status_waiting_.begin());
+    if (auto* asker = find(next)) begin_status(*asker, request);  // it may have ended meanwhile
+  }
 }
 
 }  // namespace sternpost

@@ -32,7 +32,6 @@ class QmgrServiceTest : public testing::Test {
     slice.expire_seconds = 86400;
     auto made = QmgrService::make({.loop = loop,
                                    .instance = 0,
-                                   .generation = 1,
                                    .slice = encode(slice),
                                    .initial_peers = 0,
                                    .records = records,

@@ -39,7 +39,6 @@ class RouterServiceTest : public testing::Test {
     auto made = RouterService::make(
         {.loop = loop,
          .instance = 0,
-         .generation = 1,
          .slice = encode(slice),
          .initial_peers = 0,
          .records = records,

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPause = 100ms;
+constexpr std::uint64_t kLeftToChannels = 32;
 
 UniqueFd accept_from(int listener, sockaddr_storage& peer) {
   socklen_t size = sizeof(peer);
@@ -24,9 +25,11 @@ bool is_shortage(int errno_value) {
 
 }  // namespace
 
-Acceptor::Acceptor(boost::asio::io_context& loop, UniqueFd listener, Handlers handlers)
+Acceptor::Acceptor(boost::asio::io_context& loop, UniqueFd listener, std::uint64_t max_descriptors,
+                   Handlers handlers)
     : listener_(loop),
       pause_(loop),
+      max_descriptors_(max_descriptors),
       reserve_(::fcntl(listener.get(), F_DUPFD_CLOEXEC, 0)),
       handlers_(std::move(handlers)) {
   listener_.assign(listener.release());
@@ -59,6 +62,12 @@ void Acceptor::accept_one() {
     }
     // A sibling was faster, or the client went away before we came.
     return wait();
+  }
+  // Numbers are given lowest first.
+  if (static_cast<std::uint64_t>(socket.get()) + kLeftToChannels >= max_descriptors_) {
+    socket.reset();
+    handlers_.on_shortage(EMFILE);
+    return pause();
   }
   wait();
   handlers_.on_connection(std::move(socket), peer);

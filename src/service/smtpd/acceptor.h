@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <functional>
 
 #include "base/unique_fd.h"
@@ -22,8 +23,10 @@ class Acceptor {
     std::function<void(int errno_value)> on_shortage;
   };
 
-  /// Begins at once. The listener must be non-blocking.
-  Acceptor(boost::asio::io_context& loop, UniqueFd listener, Handlers handlers);
+  /// Begins at once. The listener must be non-blocking. Of `max_descriptors` of the process a few are left to
+  /// the channels that master sends.
+  Acceptor(boost::asio::io_context& loop, UniqueFd listener, std::uint64_t max_descriptors,
+           Handlers handlers);
 
   /// Takes no more connections and closes the socket.
   void close();
@@ -36,6 +39,7 @@ class Acceptor {
 
   boost::asio::posix::stream_descriptor listener_;
   boost::asio::steady_timer pause_;
+  std::uint64_t max_descriptors_;
   UniqueFd reserve_;  ///< given up for a moment where the process has no descriptor left
   Handlers handlers_;
 };

@@ -73,9 +73,8 @@ class PeerLines {
   }
 
   void closed(std::uint32_t epoch, const Error& why) {
-    const auto copy = why;  // the channel owns what `why` refers to
     std::erase_if(lines_, [&](const Line& line) { return line.epoch == epoch; });
-    handlers_.on_closed(epoch, copy);
+    handlers_.on_closed(epoch, why);
   }
 
   boost::asio::io_context& loop_;

@@ -78,8 +78,8 @@ SmtpdService::SmtpdService(ServiceContext&& context, config::SmtpdSlice&& slice)
            [this](const Error& why, bool last) { context_.channel_closed(Compartment::router, why, last); }}),
       spool_(
           context_.loop, context_.traffic,
-          {[this](auto&& message) { on_committed(std::move(message)); },
-           [this](auto&& message, const auto& reply, const auto& rule) {
+          {[this](SpoolLink::Sent&& message) { on_committed(std::move(message)); },
+           [this](const SpoolLink::Sent& message, const auto& reply, const auto& rule) {
              on_not_committed(message, reply, rule);
            },
            [this] { grant_waiting_ids(); },
@@ -89,7 +89,7 @@ SmtpdService::SmtpdService(ServiceContext&& context, config::SmtpdSlice&& slice)
       retire_timer_(context_.loop) {
   for (auto& listener : context_.listeners) {
     acceptors_.push_back(std::make_unique<Acceptor>(
-        context_.loop, std::move(listener),
+        context_.loop, std::move(listener), context_.max_descriptors,
         Acceptor::Handlers{
             [this](UniqueFd socket, const sockaddr_storage& peer) { serve(std::move(socket), peer); },
             [this](int errno_value) { on_shortage(errno_value); }}));
@@ -105,8 +105,8 @@ SmtpdService::~SmtpdService() {
 }
 
 void SmtpdService::peer(Compartment row, std::uint32_t, UniqueFd socket) {
-  if (row == Compartment::spool) spool_.connect(std::move(socket));
-  if (row == Compartment::router) router_.connect(std::move(socket));
+  if (row == Compartment::spool) return spool_.connect(std::move(socket));
+  if (row == Compartment::router) return router_.connect(std::move(socket));
 }
 
 std::vector<control::Counter> SmtpdService::counters() {

@@ -164,7 +164,6 @@ class Smtpd : public testing::Test {
     service_ = std::make_unique<SmtpdService>(
         ServiceContext{.loop = loop_,
                        .instance = 0,
-                       .generation = 1,
                        .listeners = std::move(listeners),
                        .initial_peers = 2,
                        .records = records_,

@@ -21,7 +21,8 @@ namespace sternpost::virtual_mailbox {
 /// batch.
 class VirtualService final : public Service {
  public:
-  /// How long a draining agent waits for the acknowledgement of its last outcomes.
+  /// How long a draining agent goes on with the jobs that it has, and waits for the acknowledgement of their
+  /// outcomes. What is left is handed to its successor.
   static constexpr std::chrono::seconds kDrainPatience{10};
 
   static Result<std::unique_ptr<Service>> make(ServiceContext&& context);

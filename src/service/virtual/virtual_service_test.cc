@@ -36,7 +36,6 @@ class VirtualServiceTest : public testing::Test {
     slice.max_batch = 100;
     ServiceContext context{.loop = loop,
                            .instance = 0,
-                           .generation = 1,
                            .slice = encode(slice),
                            .initial_peers = 0,
                            .records = records,
