@@ -1,6 +1,7 @@
 #include "spool/segment_log.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/checksum.h"
 
@@ -200,8 +201,8 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   if (header.segment_bytes != options_.segment_bytes) {
     segment.state = SegmentState::absent;
     segment.file.reset();
-    (void)disk_.remove(
-        segment_name(slot));  // what stays is a spare of another size: removed at the next start
+    std::ignore =
+        disk_.remove(segment_name(slot));  // what stays is a spare of another size: removed at the next start
     return {};
   }
   segment.state = SegmentState::spare;
@@ -216,12 +217,12 @@ bool SegmentLog::can_write_a_spare() {
 
 void SegmentLog::give_up(std::uint32_t slot) {
   auto& segment = segments_[slot];
-  if (!segment.sealed) (void)seal(segment);
+  if (!segment.sealed) std::ignore = seal(segment);
   if (segment.state == SegmentState::doubtful) {
     // What could not be written may be read back from memory: the next start must not take it for a spare,
     // which it would try to write again.
-    (void)segment.file->write(0, encode_segment_header(segment.header));
-    (void)segment.file->sync();
+    std::ignore = segment.file->write(0, encode_segment_header(segment.header));
+    std::ignore = segment.file->sync();
   }
   quarantine(slot);
 }
@@ -269,7 +270,7 @@ Result<bool> SegmentLog::prepare_step() {
   if (step) return true;
   preparing_.reset();
   segment = Segment{};
-  (void)disk_.remove(segment_name(slot));  // what remains is blank, and found again at the next start
+  std::ignore = disk_.remove(segment_name(slot));  // what remains is blank, and found again at the next start
   return fail_with(std::move(step), "preparing " + segment_name(slot));
 }
 
