@@ -19,7 +19,7 @@ void CommitQueue::add(spool::Op op, Origin origin) {
   if (message != nullptr) added_.insert(message->id);
   const bool patient = is_patient(origin);
   ops_.push_back(std::move(op));
-  origins_.push_back(std::move(origin));
+  origins_.push_back(origin);
   if (!patient || ops_.size() >= kCompany) urgent_ = true;
 }
 
@@ -47,7 +47,7 @@ void CommitQueue::drop_if(const std::function<bool(const spool::Op&, const Origi
       urgent_ = true;
     }
     ops.push_back(std::move(ops_[i]));
-    origins.push_back(std::move(origins_[i]));
+    origins.push_back(origins_[i]);
   }
   ops_ = std::move(ops);
   origins_ = std::move(origins);
@@ -56,7 +56,7 @@ void CommitQueue::drop_if(const std::function<bool(const spool::Op&, const Origi
 
 std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
   auto ops = std::exchange(ops_, {});
-  auto origins = std::exchange(origins_, {});
+  const auto origins = std::exchange(origins_, {});
   added_.clear();
   urgent_ = false;
   kept_ = 0;
@@ -69,10 +69,10 @@ std::vector<Settled> CommitQueue::run(spool::Engine& engine) {
                       std::holds_alternative<BySpool>(origins[i]);
     if (kept && !results[i] && results[i].error().what_to_do != ErrorClass::permanent) {
       ops_.push_back(std::move(ops[i]));
-      origins_.push_back(std::move(origins[i]));
+      origins_.push_back(origins[i]);
       ++kept_;
     } else {
-      settled.push_back({std::move(ops[i]), std::move(origins[i]), std::move(results[i])});
+      settled.push_back({std::move(ops[i]), origins[i], std::move(results[i])});
     }
   }
   return settled;

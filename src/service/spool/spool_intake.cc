@@ -88,14 +88,14 @@ void SpoolService::connect_admin(UniqueFd socket) {
   admins_[channel] = std::make_unique<AdminChannel>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = spool_admin::kMaxFrame}, context_.traffic,
       AdminChannel::Handlers{
-          [this, channel](spool_admin::ToSpool&& frame) { return from_admin(channel, std::move(frame)); },
+          [this, channel](const spool_admin::ToSpool& frame) { return from_admin(channel, frame); },
           [this, channel](const Error& why) {
             context_.channel_closed(Compartment::admin, why, false);
             admins_.erase(channel);
           }});
 }
 
-Result<void> SpoolService::from_admin(ChannelId channel, spool_admin::ToSpool&& frame) {
+Result<void> SpoolService::from_admin(ChannelId channel, const spool_admin::ToSpool& frame) {
   auto& admin = *admins_.at(channel);
   std::visit(Overloaded{[&](const spool_admin::List& list) { admin.send(admin_list(*engine_, jobs_, list)); },
                         [&](const spool_admin::Show& show) {

@@ -82,7 +82,7 @@ class SpoolService final : public Service {
   void set_aside(QueueId id, const Error& why);
   void forget_qmgr();
 
-  Result<void> from_admin(ChannelId channel, spool_admin::ToSpool&& frame);
+  Result<void> from_admin(ChannelId channel, const spool_admin::ToSpool& frame);
   void take_act(ChannelId channel, const spool_admin::Act& act);
   void refuse_act(ChannelId channel, std::uint64_t request, std::string why);
 

@@ -61,22 +61,17 @@ class spool_service : public testing::Test {
 
   void start(std::uint32_t initial_peers = 0) {
     service_.reset();
-    ServiceContext context{loop_,
-                           0,
-                           encode(slice_),
-                           {},
-                           {},
-                           initial_peers,
-                           records_,
-                           traffic_,
-                           {},
-                           [this] { exited_ = true; },
-                           [this](Compartment row, const Error& why, bool last) {
-                             EXPECT_FALSE(last) << "spool's peers see to new channels";
-                             if (why.what_to_do == ErrorClass::peer) breaches_.push_back(row);
-                           },
-                           {},
-                           {}};
+    ServiceContext context{.loop = loop_,
+                           .slice = encode(slice_),
+                           .initial_peers = initial_peers,
+                           .records = records_,
+                           .traffic = traffic_,
+                           .exit = [this] { exited_ = true; },
+                           .channel_closed =
+                               [this](Compartment row, const Error& why, bool last) {
+                                 EXPECT_FALSE(last) << "spool's peers see to new channels";
+                                 if (why.what_to_do == ErrorClass::peer) breaches_.push_back(row);
+                               }};
     context.folders.emplace_back(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     auto made = SpoolService::make(std::move(context));
     ASSERT_TRUE(made) << made.error().text;
