@@ -152,6 +152,7 @@ void Supervisor::refuse_reload(const std::string& why) {
       abandon(*process);
     }
   }
+  for (const auto& row : plan()) bound_draining(row.self);
   records_.record({.decision = Decision::configured,
                    .outcome = "the new configuration is refused, the old one stays in force: " + why});
   end_reload(why);
