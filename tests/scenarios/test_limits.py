@@ -237,7 +237,6 @@ def few_descriptors():
 
 
 @pytest.mark.root_only
-@pytest.mark.release_only  # UBSan needs a pipe, and so descriptors, to look at an object
 def test_too_few_descriptors_let_clients_wait_and_the_others_be_served(make_instance):
     """EMFILE: an ordinary user's hard limit is lower than the sessions that the configuration allows."""
     instance = make_instance(smtp={"workers": 1}, run_as="nobody")

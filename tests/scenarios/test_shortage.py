@@ -10,9 +10,6 @@ from harness import maildir
 from harness.session import Session
 from harness.waiting import wait_for
 
-# UBSan needs a pipe, and so descriptors, to look at an object.
-pytestmark = pytest.mark.release_only
-
 TOLD = {"spool", "qmgr", "log", "admin"}
 RENEWED = {"smtpd", "router", "users", "virtual"}
 CONTENT = b"Subject: shortage\r\n\r\nsome text\r\n"
