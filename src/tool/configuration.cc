@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,9 +52,7 @@ std::expected<config::Values, std::vector<std::string>> load_configuration(const
 }
 
 std::string joined(const std::vector<std::string>& lines) {
-  std::string out;
-  for (const auto& line : lines) out += (out.empty() ? "" : "\n") + line;
-  return out;
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 Outcome<std::string> find_state_directory(const Options& options) {

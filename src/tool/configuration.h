@@ -16,6 +16,7 @@ std::string absolute_path(const std::string& path);
 
 /// Reads and checks the file, or answers lines that say what is wrong.
 std::expected<config::Values, std::vector<std::string>> load_configuration(const Options& options);
+/// One below the other.
 std::string joined(const std::vector<std::string>& lines);
 
 /// The state directory that the commands for a running instance use: that of --state, else that of the

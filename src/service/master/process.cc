@@ -69,6 +69,11 @@ void Process::kill() {
   ::kill(pid_, SIGKILL);
 }
 
+void Process::end_now() {
+  end_expected = true;
+  kill();
+}
+
 Result<void> Process::on_frame(std::uint8_t type, std::string_view payload,
                                std::vector<UniqueFd>& descriptors) {
   auto frame = decode_frame<control::FromService>(type, payload);

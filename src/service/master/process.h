@@ -39,6 +39,8 @@ class Process {
 
   void send(const control::ToService& frame, const std::vector<int>& descriptors = {});
   void kill();
+  /// Kills it, and nobody is to wonder: its end is expected.
+  void end_now();
 
   [[nodiscard]] Compartment row() const { return row_; }
   [[nodiscard]] std::uint32_t instance() const { return instance_; }

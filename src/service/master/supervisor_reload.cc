@@ -1,5 +1,6 @@
 // Reload is renewal: a new generation of slices is checked by everyone before anyone lives by it.
 #include <fcntl.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -16,12 +17,6 @@ namespace {
 
 constexpr Seconds kReloadDeadline{60};
 constexpr auto kNoDescriptors = "master has no descriptors left: raise its limit (LimitNOFILE, ulimit -n)";
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const auto& line : lines) text += (text.empty() ? "" : "\n") + line;
-  return text;
-}
 
 }  // namespace
 
@@ -52,7 +47,7 @@ void Supervisor::reload(std::function<void(std::string refused)> done) {
 void Supervisor::reload_configured(Slices slices, const std::vector<std::string>& errors) {
   if (!reload_ || stopping_) return;
   reload_->run.reset();
-  if (!errors.empty()) return refuse_reload(joined(errors));
+  if (!errors.empty()) return refuse_reload(fmt::format("{}", fmt::join(errors, "\n")));
   const auto found = slices.find(Compartment::master);
   const auto bytes = found == slices.end()
                          ? Result<std::string>(fail(ErrorClass::peer, "no slice for master"))
@@ -139,9 +134,7 @@ void Supervisor::finish_reload() {
 
 /// One that is ready may have sessions and jobs in hand.
 void Supervisor::abandon(Process& successor) {
-  if (successor.state != ProcessState::starting) return drain(successor, false);
-  successor.end_expected = true;
-  successor.kill();
+  successor.state == ProcessState::starting ? successor.end_now() : drain(successor, false);
 }
 
 void Supervisor::refuse_reload(const std::string& why) {

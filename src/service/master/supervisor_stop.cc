@@ -35,18 +35,13 @@ void Supervisor::stop(std::string failure) {
   stop_timer_.expires_after(Seconds(resources_.settings.drain_seconds));
   stop_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    for (const auto& process : processes_) {
-      process->end_expected = true;
-      process->kill();
-    }
+    for (const auto& process : processes_) process->end_now();
   });
   // Posted: the caller may stand in a handler of a process that this ends.
   boost::asio::post(loop_, [this] {
     // One that never became ready cannot drain; it has nothing in hand either.
     for (const auto& process : processes_) {
-      if (process->state != ProcessState::starting) continue;
-      process->end_expected = true;
-      process->kill();
+      if (process->state == ProcessState::starting) process->end_now();
     }
     stop_stage();
   });
