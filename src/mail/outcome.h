@@ -16,6 +16,7 @@ enum class Disposition : unsigned char {
   failed,     ///< final: permanent failure; a notice may be owed
   deferred,   ///< not final: to be tried again
   deleted,    ///< final: taken out by the administrator
+  bounced,    ///< final: failed, and whoever is to know of it was told
 };
 
 constexpr bool is_final(Disposition d) {
@@ -28,11 +29,23 @@ struct RecipientOutcome {
   Disposition disposition = Disposition::deferred;
   Reply reply;         ///< what the next hop, or the agent in its place, said; text at most 512 octets
   WallTime attempted;  ///< when; the retry schedule follows from it
+  /// The host that said `reply`, "mx.example.org [192.0.2.1]"; empty where we came to it ourselves. At most
+  /// kMaxRemote octets.
+  std::string remote = {};
+
+  static constexpr std::size_t kMaxRemote = 320;
+
+  /// What is told of the attempt, which a short account of it leaves out.
+  [[nodiscard]] std::size_t text_bytes() const { return reply.text.size() + remote.size(); }
+  void drop_texts() {
+    reply.text.clear();
+    remote.clear();
+  }
 
   bool operator==(const RecipientOutcome&) const = default;
   static constexpr auto fields() {
     return std::tuple(&RecipientOutcome::recipient, &RecipientOutcome::disposition, &RecipientOutcome::reply,
-                      &RecipientOutcome::attempted);
+                      &RecipientOutcome::attempted, &RecipientOutcome::remote);
   }
 };
 
@@ -40,5 +53,5 @@ struct RecipientOutcome {
 
 namespace sternpost {
 template <>
-inline constexpr unsigned kEnumBound<mail::Disposition> = 4;
+inline constexpr unsigned kEnumBound<mail::Disposition> = 5;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/slices.h"
+#include "runtime/agent/agent_protocol.h"
 #include "runtime/channel/channel.h"
 #include "runtime/control_protocol.h"
 #include "runtime/log_protocol.h"
@@ -16,7 +17,6 @@
 #include "service/qmgr/protocol.h"
 #include "service/router/protocol.h"
 #include "service/spool/admin_protocol.h"
-#include "service/spool/agent_protocol.h"
 #include "service/spool/intake_protocol.h"
 #include "service/spool/qmgr_protocol.h"
 #include "service/users/protocol.h"

@@ -18,6 +18,11 @@ std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, cons
   return changed;
 }
 
+/// What a record takes for what it settles.
+std::uint64_t settles_bytes(const AddMessage& op) {
+  return op.settles ? encode(Settles{*op.settles, false}).size() : 0;
+}
+
 std::unexpected<Error> full() {
   return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
 }
@@ -55,12 +60,17 @@ std::vector<Result<void>> Committer::commit(std::span<const Op> ops) {
     auto staged = std::visit([this](const auto& op) { return stage(op); }, ops[op_]);
     if (staged) continue;
     results[op_] = std::move(staged);
-    const auto id = std::visit([](const auto& op) { return op.id; }, ops[op_]);
-    if (latest_.contains(id)) refused_on_pending_.push_back(op_);
+    if (depends_on_pending(ops[op_])) refused_on_pending_.push_back(op_);
   }
   flush();
   results_ = nullptr;
   return results;
+}
+
+bool Committer::depends_on_pending(const Op& op) const {
+  const auto* message = std::get_if<AddMessage>(&op);
+  if (message != nullptr && message->settles && latest_.contains(message->settles->id)) return true;
+  return latest_.contains(std::visit([](const auto& any) { return any.id; }, op));
 }
 
 const MessageState* Committer::current(QueueId id) const {
@@ -74,7 +84,8 @@ const MessageState* Committer::current(QueueId id) const {
 
 void Committer::pend(QueueId id, RecordType type, MessageState state, std::size_t envelope_bytes) {
   latest_[id] = pending_.size();
-  pending_.push_back({op_, id, std::move(state), type, static_cast<std::uint32_t>(envelope_bytes)});
+  pending_.push_back({op_, group_.records().size() - 1, id, std::move(state), type,
+                      static_cast<std::uint32_t>(envelope_bytes)});
 }
 
 Result<void> Committer::stage(const AddMessage& op) {
@@ -86,15 +97,31 @@ Result<void> Committer::stage(const AddMessage& op) {
   if (recipients == 0) return fail(ErrorClass::permanent, "a message without recipients");
   if (op.content.size() > limits_.max_message_bytes)
     return fail(ErrorClass::permanent, "the message is too large");
-  MessageHead head{ContentKind::inline_bytes, {op.held, recipients, {}, encode(op.envelope)}};
+  MessageHead head{ContentKind::inline_bytes, {}, {op.held, false, recipients, {}, encode(op.envelope)}};
+  const auto settled = op.settles ? state_after(*op.settles) : MessageState();
+  if (!settled) return fail_with(Result<MessageState>(settled));
   const auto most = kRecordHeaderBytes + op.content.size() + head.state.envelope.size() +
-                    (recipients + 1ULL) * kBareStateBytes;
+                    (recipients + 1ULL) * kBareStateBytes + settles_bytes(op);
   if (most > log_.capacity() / 2)
     return fail(ErrorClass::permanent, "the message is too large for a segment");
   if (auto works = housekeeper_.disk_works(); !works) return works;
-  if (auto may = admit(most, most); !may) return may;
+  const auto need = op.settles ? added_need(op.settles->id, *settled, most) : 0;
+  if (auto may = admit(most, most + need); !may) return may;
+  return add_message(op, std::move(head));
+}
+
+/// What is settled is looked at again: what was pending may have been written, or not.
+Result<void> Committer::add_message(const AddMessage& op, MessageHead head) {
+  std::optional<MessageState> settled;
+  if (op.settles) {
+    auto state = state_after(*op.settles);
+    if (!state) return fail_with(std::move(state));
+    head.settles = Settles{*op.settles, state->settled()};
+    settled = std::move(*state);
+  }
   group_.add(RecordType::message, op.id, head, op.content);
-  pend(op.id, RecordType::message, MessageState(recipients, op.held), head.state.envelope.size());
+  pend(op.id, RecordType::message, MessageState(head.state.recipients, op.held), head.state.envelope.size());
+  if (settled) pend(op.settles->id, RecordType::outcome, std::move(*settled));
   return {};
 }
 
@@ -147,13 +174,22 @@ Result<void> Committer::stage(const RecordOutcomes& op) {
   return {};
 }
 
-Result<MessageState> Committer::state_after(const RecordOutcomes& op) const {
-  const auto* before = current(op.id);
-  if (before == nullptr) return unknown(op.id);
-  if (auto checked = before->check(op.outcomes); !checked) return fail_with(std::move(checked));
+template <class Change>
+Result<MessageState> Committer::changed(QueueId id, const Change& change) const {
+  const auto* before = current(id);
+  if (before == nullptr) return unknown(id);
+  if (auto checked = before->check(change); !checked) return fail_with(std::move(checked));
   auto state = *before;
-  state.apply(op.outcomes);
+  state.apply(change);
   return state;
+}
+
+Result<MessageState> Committer::state_after(const RecordOutcomes& op) const {
+  return changed(op.id, op.outcomes);
+}
+
+Result<MessageState> Committer::state_after(const Settlement& settlement) const {
+  return changed(settlement.id, settlement);
 }
 
 Result<void> Committer::stage_mark(QueueId id, MarkKind kind) {
@@ -261,7 +297,7 @@ void Committer::flush() {
   auto place = log_.append(group_, keep_spares_);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (place) {
-      take(pending_[i], group_.records()[i], *place);
+      take(pending_[i], group_.records()[pending_[i].record], *place);
     } else {
       (*results_)[pending_[i].op] = std::unexpected(place.error());
     }

@@ -40,6 +40,7 @@ class Committer {
  private:
   struct Pending {
     std::size_t op = 0;
+    std::size_t record = 0;  ///< in the group
     QueueId id;
     MessageState state;
     RecordType type = RecordType::message;
@@ -52,10 +53,16 @@ class Committer {
   Result<void> stage(const Hold& op) { return stage_mark(op.id, MarkKind::hold); }
   Result<void> stage(const Release& op) { return stage_mark(op.id, MarkKind::release); }
   Result<void> stage_mark(QueueId id, MarkKind kind);
+  Result<void> add_message(const AddMessage& op, MessageHead head);
   [[nodiscard]] Result<MessageState> state_after(const RecordOutcomes& op) const;
+  [[nodiscard]] Result<MessageState> state_after(const Settlement& settlement) const;
+  template <class Change>
+  [[nodiscard]] Result<MessageState> changed(QueueId id, const Change& change) const;
 
+  [[nodiscard]] bool depends_on_pending(const Op& op) const;
   /// State of a live message with what is pending; null for what is unknown or finished.
   [[nodiscard]] const MessageState* current(QueueId id) const;
+  /// The last record of the group leaves the message in this state.
   void pend(QueueId id, RecordType type, MessageState state, std::size_t envelope_bytes = 0);
   /// Where the next record would make the group too large, writes what is there.
   void flush_before(std::uint64_t record_bytes);

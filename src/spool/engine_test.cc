@@ -40,6 +40,62 @@ TEST_F(engine, keeps_a_message_that_failed_for_good_until_it_is_deleted) {
   EXPECT_EQ(engine_->find(id), nullptr);
 }
 
+TEST_F(engine, a_notice_and_what_it_settles_are_one) {
+  const auto id = add("x", 3);
+  ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::failed)));
+  auto first = message("you should know", 1);
+  first.settles = Settlement{id, {0}, true};
+  ASSERT_TRUE(commit(first));
+  for (int life = 0; life < 2; ++life, start()) {
+    ASSERT_NE(engine_->find(id), nullptr);
+    EXPECT_EQ(engine_->find(id)->state.owing(), 0U);
+    EXPECT_EQ(engine_->find(id)->state.open(), 2U);
+    EXPECT_TRUE(engine_->find(id)->state.warned);
+    EXPECT_EQ(engine_->read_content(first.id), "you should know");
+  }
+  auto again = message("once more", 1);
+  again.settles = Settlement{id, {0}, false};
+  EXPECT_FALSE(commit(again)) << "a sender is told once";
+  EXPECT_EQ(engine_->find(again.id), nullptr);
+
+  ASSERT_TRUE(commit(outcome(id, 1, mail::Disposition::failed)));
+  ASSERT_TRUE(commit(outcome(id, 2, mail::Disposition::failed)));
+  auto last = message("the rest", 1);
+  last.settles = Settlement{id, {1, 2}, false};
+  ASSERT_TRUE(commit(last));
+  for (int life = 0; life < 2; ++life, start()) {
+    EXPECT_EQ(engine_->find(id), nullptr);
+    EXPECT_NE(engine_->find(last.id), nullptr);
+  }
+}
+
+TEST_F(engine, what_a_notice_settled_stays_settled_when_the_notice_is_gone_and_its_segment_recycled) {
+  const auto id = add("x", 1);
+  const auto other = add("y", 2);
+  ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::failed)));
+  ASSERT_TRUE(commit(outcome(other, 0, mail::Disposition::failed)));
+  for (const auto& settled : {Settlement{id, {0}, false}, Settlement{other, {0}, true}}) {
+    auto notice = message("n", 1);
+    notice.settles = settled;
+    ASSERT_TRUE(commit(notice));
+    ASSERT_TRUE(commit(outcome(notice.id, 0, mail::Disposition::delivered)));
+  }
+  const auto recycled_before = engine_->stats().log.segments_reset;
+  for (int i = 0; i < 200 && engine_->stats().log.segments_reset < recycled_before + 6; ++i) {
+    const auto filler = add(std::string(8000, 'f'));
+    ASSERT_TRUE(commit(outcome(filler, 0, mail::Disposition::delivered)));
+    while (engine_->maintain().value_or(false)) {
+    }
+  }
+  ASSERT_GE(engine_->stats().log.segments_reset, recycled_before + 6);
+  for (int life = 0; life < 2; ++life, start()) {
+    EXPECT_EQ(engine_->find(id), nullptr);
+    ASSERT_NE(engine_->find(other), nullptr);
+    EXPECT_EQ(engine_->find(other)->state.owing(), 0U);
+    EXPECT_TRUE(engine_->find(other)->state.warned);
+  }
+}
+
 TEST_F(engine, forgets_a_message_when_all_is_settled_but_not_that_it_was_committed) {
   const auto id = add("x", 2);
   ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));

@@ -11,8 +11,8 @@ SegmentIdentity identity() {
 
 TEST(group, holds_its_records_in_whole_blocks) {
   GroupBuilder group;
-  group.add(RecordType::message, {5}, MessageHead{ContentKind::inline_bytes, {true, 2, {}, "envelope"}},
-            "content");
+  group.add(RecordType::message, {5},
+            MessageHead{ContentKind::inline_bytes, {}, {true, false, 2, {}, "envelope"}}, "content");
   group.add(RecordType::mark, {6}, Mark{MarkKind::release});
   const auto bytes = group.finish(identity(), 7, 8, WallTime{9});
   EXPECT_EQ(bytes.size(), kBlock);

@@ -10,7 +10,8 @@ constexpr std::uint64_t kDeadEntryBytes = sizeof(QueueId);
 }  // namespace
 
 std::uint64_t Index::state_bytes(const Message& message) {
-  constexpr std::uint64_t kFields = 1 + 1 + 4 + 4 + 4;  // of a MessageHead, beside what is counted here
+  constexpr std::uint64_t kFields =
+      1 + 1 + 1 + 1 + 4 + 4 + 4;  // of a MessageHead, beside what is counted here
   return kRecordHeaderBytes + kFields + message.envelope.envelope_bytes + message.state.record_bytes();
 }
 

@@ -1,6 +1,7 @@
 #include "spool/message_state.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace sternpost::spool {
 namespace {
@@ -11,9 +12,10 @@ std::uint32_t index_of(const Attempted& attempted) {
 
 }  // namespace
 
-std::optional<MessageState> MessageState::from(std::uint32_t recipients, bool held,
+std::optional<MessageState> MessageState::from(std::uint32_t recipients, bool held, bool warned,
                                                std::vector<Attempted> attempted) {
   MessageState state(recipients, held);
+  state.warned = warned;
   std::uint64_t next = 0;
   for (const auto& one : attempted) {
     if (index_of(one) < next || index_of(one) >= recipients) return {};
@@ -44,9 +46,15 @@ bool MessageState::is_owing(std::uint32_t recipient) const {
 std::uint64_t MessageState::record_bytes() const {
   std::uint64_t bytes = recipients_ * kAttemptedBytes;
   for (const auto& one : attempted_) {
-    if (one.last.disposition == mail::Disposition::failed) bytes += one.last.reply.text.size();
+    if (one.last.disposition == mail::Disposition::failed) bytes += one.last.text_bytes();
   }
   return bytes;
+}
+
+bool MessageState::takes(const mail::RecipientOutcome& outcome) const {
+  if (outcome.disposition == mail::Disposition::bounced) return is_owing(outcome.recipient);
+  return is_open(outcome.recipient) ||
+         (outcome.disposition == mail::Disposition::deleted && is_owing(outcome.recipient));
 }
 
 Result<void> MessageState::check(std::span<const mail::RecipientOutcome> outcomes) const {
@@ -56,10 +64,9 @@ Result<void> MessageState::check(std::span<const mail::RecipientOutcome> outcome
   for (const auto& outcome : outcomes) {
     const auto name = "recipient " + std::to_string(outcome.recipient);
     if (outcome.recipient >= recipients_) return fail(ErrorClass::permanent, name + " does not exist");
-    const bool settles = outcome.disposition == mail::Disposition::deleted && is_owing(outcome.recipient);
-    if (!is_open(outcome.recipient) && !settles)
-      return fail(ErrorClass::permanent, name + " is finished already");
-    if (outcome.reply.text.size() > kMaxReplyText) {
+    if (!takes(outcome)) return fail(ErrorClass::permanent, name + " is in another state");
+    if (outcome.reply.text.size() > kMaxReplyText ||
+        outcome.remote.size() > mail::RecipientOutcome::kMaxRemote) {
       return fail(ErrorClass::permanent, "the reply for " + name + " is too long");
     }
     named.push_back(outcome.recipient);
@@ -75,7 +82,9 @@ void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
   for (const auto& outcome : outcomes) {
     auto at = std::ranges::lower_bound(attempted_, outcome.recipient, {}, index_of);
     if (at == attempted_.end() || index_of(*at) != outcome.recipient) at = attempted_.insert(at, Attempted{});
-    if (outcome.disposition != mail::Disposition::deleted) ++at->attempts;
+    const bool attempt = outcome.disposition != mail::Disposition::deleted &&
+                         outcome.disposition != mail::Disposition::bounced;
+    if (attempt) ++at->attempts;
     if (at->last.disposition == mail::Disposition::failed) {
       --owing_;
     } else if (mail::is_final(outcome.disposition)) {
@@ -84,6 +93,39 @@ void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
     if (outcome.disposition == mail::Disposition::failed) ++owing_;
     at->last = outcome;
   }
+}
+
+Result<void> MessageState::check(const Settlement& settlement) const {
+  if (settlement.recipients.empty() && !settlement.warns)
+    return fail(ErrorClass::permanent, "a notice that settles nothing");
+  if (settlement.warns && warned) return fail(ErrorClass::permanent, "a second warning");
+  if (std::ranges::adjacent_find(settlement.recipients, std::ranges::greater_equal{}) !=
+      settlement.recipients.end()) {
+    return fail(ErrorClass::permanent, "a notice that tells of a recipient twice, or out of order");
+  }
+  const bool owed =
+      std::ranges::all_of(settlement.recipients, [this](auto index) { return is_owing(index); });
+  if (!owed) return fail(ErrorClass::permanent, "a notice that is not owed");
+  return {};
+}
+
+bool MessageState::may_have_taken(const Settlement& settlement) const {
+  return std::ranges::all_of(settlement.recipients,
+                             [this](auto index) { return is_open(index) || is_owing(index); });
+}
+
+void MessageState::apply(const Settlement& settlement) {
+  for (const auto index : settlement.recipients) {
+    --(is_owing(index) ? owing_ : open_);
+    auto at = std::ranges::lower_bound(attempted_, index, {}, index_of);
+    if (at == attempted_.end() || index_of(*at) != index) {
+      at = attempted_.insert(
+          at, Attempted{0, {.recipient = index, .disposition = {}, .reply = {}, .attempted = {}}});
+    }
+    at->last.disposition = mail::Disposition::bounced;
+    at->last.drop_texts();
+  }
+  warned = warned || settlement.warns;
 }
 
 void MessageState::resize(std::uint32_t recipients, std::span<const std::uint32_t> changed) {

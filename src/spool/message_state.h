@@ -2,7 +2,8 @@
 // how often each was tried.
 //
 // A recipient is open until its first final outcome. One that failed owes a notice to the sender; nothing but
-// the administrator's *deleted* settles it, so that no accepted message leaves the queue without a word.
+// that notice, or the administrator's *deleted*, settles it, so that no accepted message leaves the queue
+// without a word.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/queue_id.h"
 #include "base/result.h"
 #include "mail/outcome.h"
 
@@ -26,8 +28,20 @@ struct Attempted {
   static constexpr auto fields() { return std::tuple(&Attempted::attempts, &Attempted::last); }
 };
 
-/// What encode() makes of an Attempted, beyond the text of its reply.
-inline constexpr std::uint64_t kAttemptedBytes = 4 + 4 + 1 + 2 + 1 + 2 + 2 + 4 + 8;
+/// What encode() makes of an Attempted, beyond its texts.
+inline constexpr std::uint64_t kAttemptedBytes = 4 + 4 + 1 + 2 + 1 + 2 + 2 + 4 + 8 + 4;
+
+/// What a notice does to the message that it tells of.
+struct Settlement {
+  QueueId id;
+  std::vector<std::uint32_t> recipients;  ///< that failed, by rising index: the notice tells of them
+  bool warns = false;                     ///< the notice tells that others are late
+
+  bool operator==(const Settlement&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&Settlement::id, &Settlement::recipients, &Settlement::warns);
+  }
+};
 
 /// The most octets of a reply's text that are kept.
 inline constexpr std::size_t kMaxReplyText = 512;
@@ -39,7 +53,7 @@ class MessageState {
   MessageState(std::uint32_t recipients, bool is_held)
       : held(is_held), recipients_(recipients), open_(recipients) {}
   /// Nothing where `attempted` names a recipient twice, out of order or beyond `recipients`.
-  static std::optional<MessageState> from(std::uint32_t recipients, bool held,
+  static std::optional<MessageState> from(std::uint32_t recipients, bool held, bool warned,
                                           std::vector<Attempted> attempted);
 
   [[nodiscard]] std::uint32_t recipients() const { return recipients_; }
@@ -58,20 +72,32 @@ class MessageState {
   /// The bytes that a full record takes for the outcomes, at the least and when each recipient was tried.
   [[nodiscard]] std::uint64_t record_bytes() const;
 
-  /// Permanent where `outcomes` is empty or names a recipient that does not exist, is not open (or owing, for
-  /// the administrator's outcome), or comes twice, or a reply text beyond kMaxReplyText.
+  /// Permanent where `outcomes` is empty or names a recipient that does not exist, is not open (or, for
+  /// *deleted* and *bounced*, owing; for *bounced* nothing else), or comes twice, or a reply text beyond
+  /// kMaxReplyText.
   [[nodiscard]] Result<void> check(std::span<const mail::RecipientOutcome> outcomes) const;
   /// Takes outcomes that check() passed.
   void apply(std::span<const mail::RecipientOutcome> outcomes);
+  /// Permanent where a settlement changes nothing, names recipients that owe no notice, or out of order, or
+  /// warns a second time.
+  [[nodiscard]] Result<void> check(const Settlement& settlement) const;
+  /// The same of a settlement that was made once, perhaps after failures that only memory knew of: recipients
+  /// that are open here may have failed then.
+  [[nodiscard]] bool may_have_taken(const Settlement& settlement) const;
+  /// Takes a settlement that one of these passed.
+  void apply(const Settlement& settlement);
   /// Makes room for `recipients` (no fewer than there are), all new ones open; forgets the attempts at
   /// `changed`, which are open.
   void resize(std::uint32_t recipients, std::span<const std::uint32_t> changed);
 
   bool held = false;
+  bool warned = false;  ///< the sender was told that the message is late
 
   bool operator==(const MessageState&) const = default;
 
  private:
+  [[nodiscard]] bool takes(const mail::RecipientOutcome& outcome) const;
+
   std::uint32_t recipients_ = 0;
   std::uint32_t open_ = 0;
   std::uint32_t owing_ = 0;

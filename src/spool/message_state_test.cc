@@ -30,7 +30,7 @@ TEST(message_state, does_not_count_a_deletion_as_an_attempt) {
 TEST(message_state, refuses_outcomes_that_do_not_apply) {
   MessageState state(2, false);
   state.apply(std::vector{outcome(0, mail::Disposition::failed)});
-  EXPECT_FALSE(state.check({}));
+  EXPECT_FALSE(state.check(std::vector<mail::RecipientOutcome>{}));
   EXPECT_FALSE(state.check(std::vector{outcome(2, mail::Disposition::delivered)}));
   EXPECT_FALSE(state.check(std::vector{outcome(0, mail::Disposition::delivered)}));
   EXPECT_FALSE(state.check(
@@ -47,16 +47,56 @@ TEST(message_state, refuses_a_reply_text_beyond_the_bound) {
   EXPECT_FALSE(state.check(std::vector{one}));
 }
 
+TEST(message_state, a_notice_settles_those_who_failed_and_no_others) {
+  MessageState state(3, false);
+  state.apply(std::vector{outcome(0, mail::Disposition::failed), outcome(1, mail::Disposition::deferred)});
+  EXPECT_FALSE(state.check(Settlement{{}, {}, false})) << "it settles nothing";
+  EXPECT_FALSE(state.check(Settlement{{}, {1}, false})) << "it is only late";
+  EXPECT_FALSE(state.check(Settlement{{}, {0, 0}, false}));
+  EXPECT_FALSE(state.check(Settlement{{}, {3}, false}));
+  const Settlement both{{}, {0}, true};
+  ASSERT_TRUE(state.check(both));
+  state.apply(both);
+  EXPECT_TRUE(state.warned);
+  EXPECT_EQ(state.owing(), 0U);
+  EXPECT_EQ(state.open(), 2U);
+  EXPECT_EQ(state.find(0)->last.disposition, mail::Disposition::bounced);
+  EXPECT_EQ(state.find(0)->attempts, 1U);
+  EXPECT_FALSE(state.check(both)) << "it was told already";
+  EXPECT_FALSE(state.check(Settlement{{}, {}, true})) << "it was warned already";
+}
+
+TEST(message_state, a_notice_that_was_sent_once_settles_also_failures_that_were_forgotten) {
+  MessageState state(3, false);
+  state.apply(std::vector{outcome(0, mail::Disposition::delivered)});
+  EXPECT_FALSE(state.may_have_taken({{}, {0}, false}));
+  EXPECT_FALSE(state.may_have_taken({{}, {3}, false}));
+  const Settlement settlement{{}, {1, 2}, false};
+  EXPECT_FALSE(state.check(settlement)) << "nobody failed, as far as is known";
+  ASSERT_TRUE(state.may_have_taken(settlement));
+  state.apply(settlement);
+  EXPECT_TRUE(state.settled());
+}
+
+TEST(message_state, who_failed_may_be_settled_without_a_notice) {
+  MessageState state(2, false);
+  EXPECT_FALSE(state.check(std::vector{outcome(0, mail::Disposition::bounced)})) << "it did not fail";
+  state.apply(std::vector{outcome(0, mail::Disposition::failed), outcome(1, mail::Disposition::delivered)});
+  ASSERT_TRUE(state.check(std::vector{outcome(0, mail::Disposition::bounced)}));
+  state.apply(std::vector{outcome(0, mail::Disposition::bounced)});
+  EXPECT_TRUE(state.settled());
+}
+
 TEST(message_state, is_rebuilt_only_from_ordered_outcomes_of_existing_recipients) {
   const Attempted first{1, outcome(0, mail::Disposition::delivered)};
   const Attempted second{1, outcome(1, mail::Disposition::deferred)};
-  const auto state = MessageState::from(2, true, {first, second});
+  const auto state = MessageState::from(2, true, false, {first, second});
   ASSERT_TRUE(state);
   EXPECT_EQ(state->open(), 1U);
   EXPECT_TRUE(state->held);
-  EXPECT_FALSE(MessageState::from(2, false, {second, first}));
-  EXPECT_FALSE(MessageState::from(2, false, {first, first}));
-  EXPECT_FALSE(MessageState::from(1, false, {second}));
+  EXPECT_FALSE(MessageState::from(2, false, false, {second, first}));
+  EXPECT_FALSE(MessageState::from(2, false, false, {first, first}));
+  EXPECT_FALSE(MessageState::from(1, false, false, {second}));
 }
 
 TEST(message_state, forgets_the_attempts_of_changed_recipients_only) {

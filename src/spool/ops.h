@@ -1,6 +1,7 @@
 // What can be done to the spool, durably.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,15 +9,18 @@
 #include "base/queue_id.h"
 #include "mail/envelope.h"
 #include "mail/outcome.h"
+#include "spool/message_state.h"
 
 namespace sternpost::spool {
 
-/// A new message under a leased id that was not used yet. At least one recipient.
+/// A new message under a leased id that was not used yet. At least one recipient. A notice says what it
+/// settles: both happen, or neither.
 struct AddMessage {
   QueueId id;
   mail::Envelope envelope;
   std::string content;
   bool held = false;
+  std::optional<Settlement> settles = {};
 };
 
 /// The envelope as routing resolved it. No fewer recipients than before; finished ones keep index and
@@ -26,8 +30,8 @@ struct ReplaceEnvelope {
   mail::Envelope envelope;
 };
 
-/// What became of open recipients; the administrator's *deleted* also of those that failed. The message is
-/// finished when all are delivered or deleted: one that failed keeps it, for a notice is owed.
+/// What became of open recipients; *deleted* and *bounced* also of those that failed. The message is finished
+/// when all are delivered, deleted or bounced: one that failed keeps it, for a notice is owed.
 struct RecordOutcomes {
   QueueId id;
   std::vector<mail::RecipientOutcome> outcomes;

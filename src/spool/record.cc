@@ -22,6 +22,14 @@ bool parse_header(std::string_view bytes, const SegmentIdentity& identity, Recor
 
 }  // namespace
 
+std::optional<Settles> settles_of(std::string_view message_head) {
+  Decoder in(message_head);
+  ContentKind kind{};
+  std::optional<Settles> settles;
+  if (!in.get(kind) || !in.get(settles)) return std::nullopt;
+  return settles;
+}
+
 RecordFault parse_record(std::string_view bytes, const SegmentIdentity& identity, RecordView& view) {
   if (!parse_header(bytes, identity, view.header)) return RecordFault::header;
   const auto body = bytes.size() - kRecordHeaderBytes;

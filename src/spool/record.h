@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -50,7 +51,8 @@ static_assert(static_cast<unsigned>(MarkKind::hold) == 0 && static_cast<unsigned
 static_assert(static_cast<unsigned>(mail::Disposition::delivered) == 0 &&
               static_cast<unsigned>(mail::Disposition::failed) == 1 &&
               static_cast<unsigned>(mail::Disposition::deferred) == 2 &&
-              static_cast<unsigned>(mail::Disposition::deleted) == 3);
+              static_cast<unsigned>(mail::Disposition::deleted) == 3 &&
+              static_cast<unsigned>(mail::Disposition::bounced) == 4);
 
 }  // namespace sternpost::spool
 
@@ -69,20 +71,37 @@ namespace sternpost::spool {
 /// bytes and those of the content are contiguous.
 struct FullState {
   bool held = false;
+  bool warned = false;
   std::uint32_t recipients = 0;
   std::vector<Attempted> attempted;
   std::string envelope;  ///< encode(mail::Envelope)
 
   static constexpr auto fields() {
-    return std::tuple(&FullState::held, &FullState::recipients, &FullState::attempted, &FullState::envelope);
+    return std::tuple(&FullState::held, &FullState::warned, &FullState::recipients, &FullState::attempted,
+                      &FullState::envelope);
   }
+};
+
+/// A Settlement, and whether all recipients of that message are settled by it: then this record alone proves
+/// that the message is finished. Only the first record of a notice has one; copies of it need none.
+struct Settles {
+  Settlement settlement;
+  bool finishes = false;
+
+  static constexpr auto fields() { return std::tuple(&Settles::settlement, &Settles::finishes); }
 };
 
 struct MessageHead {
   ContentKind kind = ContentKind::inline_bytes;
+  std::optional<Settles> settles;
   FullState state;
-  static constexpr auto fields() { return std::tuple(&MessageHead::kind, &MessageHead::state); }
+  static constexpr auto fields() {
+    return std::tuple(&MessageHead::kind, &MessageHead::settles, &MessageHead::state);
+  }
 };
+
+/// What the record of a message settles besides; reads no more of the head than that.
+std::optional<Settles> settles_of(std::string_view message_head);
 
 struct OutcomeHead {
   std::vector<mail::RecipientOutcome> outcomes;

@@ -233,11 +233,16 @@ class Recovery {
   }
 
   void apply(const RecordView& record, std::uint32_t slot) {
-    const auto id = record.header.id;
-    const auto fault = replay(record, slot, index_, committed_);
+    const auto type = record.header.type;
+    const bool full = type == RecordType::message || type == RecordType::envelope;
+    note(replay(record, slot, index_, committed_), record.header.id, full, record, slot);
+    const auto settles = type == RecordType::message ? settles_of(record.head) : std::nullopt;
+    if (settles) note(replay(*settles, slot, index_), settles->settlement.id, false, record, slot);
+  }
+
+  /// What came of replaying `record` for one message; `full` where it holds all of that one's state.
+  void note(ReplayFault fault, QueueId id, bool full, const RecordView& record, std::uint32_t slot) {
     if (fault == ReplayFault::none) {
-      const bool full =
-          record.header.type == RecordType::message || record.header.type == RecordType::envelope;
       if (full) misfits_.erase(id);
       return;
     }

@@ -159,8 +159,7 @@ Result<void> Recycler::consider(const RecordView& record) {
     case RecordType::envelope:
     case RecordType::outcome:
     case RecordType::mark:
-      consider_certificate(record.header.id);
-      return consider_state(record.header.id);
+      return consider_settled(record.header.id);
     case RecordType::dead_list:
       if (const auto list = decode<DeadList>(record.head)) {
         for (const auto id : list->ids) consider_certificate(id);
@@ -183,13 +182,20 @@ Result<void> Recycler::consider_message(const RecordView& record) {
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
     group_.add(
         RecordType::message, id,
-        MessageHead{ContentKind::inline_bytes, to_record(message->state, std::move(*envelope), budget)},
+        MessageHead{ContentKind::inline_bytes, {}, to_record(message->state, std::move(*envelope), budget)},
         record.content);
     moved_.push_back({id, RecordType::message, envelope_bytes, message->state});
     in_group_.insert(id);
   }
   copies_.push_back(id);
+  if (const auto settles = settles_of(record.head)) return consider_settled(settles->settlement.id);
   return {};
+}
+
+/// A record in the victim changed the state of this message, or proved it finished.
+Result<void> Recycler::consider_settled(QueueId id) {
+  consider_certificate(id);
+  return consider_state(id);
 }
 
 Result<void> Recycler::consider_state(QueueId id) {

@@ -47,6 +47,7 @@ class Recycler {
   Result<void> gather();
   Result<void> consider(const RecordView& record);
   Result<void> consider_message(const RecordView& record);
+  Result<void> consider_settled(QueueId id);
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
   Result<void> write();

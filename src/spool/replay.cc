@@ -8,22 +8,27 @@ Place place_of(const RecordView& record, std::uint32_t slot, const FullState& st
           record.header.content_bytes, static_cast<std::uint32_t>(state.envelope.size())};
 }
 
+std::optional<MessageState> state_of(FullState&& full) {
+  return MessageState::from(full.recipients, full.held, full.warned, std::move(full.attempted));
+}
+
 ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& index) {
   auto head = decode<MessageHead>(record.head);
   if (!head) return ReplayFault::malformed;
   if (head->kind != ContentKind::inline_bytes) return ReplayFault::unsupported;
-  auto state = MessageState::from(head->state.recipients, head->state.held, std::move(head->state.attempted));
+  const auto place = place_of(record, slot, head->state);
+  auto state = state_of(std::move(head->state));
   if (!state || state->settled()) return ReplayFault::malformed;
-  index.put_message(record.header.id, place_of(record, slot, head->state), std::move(*state));
+  index.put_message(record.header.id, place, std::move(*state));
   return ReplayFault::none;
 }
 
 ReplayFault replay_envelope(const RecordView& record, std::uint32_t slot, Index& index) {
   auto head = decode<FullState>(record.head);
   if (!head) return ReplayFault::malformed;
-  auto state = MessageState::from(head->recipients, head->held, std::move(head->attempted));
-  if (!state || state->settled()) return ReplayFault::malformed;
   const auto place = place_of(record, slot, *head);
+  auto state = state_of(std::move(*head));
+  if (!state || state->settled()) return ReplayFault::malformed;
   index.put_state(record.header.id, slot, std::move(*state), &place);
   return ReplayFault::none;
 }
@@ -94,6 +99,22 @@ ReplayFault replay(const RecordView& record, std::uint32_t slot, Index& index, I
     }
   }
   return ReplayFault::malformed;
+}
+
+ReplayFault replay(const Settles& settles, std::uint32_t slot, Index& index) {
+  const auto& settlement = settles.settlement;
+  if (settles.finishes) {
+    index.finish(settlement.id, slot);
+    return ReplayFault::none;
+  }
+  const auto* message = index.find(settlement.id);
+  if (message == nullptr) return ReplayFault::none;
+  if (!message->state.may_have_taken(settlement)) return ReplayFault::misfit;
+  auto state = message->state;
+  state.apply(settlement);
+  if (state.settled()) return ReplayFault::misfit;
+  index.put_state(settlement.id, slot, std::move(state));
+  return ReplayFault::none;
 }
 
 }  // namespace sternpost::spool

@@ -18,7 +18,10 @@ enum class ReplayFault : unsigned char {
 
 std::string_view to_string(ReplayFault fault);
 
-/// Applies one record that stands in `slot`. With a fault, nothing has changed.
+/// Applies one record that stands in `slot` to the message that it is of. With a fault, nothing has changed.
 ReplayFault replay(const RecordView& record, std::uint32_t slot, Index& index, IdSet& committed);
+
+/// Applies what the record of a notice in `slot` does to the message that it tells of.
+ReplayFault replay(const Settles& settles, std::uint32_t slot, Index& index);
 
 }  // namespace sternpost::spool

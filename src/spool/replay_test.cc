@@ -20,7 +20,7 @@ class replay_of : public testing::Test {
     return replay(record, slot, index_, committed_);
   }
   ReplayFault put_message(std::uint32_t recipients, ContentKind kind = ContentKind::inline_bytes) {
-    return put(RecordType::message, kId, MessageHead{kind, {false, recipients, {}, "envelope"}});
+    return put(RecordType::message, kId, MessageHead{kind, {}, {false, false, recipients, {}, "envelope"}});
   }
   static OutcomeHead outcome(std::uint32_t recipient, mail::Disposition disposition, bool finishes = false) {
     return {{{recipient, disposition, {}, {}}}, finishes};
@@ -80,7 +80,7 @@ TEST_F(replay_of, a_dead_list_finishes_what_it_names) {
 TEST_F(replay_of, records_of_unknown_messages_are_leftovers) {
   EXPECT_EQ(put(RecordType::outcome, kId, outcome(9, mail::Disposition::deferred)), ReplayFault::none);
   EXPECT_EQ(put(RecordType::mark, kId, Mark{MarkKind::hold}), ReplayFault::none);
-  EXPECT_EQ(put(RecordType::envelope, kId, FullState{false, 1, {}, "e"}), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::envelope, kId, FullState{false, false, 1, {}, "e"}), ReplayFault::none);
   EXPECT_EQ(index_.live(), 0U);
 }
 

@@ -41,6 +41,7 @@ int run(const Request& request) {
     sum.power_losses += story.power_losses;
     sum.failed_calls += story.failed_calls;
     sum.messages += story.messages;
+    sum.notices += story.notices;
     sum.finished += story.finished;
     sum.segments_reset += story.segments_reset;
     sum.torn_tails += story.torn_tails;
@@ -50,10 +51,10 @@ int run(const Request& request) {
   const auto seeds = request.last - request.first + 1;
   fmt::print(
       "{} seeds, {} failing: {} crashes, {} power losses, {} failed calls, {} refused for lack of space, {} "
-      "messages, "
+      "messages, {} notices, "
       "{} finished, {} segments recycled, {} torn tails, {} deferrals kept in memory\n",
       seeds, failing, sum.crashes, sum.power_losses, sum.failed_calls, sum.refused_full, sum.messages,
-      sum.finished, sum.segments_reset, sum.torn_tails, sum.deferrals_in_memory);
+      sum.notices, sum.finished, sum.segments_reset, sum.torn_tails, sum.deferrals_in_memory);
   if (request.lie.empty()) return failing == 0 ? 0 : 1;
   return failing > 0 ? 0 : 1;
 }

@@ -6,9 +6,29 @@
 #include <limits>
 
 namespace sternpost::sim {
+namespace {
 
-QueueId Model::id_of(const spool::Op& op) {
-  return std::visit([](const auto& any) { return any.id; }, op);
+bool is_bounced(const spool::Attempted* one) {
+  return one != nullptr && one->last.disposition == mail::Disposition::bounced;
+}
+
+}  // namespace
+
+std::vector<Model::Change> Model::changes_of(const spool::Op& op) {
+  std::vector<Change> changes{{std::visit([](const auto& any) { return any.id; }, op), op}};
+  if (const auto* add = std::get_if<spool::AddMessage>(&op); add != nullptr && add->settles) {
+    changes.push_back({add->settles->id, *add->settles});
+  }
+  return changes;
+}
+
+bool Model::apply(const Change& change, Fate& fate) {
+  if (const auto* op = std::get_if<spool::Op>(&change.what)) return apply(*op, fate);
+  const auto& settlement = std::get<spool::Settlement>(change.what);
+  if (!fate || !fate->state.check(settlement)) return false;
+  fate->state.apply(settlement);
+  if (fate->state.settled()) fate.reset();
+  return true;
 }
 
 /// Applies an operation to one message. False where it does not apply.
@@ -67,32 +87,45 @@ bool Model::may_be_forgotten(const spool::Op& op) {
          });
 }
 
+/// What was acknowledged, or refused for good, is as it must be; answers whether the disk was written.
+bool Model::acknowledge(const spool::Op& op, bool accepted, bool in_memory) {
+  const auto changes = changes_of(op);
+  std::vector<Fate> fates;
+  bool applies = true;
+  for (const auto& change : changes) {
+    auto& now = fates.emplace_back(finished_.contains(change.id) ? Fate{} : fate(change.id));
+    applies = applies && !finished_.contains(change.id) && apply(change, now);
+  }
+  if (rotten_ && (!accepted || !applies)) return false;
+  if (accepted != applies) {
+    throw Violation{fmt::format("{}: {}", to_string(changes.front().id),
+                                accepted ? "acknowledged what cannot be" : "refused for good what can be")};
+  }
+  if (!accepted) return false;
+  bool written = false;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto id = changes[i].id;
+    const auto before = fate(id);
+    if (in_memory) loose_.insert(id);
+    written = written || (!in_memory && !(before == fates[i]));
+    settle(id, fates[i], before.has_value());
+    era_.insert(id);
+  }
+  return written;
+}
+
 void Model::committed(const std::vector<spool::Op>& ops, const std::vector<Result<void>>* results,
                       bool some_kept_in_memory) {
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    const auto id = id_of(ops[i]);
-    if (std::holds_alternative<spool::AddMessage>(ops[i])) added_.insert(id);
+    if (const auto* add = std::get_if<spool::AddMessage>(&ops[i])) added_.insert(add->id);
     const auto* result = results == nullptr ? nullptr : &(*results)[i];
     if (result == nullptr || (!*result && result->error().what_to_do != ErrorClass::permanent)) {
       open_ops_.push_back(ops[i]);
       continue;
     }
-    auto now = finished_.contains(id) ? Fate{} : fate(id);
-    const bool existed = now.has_value();
-    const bool applies = !finished_.contains(id) && apply(ops[i], now);
-    if (rotten_ && (!*result || !applies)) continue;
-    if (!*result) {
-      if (applies)
-        throw Violation{fmt::format("{}: refused for good: {}", to_string(id), result->error().text)};
-      continue;
-    }
-    if (!applies) throw Violation{fmt::format("{}: acknowledged what cannot be", to_string(id))};
     const bool in_memory = some_kept_in_memory && may_be_forgotten(ops[i]);
-    if (in_memory) loose_.insert(id);
     // What failed before cannot come back after a write.
-    if (!in_memory && !(fate(id) == now)) open_ops_.clear();
-    settle(id, now, existed);
-    era_.insert(id);
+    if (acknowledge(ops[i], result->has_value(), in_memory)) open_ops_.clear();
   }
 }
 
@@ -139,11 +172,12 @@ bool Model::explains(QueueId id, const Fate& expected, const Fate& observed) con
     const auto* before = was.find(i);
     const auto* after = now.find(i);
     if (loose_.contains(id) && (was.is_open(i) || was.is_owing(i)) && now.is_open(i)) continue;
+    if (loose_.contains(id) && is_bounced(before) && is_bounced(after))
+      continue;  // of a failure that is forgotten
     if ((before == nullptr) != (after == nullptr)) return false;
     if (before == nullptr) continue;
     auto last = before->last;
-    if (last.disposition != mail::Disposition::failed && after->last.reply.text.empty())
-      last.reply.text.clear();
+    if (last.disposition != mail::Disposition::failed && after->last.reply.text.empty()) last.drop_texts();
     if (!(after->last == last)) return false;
     if (after->attempts != before->attempts && !loose_.contains(id)) return false;
   }
@@ -164,10 +198,34 @@ void Model::check_rotten(spool::Engine& engine) const {
   }
 }
 
+/// A notice whose fate was open and what it settles are both there, or neither.
+void Model::check_notice(spool::Engine& engine, const spool::AddMessage& notice) const {
+  const auto* told = engine.find(notice.settles->id);
+  const auto base = fate(notice.settles->id);
+  if (told == nullptr || !base || !base->state.check(*notice.settles)) return;
+  const bool is_told = std::ranges::all_of(notice.settles->recipients,
+                                           [&](auto i) { return is_bounced(told->state.find(i)); }) &&
+                       (told->state.warned || !notice.settles->warns);
+  if (engine.was_committed(notice.id) == is_told) return;
+  const auto others = std::ranges::count_if(open_ops_, [&](const spool::Op& op) {
+    return std::ranges::any_of(changes_of(op),
+                               [&](const Change& change) { return change.id == notice.settles->id; });
+  });
+  if (is_told && others > 1) return;  // by another one
+  throw Violation{fmt::format("the notice {} is {} and what it settles is {}", to_string(notice.id),
+                              is_told ? "lost" : "there", is_told ? "settled" : "owed")};
+}
+
 /// After a recovery: each message is as acknowledged, or as some run of what was not acknowledged leaves it.
 void Model::settle_open_ops(spool::Engine& engine) {
-  std::map<QueueId, std::vector<const spool::Op*>> by_id;
-  for (const auto& op : open_ops_) by_id[id_of(op)].push_back(&op);
+  std::map<QueueId, std::vector<Change>> by_id;
+  for (const auto& op : open_ops_) {
+    for (auto& change : changes_of(op)) by_id[change.id].push_back(std::move(change));
+  }
+  for (const auto& op : open_ops_) {
+    const auto* add = std::get_if<spool::AddMessage>(&op);
+    if (add != nullptr && add->settles) check_notice(engine, *add);
+  }
   for (const auto& [id, ops] : by_id) {
     if (finished_.contains(id)) continue;  // stays finished; held against below
     const auto observed = observe(engine, id);
@@ -177,7 +235,7 @@ void Model::settle_open_ops(spool::Engine& engine) {
     for (std::size_t first = 0; first < ops.size() && !explained; ++first) {
       auto now = base;
       for (auto i = first; i < ops.size() && !explained; ++i) {
-        if (apply(*ops[i], now)) appeared = true;
+        if (apply(ops[i], now)) appeared = true;
         explained = explains(id, now, observed) && appeared;
       }
     }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "spool/engine.h"
@@ -51,9 +52,18 @@ class Model {
   /// Live, or finished, or never there.
   using Fate = std::optional<Expected>;
 
+  /// What one operation does to one message: a notice changes two.
+  struct Change {
+    QueueId id;
+    std::variant<spool::Op, spool::Settlement> what;
+  };
+
+  static bool apply(const Change& change, Fate& fate);
   static bool apply(const spool::Op& op, Fate& fate);
-  static QueueId id_of(const spool::Op& op);
+  static std::vector<Change> changes_of(const spool::Op& op);
   static bool may_be_forgotten(const spool::Op& op);
+  bool acknowledge(const spool::Op& op, bool accepted, bool in_memory);
+  void check_notice(spool::Engine& engine, const spool::AddMessage& notice) const;
   [[nodiscard]] Fate fate(QueueId id) const;
   void settle(QueueId id, const Fate& fate, bool existed);
   void settle_open_ops(spool::Engine& engine);

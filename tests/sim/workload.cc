@@ -258,6 +258,9 @@ class Life {
     const auto live = model_.live();
     if (live.empty() || (live.size() < target_live_ && chance(0.5)) || chance(0.1)) return add();
     const auto id = live[below(live.size())];
+    const auto& state = model_.state(id);
+    if (state.owing() > 0 && chance(0.5)) return notice(id);
+    if (state.open() > 0 && !state.warned && chance(0.05)) return notice(id);
     const auto what = below(20);
     if (what < 13) return outcomes(id);
     if (what < 16) return replace(id);
@@ -287,6 +290,21 @@ class Life {
     envelope.arrival = clock_.now();
     envelope.origin = {"ESMTP", "192.0.2.1:25", "client.example", std::string(below(40), 's')};
     return spool::AddMessage{id, std::move(envelope), content(), chance(0.1)};
+  }
+
+  /// Tells the sender of some that failed, or that others are late.
+  std::optional<spool::Op> notice(QueueId about) {
+    auto op = add();
+    if (!op) return op;
+    const auto& state = model_.state(about);
+    spool::Settlement settlement{about, {}, !state.warned && state.open() > 0 && chance(0.3)};
+    for (std::uint32_t i = 0; i < state.recipients(); ++i) {
+      if (state.is_owing(i) && chance(0.9)) settlement.recipients.push_back(i);
+    }
+    if (chance(0.02)) settlement.recipients.push_back(state.recipients());  // no such recipient
+    std::get<spool::AddMessage>(*op).settles = std::move(settlement);
+    ++story_.notices;
+    return op;
   }
 
   mail::Mailbox address() {

@@ -15,6 +15,7 @@ struct LifeStory {
   std::uint64_t power_losses = 0;
   std::uint64_t failed_calls = 0;
   std::uint64_t messages = 0;
+  std::uint64_t notices = 0;  ///< of the messages, those that settle another one
   std::uint64_t finished = 0;
   std::uint64_t segments_reset = 0;
   std::uint64_t torn_tails = 0;

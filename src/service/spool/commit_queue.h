@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/agent/agent_protocol.h"
 #include "service/spool/admin_protocol.h"
-#include "service/spool/agent_protocol.h"
 #include "service/spool/intake_desk.h"
 #include "spool/engine.h"
 

@@ -15,7 +15,9 @@ bool same_recipients(const JobInHand& job, const spool_agent::Outcome& outcome) 
 
 bool is_sound(const mail::RecipientOutcome& outcome) {
   constexpr std::size_t kMaxText = 512;
-  return outcome.disposition != mail::Disposition::deleted && outcome.reply.text.size() <= kMaxText;
+  return outcome.disposition != mail::Disposition::deleted &&
+         outcome.disposition != mail::Disposition::bounced && outcome.reply.text.size() <= kMaxText &&
+         outcome.remote.size() <= mail::RecipientOutcome::kMaxRemote;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "service/spool/agent_protocol.h"
+#include "runtime/agent/agent_protocol.h"
 #include "service/spool/intake_desk.h"
 
 namespace sternpost::spool_service {

@@ -28,7 +28,7 @@ spool_admin::State state_of(const spool::Message& message, const JobBook& jobs, 
 
 void drop_texts(spool_admin::Entry& entry) {
   for (auto& recipient : entry.recipients) {
-    if (recipient.last) recipient.last->reply.text.clear();
+    if (recipient.last) recipient.last->drop_texts();
   }
 }
 

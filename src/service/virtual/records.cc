@@ -13,6 +13,7 @@ Decision to_decision(mail::Disposition disposition) {
       return Decision::failed;
     case mail::Disposition::deleted:
       return Decision::deleted;
+    case mail::Disposition::bounced:
     case mail::Disposition::deferred:
       break;
   }

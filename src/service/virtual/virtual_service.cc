@@ -35,15 +35,16 @@ void VirtualService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd 
                 context_.channel_closed(Compartment::spool, why, true);
                 spool_.reset();
               }});
-  for (const auto& in_hand : desk_.announce()) spool_->send(in_hand);
-  for (const auto& outcome : desk_.unacknowledged()) spool_->send(outcome);
+  for (const auto& in_hand : desk_.desk().announce()) spool_->send(in_hand);
+  for (const auto& outcome : desk_.desk().unacknowledged()) spool_->send(outcome);
 }
 
 Result<void> VirtualService::from_spool(spool_agent::ToAgent&& frame) {
-  return std::visit(Overloaded{[&](spool_agent::Piece& piece) { return desk_.take_piece(std::move(piece)); },
+  auto& desk = desk_.desk();
+  return std::visit(Overloaded{[&](spool_agent::Piece& piece) { return desk.take_piece(std::move(piece)); },
                                [&](spool_agent::Job& job) {
                                  work_at_end_.schedule();
-                                 return desk_.take_job(std::move(job));
+                                 return desk.take_job(std::move(job));
                                },
                                [&](spool_agent::Recorded& recorded) { return take_recorded(recorded); }},
                     frame);

@@ -9,10 +9,10 @@
 #include "config/slices.h"
 #include "delivery/deliverer.h"
 #include "delivery/kernel_files.h"
+#include "runtime/agent/agent_protocol.h"
 #include "runtime/channel/channel.h"
 #include "runtime/channel/end_of_turn.h"
 #include "runtime/service.h"
-#include "service/spool/agent_protocol.h"
 #include "service/virtual/job_desk.h"
 
 namespace sternpost::virtual_mailbox {

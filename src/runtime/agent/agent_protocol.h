@@ -1,4 +1,4 @@
-// Channel between spool and a delivery agent (virtual).
+// Channel between spool and a delivery agent (virtual, smtp).
 //
 // Trust: an agent sees only the jobs it is handed; spool refuses an outcome for a job that it did not hand to
 // that channel, or that the agent did not announce when the channel began. The first frames from the agent
@@ -50,9 +50,11 @@ struct Job {
   mail::ReversePath reverse_path;
   std::vector<JobRecipient> recipients;
   std::string last_piece;
+  std::string site = {};   ///< where to, by router's word: route::parse_site reads it where the agent is smtp
+  bool eight_bit = false;  ///< BODY=8BITMIME was declared
   static constexpr auto fields() {
     return std::tuple(&Job::job, &Job::id, &Job::arrival, &Job::reverse_path, &Job::recipients,
-                      &Job::last_piece);
+                      &Job::last_piece, &Job::site, &Job::eight_bit);
   }
 };
 
