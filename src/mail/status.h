@@ -31,6 +31,7 @@ struct Reply {
   std::string text;
 
   [[nodiscard]] bool positive() const { return code >= 200 && code < 400; }
+  [[nodiscard]] bool intermediate() const { return code >= 300 && code < 400; }
   [[nodiscard]] bool temporary() const { return code >= 400 && code < 500; }
   [[nodiscard]] bool permanent() const { return code >= 500; }
   bool operator==(const Reply&) const = default;
