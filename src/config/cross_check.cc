@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/printable.h"
 #include "config/slices.h"
@@ -18,6 +19,7 @@ class Checker {
   std::vector<Complaint> run() {
     sizes();
     times();
+    domains();
     mailboxes();
     return std::move(complaints_);
   }
@@ -72,6 +74,24 @@ class Checker {
 
   void times() { at_most("queue.retry_min", "queue.retry_max"); }
 
+  /// A domain is delivered here by one rule, or handed on.
+  void domains() {
+    const auto& here = values_.list("domains");
+    const auto& listed = values_.list("virtual_domains");
+    for (const auto& domain : listed) {
+      if (std::ranges::find(here, domain) != here.end()) twice("virtual_domains", "domains", domain);
+    }
+    for (const auto& domain : values_.list("relay_domains")) {
+      if (std::ranges::find(here, domain) != here.end()) twice("relay_domains", "domains", domain);
+      if (std::ranges::find(listed, domain) != listed.end())
+        twice("relay_domains", "virtual_domains", domain);
+    }
+  }
+
+  void twice(std::string_view key, std::string_view other, const std::string& domain) {
+    complain(key, other, fmt::format("{} is one of {} already", printable(domain, 64), other));
+  }
+
   void at_most(std::string_view less, std::string_view more) {
     if (values_.number(less) <= values_.number(more)) return;
     complain(less, more, fmt::format("{} must not be more than {}", with_value(less), with_value(more)));
@@ -79,18 +99,22 @@ class Checker {
 
   void mailboxes() {
     const auto& rows = values_.mailboxes("mailboxes.list");
+    const auto& virtual_domains = values_.list("virtual_domains");
+    auto domains = virtual_domains;
     if (values_.text("mailboxes.source") != "list") {
-      if (!rows.empty()) {
+      if (!rows.empty() && virtual_domains.empty()) {
         complain("mailboxes.list", "mailboxes.list",
-                 "is not used, for mailboxes.source is \"system\"; expected source = \"list\" beside it");
+                 "is not used, for mailboxes.source is \"system\" and there are no virtual_domains; expected "
+                 "source = \"list\" beside it");
+        return;
       }
-      return;
+    } else {
+      std::ranges::copy(values_.list("domains"), std::back_inserter(domains));
     }
-    if (rows.empty()) {
+    if (rows.empty() && values_.text("mailboxes.source") == "list") {
       complain("mailboxes.source", "mailboxes.list",
                "\"list\" needs at least one line in the table [mailboxes.list]");
     }
-    auto domains = values_.list("domains");
     std::ranges::sort(domains);
     for (const auto& row : rows) {
       const auto domain = row.address.substr(row.address.rfind('@') + 1);

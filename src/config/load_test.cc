@@ -200,6 +200,25 @@ TEST(Slices, CarryWhoMayDoWhat) {
   EXPECT_FALSE(slices.master.weaker_sandbox);
 }
 
+TEST(Slices, TellDnsWhomToAskAndMasterAtWhichPorts) {
+  const auto from_root = make_slices(good(kThreeLines));
+  EXPECT_TRUE(from_root.dns.servers.empty());
+  EXPECT_EQ(from_root.dns.cache_bytes, 16U << 20U);
+  EXPECT_EQ(from_root.dns.timeout_seconds, 30U);
+  EXPECT_EQ(from_root.master.dns_ports, std::vector<std::uint16_t>{53});
+  EXPECT_EQ(from_root.master.trust_anchor, "/usr/share/dns/root.key");
+  const auto forwarding =
+      make_slices(good(with("[dns]\nservers = [\"192.0.2.53:5353\", \"[::1]:853\", \"127.0.0.1:5353\"]\n"
+                            "trust_anchor = \"/etc/anchor\"\ncache = \"64 MiB\"\ntimeout = \"5s\"\n")));
+  EXPECT_EQ(forwarding.dns.servers,
+            (std::vector<Listener>{{"192.0.2.53", 5353}, {"::1", 853}, {"127.0.0.1", 5353}}));
+  EXPECT_EQ(forwarding.dns.cache_bytes, 64U << 20U);
+  EXPECT_EQ(forwarding.dns.timeout_seconds, 5U);
+  EXPECT_EQ(forwarding.master.dns_ports, (std::vector<std::uint16_t>{853, 5353}));
+  EXPECT_EQ(forwarding.master.trust_anchor, "/etc/anchor");
+  EXPECT_EQ(decode<DnsSlice>(encode(forwarding.dns)), forwarding.dns);
+}
+
 TEST(Slices, SurviveTheWayThroughTheCodec) {
   const auto slices = make_slices(good(kThreeLines));
   EXPECT_EQ(decode<MasterSlice>(encode(slices.master)), slices.master);

@@ -1,15 +1,63 @@
 #include "config/make_slices.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <string_view>
+#include <vector>
+
 #include "config/network.h"
+#include "route/next_hop.h"
 
 namespace sternpost::config {
 namespace {
 
+/// All next hops that the configuration names.
+std::vector<route::NextHop> next_hops(const Values& values) {
+  std::vector<route::NextHop> hops;
+  for (const auto& row : values.routes("routes")) {
+    if (auto hop = route::parse_next_hop(row.next_hop)) hops.push_back(std::move(*hop));
+  }
+  if (auto hop = route::parse_next_hop(values.text("smarthost"))) hops.push_back(std::move(*hop));
+  return hops;
+}
+
+std::vector<std::uint16_t> smtp_ports(const Values& values) {
+  std::set<std::uint16_t> ports{static_cast<std::uint16_t>(values.number("smtp_client.mx_port"))};
+  for (const auto& hop : next_hops(values)) {
+    if (hop.port != 0) ports.insert(hop.port);
+  }
+  return {ports.begin(), ports.end()};
+}
+
+std::vector<std::string> local_sockets(const Values& values) {
+  std::set<std::string> paths;
+  for (const auto& hop : next_hops(values)) {
+    if (hop.kind == route::NextHop::Kind::local) paths.insert(hop.name);
+  }
+  return {paths.begin(), paths.end()};
+}
+
+std::vector<Listener> endpoints(const Values& values, std::string_view key) {
+  std::vector<Listener> all;
+  for (const auto& text : values.list(key)) {
+    if (auto endpoint = parse_endpoint(text)) all.push_back(std::move(*endpoint));
+  }
+  return all;
+}
+
+/// Where all servers are asked that there are, it is at the port of DNS.
+std::vector<std::uint16_t> dns_ports(const Values& values) {
+  constexpr std::uint16_t kDomain = 53;
+  std::set<std::uint16_t> ports;
+  for (const auto& server : endpoints(values, "dns.servers")) ports.insert(server.port);
+  if (ports.empty()) ports.insert(kDomain);
+  return {ports.begin(), ports.end()};
+}
+
 MasterSlice make_master(const Values& values) {
   MasterSlice slice;
-  for (const auto& endpoint : values.list("smtp.listen")) {
-    if (auto listener = parse_endpoint(endpoint)) slice.smtp_listen.push_back(std::move(*listener));
-  }
+  slice.smtp_listen = endpoints(values, "smtp.listen");
   slice.smtpd_workers = values.small("smtp.workers");
   slice.state_directory = values.text("state_directory");
   slice.mail_directory = values.text("mailboxes.directory");
@@ -19,6 +67,10 @@ MasterSlice make_master(const Values& values) {
   slice.weaker_sandbox = values.text("sandbox.mode") == "weaker";
   slice.restart_delay_ms = values.small("processes.restart_delay");
   slice.drain_seconds = values.small("processes.drain_timeout");
+  slice.smtp_ports = smtp_ports(values);
+  slice.local_sockets = local_sockets(values);
+  slice.trust_anchor = values.text("dns.trust_anchor");
+  slice.dns_ports = dns_ports(values);
   return slice;
 }
 
@@ -68,6 +120,7 @@ SpoolSlice make_spool(const Values& values) {
   slice.max_spool_bytes = values.number("spool.max_size");
   slice.min_free_bytes = values.number("spool.min_free");
   slice.max_buffered_bytes = values.number("spool.max_buffered");
+  slice.notice_header_bytes = values.number("queue.bounce_header");
   return slice;
 }
 
@@ -79,6 +132,8 @@ QmgrSlice make_qmgr(const Values& values) {
   slice.retry_max_seconds = values.small("queue.retry_max");
   slice.expire_seconds = values.small("queue.expire");
   slice.expire_rule = values.rule("queue.expire");
+  slice.smtp_site_concurrency = values.small("smtp_client.site_concurrency");
+  slice.warn_seconds = values.small("queue.delay_warning");
   return slice;
 }
 
@@ -100,10 +155,27 @@ Rule mailbox_rule(const Values& values) {
   return values.rule(mailbox_source(values) == MailboxSource::list ? "mailboxes.list" : "mailboxes.source");
 }
 
+std::vector<RouteEntry> route_entries(const Values& values) {
+  const auto rule = values.rule("routes");
+  std::vector<RouteEntry> entries;
+  for (const auto& row : values.routes("routes")) {
+    entries.push_back({row.pattern, row.next_hop, row.sources, {rule.name, rule.file, row.line}});
+  }
+  if (const auto& smarthost = values.text("smarthost"); !smarthost.empty()) {
+    entries.push_back({"*", smarthost, {}, values.rule("smarthost")});
+  }
+  return entries;
+}
+
 RouterSlice make_router(const Values& values) {
   RouterSlice slice;
   slice.hostname = values.text("hostname");
   slice.domains = values.list("domains");
+  slice.virtual_domains = values.list("virtual_domains");
+  slice.relay_domains = values.list("relay_domains");
+  slice.routes = route_entries(values);
+  slice.sources = values.list("smtp_client.source");
+  slice.mx_port = static_cast<std::uint16_t>(values.number("smtp_client.mx_port"));
   slice.relay_clients = values.list("relay_clients");
   slice.extension_delimiter = values.text("mailboxes.extension_delimiter");
   slice.mailbox_source = mailbox_source(values);
@@ -111,6 +183,8 @@ RouterSlice make_router(const Values& values) {
   slice.postmaster = values.text("postmaster");
   slice.domains_rule = values.rule("domains");
   slice.relay_clients_rule = values.rule("relay_clients");
+  slice.relay_domains_rule = values.rule("relay_domains");
+  slice.list_rule = values.rule("mailboxes.list");
   slice.mailbox_rule = mailbox_rule(values);
   slice.postmaster_rule = values.rule("postmaster");
   return slice;
@@ -122,10 +196,30 @@ VirtualSlice make_virtual(const Values& values) {
   slice.mailbox_source = mailbox_source(values);
   slice.mailboxes = mailbox_entries(values);
   slice.domains = values.list("domains");
+  std::ranges::copy(values.list("virtual_domains"), std::back_inserter(slice.domains));
   slice.extension_delimiter = values.text("mailboxes.extension_delimiter");
   slice.postmaster = values.text("postmaster");
   slice.max_batch = values.small("mailboxes.max_batch");
   slice.mailbox_rule = mailbox_rule(values);
+  return slice;
+}
+
+SmtpSlice make_smtp(const Values& values) {
+  SmtpSlice slice;
+  slice.hostname = values.text("hostname");
+  for (const auto& endpoint : values.list("smtp.listen")) {
+    if (auto listener = parse_endpoint(endpoint)) slice.own.push_back(std::move(*listener));
+  }
+  for (const auto& address : values.list("smtp_client.own_addresses")) slice.own.push_back({address, 0});
+  slice.max_sessions = values.small("smtp_client.max_sessions");
+  slice.max_messages = values.small("smtp_client.max_messages");
+  slice.idle_seconds = values.small("smtp_client.idle_time");
+  slice.connect_seconds = values.small("smtp_client.connect_timeout");
+  slice.reply_seconds = values.small("smtp_client.reply_timeout");
+  slice.data_seconds = values.small("smtp_client.data_timeout");
+  slice.final_seconds = values.small("smtp_client.final_timeout");
+  slice.local_sockets = local_sockets(values);
+  slice.connect_rule = values.rule("smtp_client.connect_timeout");
   return slice;
 }
 
@@ -140,10 +234,16 @@ Slices make_slices(const Values& values) {
   slices.router = make_router(values);
   slices.users.first_uid = values.small("mailboxes.first_uid");
   slices.virtual_mailbox = make_virtual(values);
+  slices.smtp = make_smtp(values);
+  slices.bounce.hostname = values.text("hostname");
+  slices.bounce.max_header_bytes = values.number("queue.bounce_header");
   slices.log.max_file_bytes = values.number("log.max_file");
   slices.log.keep_files = values.small("log.keep_files");
   slices.log.text = values.flag("log.text");
   slices.admin.max_connections = values.small("admin.max_connections");
+  slices.dns.servers = endpoints(values, "dns.servers");
+  slices.dns.cache_bytes = values.number("dns.cache");
+  slices.dns.timeout_seconds = values.small("dns.timeout");
   return slices;
 }
 

@@ -15,8 +15,11 @@ struct Slices {
   RouterSlice router;
   UsersSlice users;
   VirtualSlice virtual_mailbox;
+  SmtpSlice smtp;
+  BounceSlice bounce;
   LogSlice log;
   AdminSlice admin;
+  DnsSlice dns;
 };
 
 Slices make_slices(const Values& values);

@@ -18,12 +18,15 @@ enum class Type : unsigned char {
   domains,       ///< a list of Domains of RFC 5321
   networks,      ///< a list of "192.0.2.0/24", "2001:db8::/32" or single addresses
   endpoints,     ///< a list of "192.0.2.1:25", "[2001:db8::1]:25"
+  addresses,     ///< a list of IP addresses
+  next_hop,      ///< where mail is handed on to: "relay.example.net", "[192.0.2.1]:25"; may be empty
   path,          ///< a folder by its absolute path
   folder,        ///< a folder by its absolute path, or by its path below the state directory
   user_part,     ///< the local part of an address
   account,       ///< a user or group of the system, by name or number; may be empty
   delimiter,     ///< one punctuation character, or nothing
   mailboxes,     ///< a table: address to folder
+  routes,        ///< a table: domain to next hop
 };
 
 /// How a changed value takes effect.

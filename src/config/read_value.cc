@@ -75,6 +75,10 @@ std::optional<std::string> normalize_text(Type type, std::string_view text) {
       if (!endpoint) return std::nullopt;
       return format_endpoint(*endpoint);
     }
+    case Type::addresses:
+      return normalize_address(text);
+    case Type::next_hop:
+      return normalize_next_hop(text);
     case Type::path:
       return normalize_path(text, false);
     case Type::folder:
@@ -94,6 +98,8 @@ std::string_view entry_expectation(Type type) {
   switch (type) {
     case Type::domains:
       return "a domain such as \"example.org\"";
+    case Type::addresses:
+      return "an IP address such as \"192.0.2.1\" or \"2001:db8::1\"";
     case Type::networks:
       return "a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", without bits set beyond its length";
     default:
@@ -179,6 +185,99 @@ std::expected<Value, Complaints> read_mailboxes(const Parameter& parameter, cons
   return Value(std::move(rows));
 }
 
+/// One route: its next hop alone, or a table { to = "...", from = [...] }.
+class RouteReader {
+ public:
+  RouteReader(std::string_view key, const Member& member) : key_(key), member_(member) {}
+
+  std::expected<RouteRow, Complaints> read() {
+    row_.line = member_.node.line;
+    const auto pattern = normalize_route_pattern(member_.name);
+    if (!pattern) {
+      complain(member_.node, "is no domain; expected \"example.org\", \".example.org\" or \"*\", in quotes");
+    } else {
+      row_.pattern = *pattern;
+    }
+    if (member_.node.kind == Kind::table) {
+      read_table();
+    } else {
+      read_next_hop(member_.node);
+    }
+    if (row_.next_hop.empty() && complaints_.empty()) complain(member_.node, kNeedsNextHop);
+    if (!complaints_.empty()) return std::unexpected(std::move(complaints_));
+    return std::move(row_);
+  }
+
+ private:
+  static constexpr std::string_view kNeedsNextHop =
+      "has no next hop; expected one such as \"relay.example.net\", \"[192.0.2.1]:25\" or { to = "
+      "\"[192.0.2.1]:25\", from = [\"192.0.2.9\"] }";
+
+  void complain(const Node& node, std::string_view text) {
+    complaints_.push_back(
+        {fmt::format("{}.\"{}\"", key_, printable(member_.name, 64)), node.line, std::string(text)});
+  }
+
+  void read_next_hop(const Node& node) {
+    auto hop = node.kind == Kind::text && node.scalar.size() <= kLongestEntry
+                   ? normalize_next_hop(node.scalar)
+                   : std::nullopt;
+    if (!hop) return complain(node, fmt::format("{} is not accepted; it {}", describe(node), kNeedsNextHop));
+    row_.next_hop = std::move(*hop);
+  }
+
+  void read_table() {
+    for (const auto& [name, node] : member_.node.members) {
+      if (name == "to") {
+        read_next_hop(node);
+      } else if (name == "from") {
+        read_sources(node);
+      } else {
+        complain(node,
+                 fmt::format("there is no such key here: {}; expected to and from", printable(name, 64)));
+      }
+    }
+  }
+
+  void read_sources(const Node& node) {
+    constexpr Parameter kSources{.type = Type::addresses, .bounds = {1, 2}};
+    auto sources = read_list(kSources, node);
+    if (!sources) return complain(node, sources.error().front().text);
+    row_.sources = std::move(std::get<std::vector<std::string>>(*sources));
+  }
+
+  std::string_view key_;
+  const Member& member_;
+  RouteRow row_;
+  Complaints complaints_;
+};
+
+std::expected<Value, Complaints> read_routes(const Parameter& parameter, const Node& node) {
+  if (node.kind != Kind::table) return refuse(parameter, node);
+  if (node.members.size() > parameter.bounds.most) {
+    return std::unexpected(Complaints{{std::string(parameter.key), node.line,
+                                       fmt::format("a table of {} entries is too long; expected {}",
+                                                   node.members.size(), expectation(parameter))}});
+  }
+  std::vector<RouteRow> rows;
+  std::set<std::string, std::less<>> seen;
+  Complaints complaints;
+  for (const auto& member : node.members) {
+    if (complaints.size() >= kMostComplaints) break;
+    auto row = RouteReader(parameter.key, member).read();
+    if (!row) {
+      std::ranges::move(row.error(), std::back_inserter(complaints));
+    } else if (!seen.insert(row->pattern).second) {
+      complaints.push_back({fmt::format("{}.\"{}\"", parameter.key, printable(member.name, 64)),
+                            member.node.line, "is given twice"});
+    } else {
+      rows.push_back(std::move(*row));
+    }
+  }
+  if (!complaints.empty()) return std::unexpected(std::move(complaints));
+  return Value(std::move(rows));
+}
+
 }  // namespace
 
 std::expected<Value, std::vector<Complaint>> read_value(const Parameter& parameter, const Node& node) {
@@ -201,9 +300,12 @@ std::expected<Value, std::vector<Complaint>> read_value(const Parameter& paramet
     case Type::domains:
     case Type::networks:
     case Type::endpoints:
+    case Type::addresses:
       return read_list(parameter, node);
     case Type::mailboxes:
       return read_mailboxes(parameter, node);
+    case Type::routes:
+      return read_routes(parameter, node);
     default:
       break;
   }
@@ -228,6 +330,7 @@ std::expected<Value, std::vector<Complaint>> read_default(const Parameter& param
     case Type::domains:
     case Type::networks:
     case Type::endpoints:
+    case Type::addresses:
       node.kind = Kind::list;
       for (const auto word : split_words(text)) {
         node.items.push_back(
@@ -235,6 +338,7 @@ std::expected<Value, std::vector<Complaint>> read_default(const Parameter& param
       }
       break;
     case Type::mailboxes:
+    case Type::routes:
       node.kind = Kind::table;
       break;
     default:
@@ -276,6 +380,13 @@ std::string expectation(const Parameter& parameter) {
       return fmt::format(
           "a list of {} to {} addresses with port such as [\"192.0.2.1:25\", \"[2001:db8::1]:25\"]", least,
           most);
+    case Type::addresses:
+      return fmt::format("a list of {} to {} IP addresses such as [\"192.0.2.1\"]", least, most);
+    case Type::next_hop:
+      return "a next hop such as \"relay.example.net\", \"[192.0.2.1]:25\" or "
+             "\"lmtp:unix:/run/dovecot/lmtp\", or \"\"";
+    case Type::routes:
+      return fmt::format("a table of at most {} lines such as \"example.org\" = \"[192.0.2.1]:25\"", most);
     case Type::path:
       return fmt::format("an absolute path of at most {} octets, without \"..\"", most);
     case Type::folder:

@@ -30,8 +30,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::vector<Topic> topics() {
-  return {general_topic(), smtp_topic(), mailbox_topic(), spool_topic(),
-          queue_topic(),   log_topic(),  process_topic()};
+  return {general_topic(), smtp_topic(),  mailbox_topic(), routes_topic(), smtp_client_topic(),
+          spool_topic(),   queue_topic(), dns_topic(),     log_topic(),    process_topic()};
 }
 
 std::vector<const Parameter*> registry() {

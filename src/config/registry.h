@@ -24,9 +24,12 @@ std::vector<Topic> topics();
 Topic general_topic();
 Topic smtp_topic();
 Topic mailbox_topic();
+Topic routes_topic();
+Topic smtp_client_topic();
 Topic spool_topic();
 Topic queue_topic();
 Topic log_topic();
+Topic dns_topic();
 Topic process_topic();
 
 /// All entries, topic by topic. The pointers live as long as the program.

@@ -39,7 +39,21 @@ constexpr Parameter kParameters[] = {
      .bounds = {1, 365 * kDay},
      .seen_by = "qmgr",
      .summary = "The age at which a temporary failure becomes a permanent one.",
-     .details = "RFC 5321 section 4.5.4.1 asks for at least 4 to 5 days."},
+     .details =
+         "RFC 5321 section 4.5.4.1 asks for at least 4 to 5 days. The sender is told when it comes to that."},
+    {.key = "queue.delay_warning",
+     .type = Type::duration,
+     .initial = "4h",
+     .bounds = {0, 365 * kDay},
+     .seen_by = "qmgr",
+     .summary = "The age at which the sender of a message is told that it is late; 0 for never.",
+     .details = "Told once for each message, and never to lists, robots and the senders of notifications."},
+    {.key = "queue.bounce_header",
+     .type = Type::size,
+     .initial = "50 KiB",
+     .bounds = {1 * kKiB, 200 * kKiB},
+     .seen_by = "spool bounce",
+     .summary = "How much of a message's header is returned with a notification; the body never is."},
 };
 
 }  // namespace

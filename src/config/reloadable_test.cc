@@ -40,8 +40,10 @@ TEST(Reloadable, RefusesEveryKeyThatNeedsARestartByItsName) {
 TEST(Reloadable, TakesEverythingElse) {
   const auto now = master_with("");
   EXPECT_TRUE(check_reloadable(now, now));
-  EXPECT_TRUE(check_reloadable(now, master_with("smtp.listen = [\"127.0.0.1:2525\"]\nsmtp.workers = 7\n"
-                                                "processes.restart_delay = 5\nprocesses.drain_timeout = 9")));
+  EXPECT_TRUE(check_reloadable(
+      now, master_with("smtp.listen = [\"127.0.0.1:2525\"]\nsmtp.workers = 7\n"
+                       "processes.restart_delay = 5\nprocesses.drain_timeout = 9\n"
+                       "dns.trust_anchor = \"/etc/anchor\"\ndns.servers = [\"192.0.2.53:5353\"]")));
 }
 
 }  // namespace

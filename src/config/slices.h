@@ -34,14 +34,19 @@ struct MasterSlice {
   std::string control_group;  ///< group name or gid that may use the control socket; empty: root only
   std::uint32_t uid_base = 0;
   bool weaker_sandbox = false;
-  std::uint32_t restart_delay_ms = 0;  ///< wait before a compartment that keeps ending is started again
-  std::uint32_t drain_seconds = 0;     ///< after this, what still runs at stop is killed
+  std::uint32_t restart_delay_ms = 0;      ///< wait before a compartment that keeps ending is started again
+  std::uint32_t drain_seconds = 0;         ///< after this, what still runs at stop is killed
+  std::string trust_anchor;                ///< the file of DNSSEC's keys, for dns
+  std::vector<std::uint16_t> dns_ports;    ///< TCP ports that dns connects to, each once
+  std::vector<std::uint16_t> smtp_ports;   ///< TCP ports that smtp connects to, each once
+  std::vector<std::string> local_sockets;  ///< Unix-domain sockets that smtp may have connected
   bool operator==(const MasterSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&MasterSlice::smtp_listen, &MasterSlice::smtpd_workers, &MasterSlice::state_directory,
                       &MasterSlice::mail_directory, &MasterSlice::mail_owner, &MasterSlice::control_group,
                       &MasterSlice::uid_base, &MasterSlice::weaker_sandbox, &MasterSlice::restart_delay_ms,
-                      &MasterSlice::drain_seconds);
+                      &MasterSlice::drain_seconds, &MasterSlice::trust_anchor, &MasterSlice::dns_ports,
+                      &MasterSlice::smtp_ports, &MasterSlice::local_sockets);
   }
 };
 
@@ -85,27 +90,31 @@ struct SpoolSlice {
   std::uint64_t max_message_bytes = 0;
   std::uint64_t max_spool_bytes = 0;
   std::uint64_t min_free_bytes = 0;
-  std::uint64_t max_buffered_bytes = 0;  ///< pieces of messages not committed yet, all intakes together
+  std::uint64_t max_buffered_bytes = 0;   ///< pieces of messages not committed yet, all intakes together
+  std::uint64_t notice_header_bytes = 0;  ///< of a message, for who writes the notice about it
   bool operator==(const SpoolSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&SpoolSlice::segment_bytes, &SpoolSlice::spare_segments, &SpoolSlice::max_message_bytes,
                       &SpoolSlice::max_spool_bytes, &SpoolSlice::min_free_bytes,
-                      &SpoolSlice::max_buffered_bytes);
+                      &SpoolSlice::max_buffered_bytes, &SpoolSlice::notice_header_bytes);
   }
 };
 
 struct QmgrSlice {
   std::uint32_t max_active_messages = 0;
-  std::uint32_t site_concurrency = 0;  ///< jobs in hand at one site
+  std::uint32_t site_concurrency = 0;       ///< jobs in hand at one site
+  std::uint32_t smtp_site_concurrency = 0;  ///< the same of the agent smtp
   std::uint32_t retry_min_seconds = 0;
   std::uint32_t retry_max_seconds = 0;
   std::uint32_t expire_seconds = 0;  ///< age at which a deferral becomes a failure
+  std::uint32_t warn_seconds = 0;    ///< age at which the sender is told that it is late; 0: never
   Rule expire_rule;
   bool operator==(const QmgrSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&QmgrSlice::max_active_messages, &QmgrSlice::site_concurrency,
-                      &QmgrSlice::retry_min_seconds, &QmgrSlice::retry_max_seconds,
-                      &QmgrSlice::expire_seconds, &QmgrSlice::expire_rule);
+                      &QmgrSlice::smtp_site_concurrency, &QmgrSlice::retry_min_seconds,
+                      &QmgrSlice::retry_max_seconds, &QmgrSlice::expire_seconds, &QmgrSlice::warn_seconds,
+                      &QmgrSlice::expire_rule);
   }
 };
 
@@ -126,21 +135,39 @@ struct MailboxEntry {
   }
 };
 
+struct RouteEntry {
+  std::string pattern;   ///< "example.org", ".example.org" or "*"
+  std::string next_hop;  ///< route::parse_next_hop takes it
+  std::vector<std::string> sources;
+  Rule rule;
+  bool operator==(const RouteEntry&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&RouteEntry::pattern, &RouteEntry::next_hop, &RouteEntry::sources, &RouteEntry::rule);
+  }
+};
+
 struct RouterSlice {
   std::string hostname;
   std::vector<std::string> domains;
+  std::vector<std::string> virtual_domains;
+  std::vector<std::string> relay_domains;
+  std::vector<RouteEntry> routes;    ///< the smarthost is among them, last
+  std::vector<std::string> sources;  ///< IP addresses that connections come from
+  std::uint16_t mx_port = 0;
   std::vector<std::string> relay_clients;  ///< networks that may relay: "127.0.0.0/8", "::1/128"
   std::string extension_delimiter;         ///< one character, or empty for none
   MailboxSource mailbox_source = MailboxSource::system;
   std::vector<MailboxEntry> mailboxes;
   std::string postmaster;  ///< user part that <postmaster> and postmaster@domain go to
-  Rule domains_rule, relay_clients_rule, mailbox_rule, postmaster_rule;
+  Rule domains_rule, relay_domains_rule, relay_clients_rule, mailbox_rule, list_rule, postmaster_rule;
   bool operator==(const RouterSlice&) const = default;
   static constexpr auto fields() {
-    return std::tuple(&RouterSlice::hostname, &RouterSlice::domains, &RouterSlice::relay_clients,
-                      &RouterSlice::extension_delimiter, &RouterSlice::mailbox_source,
-                      &RouterSlice::mailboxes, &RouterSlice::postmaster, &RouterSlice::domains_rule,
-                      &RouterSlice::relay_clients_rule, &RouterSlice::mailbox_rule,
+    return std::tuple(&RouterSlice::hostname, &RouterSlice::domains, &RouterSlice::virtual_domains,
+                      &RouterSlice::relay_domains, &RouterSlice::routes, &RouterSlice::sources,
+                      &RouterSlice::mx_port, &RouterSlice::relay_clients, &RouterSlice::extension_delimiter,
+                      &RouterSlice::mailbox_source, &RouterSlice::mailboxes, &RouterSlice::postmaster,
+                      &RouterSlice::domains_rule, &RouterSlice::relay_domains_rule,
+                      &RouterSlice::relay_clients_rule, &RouterSlice::mailbox_rule, &RouterSlice::list_rule,
                       &RouterSlice::postmaster_rule);
   }
 };
@@ -168,6 +195,36 @@ struct VirtualSlice {
   }
 };
 
+struct SmtpSlice {
+  std::string hostname;            ///< what EHLO says
+  std::vector<Listener> own;       ///< where this server listens; other ways to it have port 0
+  std::uint32_t max_sessions = 0;  ///< connections
+  std::uint32_t max_messages = 0;  ///< a connection
+  std::uint32_t idle_seconds = 0;  ///< a connection without work is kept for so long
+  std::uint32_t connect_seconds = 0;
+  std::uint32_t reply_seconds = 0;         ///< greeting, EHLO, MAIL, RCPT
+  std::uint32_t data_seconds = 0;          ///< the reply to DATA
+  std::uint32_t final_seconds = 0;         ///< the reply to the content
+  std::vector<std::string> local_sockets;  ///< paths of Unix-domain sockets that master connects to
+  Rule connect_rule;
+  bool operator==(const SmtpSlice&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&SmtpSlice::hostname, &SmtpSlice::own, &SmtpSlice::max_sessions,
+                      &SmtpSlice::max_messages, &SmtpSlice::idle_seconds, &SmtpSlice::connect_seconds,
+                      &SmtpSlice::reply_seconds, &SmtpSlice::data_seconds, &SmtpSlice::final_seconds,
+                      &SmtpSlice::local_sockets, &SmtpSlice::connect_rule);
+  }
+};
+
+struct BounceSlice {
+  std::string hostname;
+  std::uint64_t max_header_bytes = 0;  ///< of the original that a notice returns
+  bool operator==(const BounceSlice&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&BounceSlice::hostname, &BounceSlice::max_header_bytes);
+  }
+};
+
 struct LogSlice {
   std::uint64_t max_file_bytes = 0;  ///< a file is rotated when it is larger
   std::uint32_t keep_files = 0;      ///< rotated files kept
@@ -182,6 +239,16 @@ struct AdminSlice {
   std::uint32_t max_connections = 0;
   bool operator==(const AdminSlice&) const = default;
   static constexpr auto fields() { return std::tuple(&AdminSlice::max_connections); }
+};
+
+struct DnsSlice {
+  std::vector<Listener> servers;  ///< recursive servers to forward to; empty: asks from the root
+  std::uint64_t cache_bytes = 0;
+  std::uint32_t timeout_seconds = 0;  ///< how long an asker waits
+  bool operator==(const DnsSlice&) const = default;
+  static constexpr auto fields() {
+    return std::tuple(&DnsSlice::servers, &DnsSlice::cache_bytes, &DnsSlice::timeout_seconds);
+  }
 };
 
 }  // namespace sternpost::config

@@ -7,6 +7,8 @@
 #include "base/ascii.h"
 #include "mail/address.h"
 #include "mail/extension.h"
+#include "route/host_port.h"
+#include "route/next_hop.h"
 
 namespace sternpost::config {
 namespace {
@@ -101,6 +103,25 @@ std::optional<std::string> normalize_mailbox_address(std::string_view text) {
   const auto mailbox = mail::Mailbox::from_wire(text);
   if (!mailbox || mailbox->local_part().empty() || mailbox->domain().to_wire().empty()) return std::nullopt;
   return mail::fold_case(mailbox->to_wire());
+}
+
+std::optional<std::string> normalize_address(std::string_view text) {
+  return route::normalize_ip(text);
+}
+
+std::optional<std::string> normalize_next_hop(std::string_view text) {
+  if (text.empty()) return std::string();
+  const auto hop = route::parse_next_hop(text);
+  if (!hop) return std::nullopt;
+  return route::to_string(*hop);
+}
+
+std::optional<std::string> normalize_route_pattern(std::string_view text) {
+  if (text == "*") return std::string(text);
+  const bool below = text.starts_with('.');
+  auto domain = normalize_hostname(text.substr(below ? 1 : 0));
+  if (domain && below) domain->insert(domain->begin(), '.');
+  return domain;
 }
 
 }  // namespace sternpost::config

@@ -34,4 +34,13 @@ std::optional<std::string> normalize_delimiter(std::string_view text);
 /// "user@domain" or "@domain" in lower case.
 std::optional<std::string> normalize_mailbox_address(std::string_view text);
 
+/// An IP address in its shortest form, without brackets.
+std::optional<std::string> normalize_address(std::string_view text);
+
+/// As route::to_string writes it; empty stays empty.
+std::optional<std::string> normalize_next_hop(std::string_view text);
+
+/// "example.org", ".example.org" or "*".
+std::optional<std::string> normalize_route_pattern(std::string_view text);
+
 }  // namespace sternpost::config

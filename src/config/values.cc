@@ -35,6 +35,23 @@ std::string number_to_toml(Type type, std::uint64_t number) {
   }
 }
 
+std::string list_to_toml(const std::vector<std::string>& list) {
+  std::string out;
+  for (const auto& entry : list) out += (out.empty() ? "" : ", ") + quoted(entry);
+  return "[" + out + "]";
+}
+
+std::string routes_to_toml(const std::vector<RouteRow>& rows) {
+  std::string out;
+  for (const auto& row : rows) {
+    out += fmt::format("{}{} = ", out.empty() ? "" : ", ", quoted(row.pattern));
+    out += row.sources.empty()
+               ? quoted(row.next_hop)
+               : fmt::format("{{ to = {}, from = {} }}", quoted(row.next_hop), list_to_toml(row.sources));
+  }
+  return out.empty() ? "{}" : "{ " + out + " }";
+}
+
 template <class T>
 const T& holding(const Setting& setting) {
   const T* value = std::get_if<T>(&setting.value);
@@ -91,6 +108,10 @@ const std::vector<MailboxRow>& Values::mailboxes(std::string_view key) const {
   return holding<std::vector<MailboxRow>>(at(key));
 }
 
+const std::vector<RouteRow>& Values::routes(std::string_view key) const {
+  return holding<std::vector<RouteRow>>(at(key));
+}
+
 Rule Values::rule(std::string_view key) const {
   const auto& setting = at(key);
   if (setting.origin.from != Origin::From::file) return {std::string(key), "", 0};
@@ -101,11 +122,9 @@ std::string to_toml(const Parameter& parameter, const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return number_to_toml(parameter.type, *number);
   if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return list_to_toml(*list);
+  if (const auto* routes = std::get_if<std::vector<RouteRow>>(&value)) return routes_to_toml(*routes);
   std::string out;
-  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
-    for (const auto& entry : *list) out += (out.empty() ? "" : ", ") + quoted(entry);
-    return "[" + out + "]";
-  }
   for (const auto& row : std::get<std::vector<MailboxRow>>(value)) {
     out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", quoted(row.address), quoted(row.directory));
   }

@@ -20,10 +20,19 @@ struct MailboxRow {
   bool operator==(const MailboxRow&) const = default;
 };
 
+/// One row of a table from domain to next hop.
+struct RouteRow {
+  std::string pattern;   ///< normalised: "example.org", ".example.org" or "*"
+  std::string next_hop;  ///< normalised: route::parse_next_hop takes it
+  std::vector<std::string> sources;
+  std::uint32_t line = 0;
+  bool operator==(const RouteRow&) const = default;
+};
+
 /// Numbers are octets, seconds, milliseconds or counts as the parameter's type says; lists are normalised
 /// text.
-using Value =
-    std::variant<bool, std::uint64_t, std::string, std::vector<std::string>, std::vector<MailboxRow>>;
+using Value = std::variant<bool, std::uint64_t, std::string, std::vector<std::string>,
+                           std::vector<MailboxRow>, std::vector<RouteRow>>;
 
 struct Origin {
   enum class From : unsigned char { preset, setup, file, option };
@@ -58,6 +67,7 @@ class Values {
   [[nodiscard]] const std::string& text(std::string_view key) const;
   [[nodiscard]] const std::vector<std::string>& list(std::string_view key) const;
   [[nodiscard]] const std::vector<MailboxRow>& mailboxes(std::string_view key) const;
+  [[nodiscard]] const std::vector<RouteRow>& routes(std::string_view key) const;
   /// What a decision that this parameter made points at.
   [[nodiscard]] Rule rule(std::string_view key) const;
 

@@ -6,15 +6,13 @@
 
 namespace sternpost::queue {
 
-/// A limit that grows with success and shrinks with trouble, as TCP's window does. It begins at kInitial;
-/// until the first trouble each success adds one, which doubles it in a round; later successes add 1/limit,
-/// one in a round. Trouble halves it, at most once for the jobs that were ordered before the last halving.
-/// Always 1 to the cap.
+/// A limit that grows with success and shrinks with trouble, as TCP's window does. It begins at what its user
+/// says; until the first trouble each success adds one, which doubles it in a round; later successes add
+/// 1/limit, one in a round. Trouble halves it, at most once for the jobs that were ordered before the last
+/// halving. Always 1 to the cap.
 class ConcurrencyLimit {
  public:
-  static constexpr std::uint32_t kInitial = 20;
-
-  explicit ConcurrencyLimit(std::uint32_t cap) : limit_(kInitial) { set_cap(cap); }
+  ConcurrencyLimit(std::uint32_t initial, std::uint32_t cap) : limit_(initial) { set_cap(cap); }
 
   void set_cap(std::uint32_t cap) {
     cap_ = std::max(cap, 1U);

@@ -48,17 +48,29 @@ Category Entry::sort_out() const {
   if (held) return Category::held;
   if (count(State::ready) > 0) return Category::ready;
   if (count(State::unasked) + count(State::asking) > 0) return Category::routing;
-  return Category::deferred;
+  return recipients.empty() ? Category::owing : Category::deferred;
 }
 
-std::optional<WallTime> Entry::earliest_due() const {
-  if (held || count(State::waiting) == 0) return std::nullopt;
-  std::optional<WallTime> earliest;
-  for (const auto& recipient : recipients) {
-    if (recipient.state == State::waiting && (!earliest || recipient.due < *earliest))
-      earliest = recipient.due;
+bool Entry::wants_to_tell() const {
+  if (held || telling) return false;
+  if (count(State::waiting) + count(State::parked) != recipients.size()) return false;
+  return !owing.empty() || (late && !warned && !recipients.empty());
+}
+
+std::optional<WallTime> Entry::next_time(Seconds warn) const {
+  if (held) return std::nullopt;
+  std::optional<WallTime> next;
+  const auto consider = [&](WallTime time) {
+    if (!next || time < *next) next = time;
+  };
+  if (count(State::waiting) + count(State::parked) > 0) {
+    for (const auto& recipient : recipients) {
+      if (recipient.state == State::waiting || recipient.state == State::parked) consider(recipient.due);
+    }
+    if (warn > Seconds(0) && !warned && !late) consider(arrival + warn);
   }
-  return earliest;
+  if (wants_to_tell()) consider(tell_after);
+  return next;
 }
 
 }  // namespace sternpost::queue

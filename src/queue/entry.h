@@ -17,10 +17,11 @@ enum class State : unsigned char {
   unasked,   ///< its route is to be asked for
   asking,    ///< router was asked
   ready,     ///< waits for its turn at its site
+  parked,    ///< the same at a site that is down; its due time is that of its expiry
   in_hand,   ///< an agent works on it, or will once spool has handed the job over
   deciding,  ///< its outcome was decided here and is not durable yet
 };
-inline constexpr std::size_t kStates = 6;
+inline constexpr std::size_t kStates = 7;
 
 inline constexpr std::uint32_t kNoJob = UINT32_MAX;
 
@@ -34,18 +35,23 @@ struct Recipient {
 };
 
 /// What a message waits for first of all; see Counts.
-enum class Category : unsigned char { active, ready, routing, held, deferred };
-inline constexpr std::size_t kCategories = 5;
+enum class Category : unsigned char { active, ready, routing, held, deferred, owing };
+inline constexpr std::size_t kCategories = 6;
 
 struct Entry {
   WallTime arrival;
   bool held = false;
   std::vector<Recipient> recipients;         ///< those not finished, by index
   std::vector<AddressedRecipient> unrouted;  ///< by index
+  std::vector<std::uint32_t> owing;          ///< failed, and the sender is not told yet
+  bool warned = false;                       ///< the sender knows that it is late
+  bool late = false;                         ///< he should
+  bool telling = false;                      ///< he is being told
+  WallTime tell_after;                       ///< not before
   std::array<std::uint32_t, kStates> in_state{};
   Category category = Category::deferred;
   std::uint32_t counted = 0;      ///< recipients, as the category was settled last
-  std::optional<WallTime> timer;  ///< the earliest due time of a waiting recipient, where it counts
+  std::optional<WallTime> timer;  ///< next_time(), as it was settled last
 
   /// Sorts both lists by index and drops repeated indexes.
   void normalize();
@@ -61,7 +67,13 @@ struct Entry {
   }
   [[nodiscard]] std::uint32_t count(State state) const { return in_state[static_cast<std::size_t>(state)]; }
   [[nodiscard]] Category sort_out() const;
-  [[nodiscard]] std::optional<WallTime> earliest_due() const;
+  /// Nothing is left to do for it.
+  [[nodiscard]] bool done() const { return recipients.empty() && owing.empty(); }
+  /// The sender is to be told of something now that nobody is being tried: of all at once.
+  [[nodiscard]] bool wants_to_tell() const;
+  /// When something is to be done next, by the clock alone; `warn`: the age at which a message is late, 0 for
+  /// never.
+  [[nodiscard]] std::optional<WallTime> next_time(Seconds warn) const;
 };
 
 }  // namespace sternpost::queue

@@ -1,6 +1,7 @@
 // What the scheduler is told and what it answers: values of its own, which the shell converts from frames.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,16 +18,19 @@
 namespace sternpost::queue {
 
 /// Which kind of agent does a job.
-enum class Agent : unsigned char { virtual_mailbox };
+enum class Agent : unsigned char { virtual_mailbox, smtp };
+inline constexpr std::size_t kAgents = 2;
 
 /// Limits and times, from the configuration.
 struct Settings {
   std::uint32_t max_active_messages = 1;  ///< see Scheduler on what counts
-  std::uint32_t site_concurrency = 1;     ///< the most jobs in hand at one site
+  /// The most jobs in hand at one site, by agent.
+  std::array<std::uint32_t, kAgents> site_concurrency{1, 1};
   Seconds retry_min{1};
   Seconds retry_max{1};
   Seconds expire{1};  ///< a deferral of a message this old is a failure
   Rule expire_rule;
+  Seconds warn{0};  ///< the sender of a message this old is told that it is late; 0: never
 };
 
 /// A recipient that is not finished. `in_hand`: an agent works on it, and its outcome will be recorded.
@@ -43,6 +47,8 @@ struct Message {
   WallTime arrival;
   bool held = false;
   std::vector<OpenRecipient> recipients;
+  std::vector<std::uint32_t> owing = {};  ///< recipients that failed, and the sender was not told of it
+  bool warned = false;                    ///< the sender was told that the message is late
 };
 
 struct AddressedRecipient {
@@ -70,6 +76,15 @@ struct Order {
   QueueId id;
   Agent agent = Agent::virtual_mailbox;
   std::vector<std::uint32_t> recipients;
+  std::string site;
+};
+
+/// Have the sender told that these recipients failed, or are late and will be tried until `until`.
+struct Tell {
+  QueueId id;
+  bool delayed = false;
+  std::vector<std::uint32_t> recipients;
+  WallTime until;
 };
 
 /// Outcomes that need no agent.
@@ -99,6 +114,18 @@ struct DeferredNotice {
   WallTime next;
 };
 
+/// For the records: a site is not attempted before `next`, because of `reply`.
+struct SiteDownNotice {
+  std::string site;
+  mail::Reply reply;
+  WallTime next;
+};
+
+/// For the records: a site that was down takes mail again.
+struct SiteUpNotice {
+  std::string site;
+};
+
 /// For the records: these recipients failed by a decision made here, durably.
 struct FailedNotice {
   QueueId id;
@@ -107,7 +134,7 @@ struct FailedNotice {
   Rule rule;
 };
 
-using Notice = std::variant<RoutedNotice, DeferredNotice, FailedNotice>;
+using Notice = std::variant<RoutedNotice, DeferredNotice, FailedNotice, SiteDownNotice, SiteUpNotice>;
 
 /// What to do now, and when to ask again at the latest.
 struct Actions {
@@ -115,6 +142,7 @@ struct Actions {
   std::vector<RouteQuestion> questions;
   std::vector<Order> orders;
   std::vector<Decided> decisions;
+  std::vector<Tell> tells;
   std::vector<Notice> notices;
   std::optional<WallTime> wake;
 };
@@ -127,6 +155,7 @@ struct Counts {
   std::uint64_t active = 0;
   std::uint64_t deferred = 0;
   std::uint64_t held = 0;
+  std::uint64_t owing = 0;  ///< nobody is left to try, and the sender is not told yet
   bool operator==(const Counts&) const = default;
 };
 

@@ -14,16 +14,35 @@ constexpr std::size_t kMaxReplyText = 512;
 
 /// RFC 3463: subjects 3 (mail system) and 4 (network and routing) speak of the site, the others of the
 /// recipient.
-bool site_trouble(const mail::RecipientOutcome& outcome) {
-  return outcome.disposition == mail::Disposition::deferred &&
-         (outcome.reply.status.subject == 3 || outcome.reply.status.subject == 4);
+Sites::JobEnd end_of(const mail::RecipientOutcome& outcome) {
+  const auto subject = outcome.reply.status.subject;
+  if (outcome.disposition != mail::Disposition::deferred || (subject != 3 && subject != 4)) {
+    return Sites::JobEnd::done;
+  }
+  // An agent that speaks for itself of the network reached nobody.
+  return subject == 4 && outcome.remote.empty() ? Sites::JobEnd::unreachable : Sites::JobEnd::trouble;
+}
+
+/// Whether a site is meant by `name`: all of what it is called, or one of the hosts in it, with or without
+/// port and brackets.
+bool is_called(std::string_view site, std::string_view name) {
+  if (site == name) return true;
+  while (!site.empty()) {
+    auto word = site.substr(0, site.find(' '));
+    site.remove_prefix(std::min(site.size(), word.size() + 1));
+    if (word == name) return true;
+    word = word.substr(0, word.starts_with('/') ? word.size() : word.rfind(':'));
+    if (word == name) return true;
+    if (word.starts_with('[') && word.ends_with(']') && word.substr(1, word.size() - 2) == name) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
 void Scheduler::set(const Settings& settings) {
   settings_ = settings;
-  sites_.set_cap(settings.site_concurrency);
+  sites_.set_caps(settings.site_concurrency);
 }
 
 void Scheduler::forget_all() {
@@ -37,6 +56,8 @@ void Scheduler::forget_all() {
   free_jobs_.clear();
   timers_.clear();
   to_ask_.clear();
+  to_tell_.clear();
+  telling_.clear();
   decisions_.clear();
   failing_by_.clear();
 }
@@ -81,6 +102,8 @@ void Scheduler::admit(Message&& message, WallTime now) {
   auto& entry = at->second;
   entry.arrival = message.arrival;
   entry.held = message.held;
+  entry.owing = std::move(message.owing);
+  entry.warned = message.warned;
   ++in_category_[static_cast<std::size_t>(entry.category)];
   for (auto& open : message.recipients) {
     auto& recipient = entry.recipients.emplace_back();
@@ -108,14 +131,16 @@ void Scheduler::place(Entry& entry, QueueId id, Recipient& recipient, const Open
     expire(entry, id, recipient, {}, now);
     return;
   } else {
-    recipient.due = next_attempt(settings_, id, entry.arrival, open.attempts, open.last_attempt, now);
+    recipient.due = queue::next_attempt(settings_, id, entry.arrival, open.attempts, open.last_attempt, now);
   }
   if (!entry.held && recipient.due <= now) start(entry, id, recipient);
 }
 
 void Scheduler::start(Entry& entry, QueueId id, Recipient& recipient) {
   if (recipient.site != kNoSite) {
-    entry.set(recipient, State::ready);
+    const bool down = sites_.is_down(recipient.site);
+    entry.set(recipient, down ? State::parked : State::ready);
+    if (down) recipient.due = entry.arrival + settings_.expire;
     sites_.add_ready(recipient.site, id, recipient.index);
     return;
   }
@@ -125,8 +150,14 @@ void Scheduler::start(Entry& entry, QueueId id, Recipient& recipient) {
 
 void Scheduler::start_due(Entry& entry, QueueId id, WallTime now) {
   if (entry.held) return;
+  if (settings_.warn > Seconds(0) && now - entry.arrival >= settings_.warn) entry.late = true;
   for (auto& recipient : entry.recipients) {
-    if (recipient.state == State::waiting && recipient.due <= now) start(entry, id, recipient);
+    if (recipient.due > now) continue;
+    if (recipient.state == State::waiting) start(entry, id, recipient);
+    // It may be that it has just been parked, too old.
+    if (recipient.state == State::parked && recipient.due <= now) {
+      expire(entry, id, recipient, sites_.reason(recipient.site), now);
+    }
   }
 }
 
@@ -178,18 +209,27 @@ void Scheduler::recorded(QueueId id, std::span<const mail::RecipientOutcome> out
   const auto at = entries_.find(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;
+  // First what they say of their site: whoever is deferred there waits as the site then is.
+  for (const auto& outcome : outcomes) {
+    if (auto* recipient = entry.find(outcome.recipient)) {
+      leave_job(*recipient, end_of(outcome), outcome.reply, now);
+    }
+  }
   for (const auto& outcome : outcomes) {
     auto* recipient = entry.find(outcome.recipient);
-    if (recipient == nullptr) continue;
+    if (recipient == nullptr) {
+      if (mail::is_final(outcome.disposition)) std::erase(entry.owing, outcome.recipient);
+      continue;
+    }
     const bool ours = recipient->state == State::deciding;
-    leave_job(*recipient, site_trouble(outcome) ? Sites::JobEnd::trouble : Sites::JobEnd::done, now);
     if (!mail::is_final(outcome.disposition)) {
       defer(entry, id, *recipient, outcome, now);
       continue;
     }
     auto rule = failing_by_.extract({id, outcome.recipient});
-    if (ours && outcome.disposition == mail::Disposition::failed) {
-      note_failed(id, outcome, rule.empty() ? Rule{} : std::move(rule.mapped()));
+    if (outcome.disposition == mail::Disposition::failed) {
+      entry.owing.push_back(outcome.recipient);
+      if (ours) note_failed(id, outcome, rule.empty() ? Rule{} : std::move(rule.mapped()));
     }
     finish(entry, outcome.recipient);
   }
@@ -203,8 +243,15 @@ void Scheduler::defer(Entry& entry, QueueId id, Recipient& recipient, const mail
     expire(entry, id, recipient, outcome.reply, now);
     return;
   }
+  const bool down = recipient.site != kNoSite && sites_.is_down(recipient.site);
   entry.set(recipient, State::waiting);
-  recipient.due = next_attempt(settings_, id, entry.arrival, recipient.attempts, outcome.attempted, now);
+  if (down && !entry.held) {
+    start(entry, id, recipient);
+    note_deferred(id, recipient.index, outcome.reply, sites_.blocked_until(recipient.site));
+    return;
+  }
+  recipient.due =
+      queue::next_attempt(settings_, id, entry.arrival, recipient.attempts, outcome.attempted, now);
   note_deferred(id, recipient.index, outcome.reply, recipient.due);
 }
 
@@ -228,18 +275,56 @@ std::uint32_t Scheduler::new_job(SiteId site, std::uint32_t round, std::uint32_t
     slot = free_jobs_.back();
     free_jobs_.pop_back();
   }
-  jobs_[slot] = {site, round, recipients, Sites::JobEnd::done};
+  jobs_[slot] = {site, round, recipients, false, Sites::JobEnd::done, {}};
   return slot;
 }
 
-void Scheduler::leave_job(Recipient& recipient, Sites::JobEnd how, WallTime now) {
+void Scheduler::leave_job(Recipient& recipient, Sites::JobEnd how, const mail::Reply& reply, WallTime now) {
   if (recipient.job == kNoJob) return;
   const auto slot = std::exchange(recipient.job, kNoJob);
   auto& job = jobs_[slot];
   job.end = std::max(job.end, how);
+  if (how == Sites::JobEnd::unreachable) {
+    job.reply = reply;
+  } else if (how != Sites::JobEnd::not_handed) {
+    job.reached = true;
+  }
   if (--job.outstanding > 0) return;
-  sites_.ended(job.site, job.round, job.end, now);
+  end_job(job, now);
   free_jobs_.push_back(slot);
+}
+
+void Scheduler::end_job(Job& job, WallTime now) {
+  const bool lost_on_the_way = job.end == Sites::JobEnd::unreachable && job.reached;
+  const auto turned =
+      sites_.ended(job.site, job.round, lost_on_the_way ? Sites::JobEnd::trouble : job.end, now);
+  if (turned == Sites::Turned::down) take_down(job.site, job.reply, now);
+  if (turned == Sites::Turned::up) notices_.emplace_back(SiteUpNotice{std::string(sites_.name(job.site))});
+  job.reply = {};
+}
+
+/// What waits for a turn there waits on without taking the place of what can be delivered. Attempts come as
+/// often as those of a message that arrived when the site went down.
+void Scheduler::take_down(SiteId site, const mail::Reply& reason, WallTime now) {
+  const auto age = sites_.is_down(site) ? now - sites_.down_since(site) : Microseconds(0);
+  const auto until =
+      now + retry_delay(settings_, QueueId{site}, static_cast<std::uint32_t>(age.count()), age);
+  const bool was_up = !sites_.is_down(site);
+  sites_.take_down(site, reason, now, until);
+  notices_.emplace_back(SiteDownNotice{std::string(sites_.name(site)), reason, until});
+  if (!was_up) return;
+  for (const auto& ready : sites_.rotation(site)) {
+    const auto at = entries_.find(ready.id);
+    if (at == entries_.end()) continue;
+    auto& entry = at->second;
+    for (const auto index : ready.indexes) {
+      auto* recipient = entry.find(index);
+      if (recipient == nullptr || recipient->state != State::ready || recipient->site != site) continue;
+      entry.set(*recipient, State::parked);
+      recipient->due = entry.arrival + settings_.expire;
+    }
+    settle(at);
+  }
 }
 
 void Scheduler::not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now) {
@@ -249,7 +334,7 @@ void Scheduler::not_handed(QueueId id, std::span<const std::uint32_t> recipients
   for (const auto index : recipients) {
     auto* recipient = entry.find(index);
     if (recipient == nullptr || recipient->state != State::in_hand) continue;
-    leave_job(*recipient, Sites::JobEnd::not_handed, now);
+    leave_job(*recipient, Sites::JobEnd::not_handed, {}, now);
     entry.set(*recipient, State::waiting);
     recipient->due = now;
   }
@@ -266,7 +351,10 @@ void Scheduler::hold_changed(QueueId id, bool held, WallTime now) {
     // What waits for a turn finds out there that it is not ready; an answer of router is kept for the
     // release.
     for (auto& recipient : entry.recipients) {
-      if (recipient.state != State::ready && recipient.state != State::unasked) continue;
+      if (recipient.state != State::ready && recipient.state != State::parked &&
+          recipient.state != State::unasked) {
+        continue;
+      }
       entry.set(recipient, State::waiting);
       recipient.due = now;
     }
@@ -279,7 +367,7 @@ void Scheduler::settle(Entries::iterator at) {
   auto& [id, entry] = *at;
   --in_category_[static_cast<std::size_t>(entry.category)];
   recipients_in_[static_cast<std::size_t>(entry.category)] -= entry.counted;
-  if (entry.recipients.empty()) {
+  if (entry.done()) {
     if (entry.timer) timers_.erase({*entry.timer, id});
     entries_.erase(at);
     return;
@@ -292,11 +380,91 @@ void Scheduler::settle(Entries::iterator at) {
 }
 
 void Scheduler::settle_timer(Entry& entry, QueueId id) {
-  const auto due = entry.earliest_due();
+  const auto due = entry.next_time(settings_.warn);
   if (due == entry.timer) return;
   if (entry.timer) timers_.erase({*entry.timer, id});
   if (due) timers_.emplace(*due, id);
   entry.timer = due;
+}
+
+void Scheduler::told(QueueId id, std::span<const std::uint32_t> recipients, bool warned) {
+  telling_.erase(id);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return;
+  auto& entry = at->second;
+  entry.telling = false;
+  for (const auto index : recipients) std::erase(entry.owing, index);
+  entry.warned = entry.warned || warned;
+  settle(at);
+}
+
+void Scheduler::not_told(QueueId id, WallTime now) {
+  telling_.erase(id);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return;
+  auto& entry = at->second;
+  entry.telling = false;
+  entry.tell_after = now + kTellAgain;
+  settle(at);
+}
+
+/// Recipients that only wait, at any site or at this one.
+std::size_t Scheduler::hurry(Entries::iterator at, SiteId only, WallTime now) {
+  auto& [id, entry] = *at;
+  std::size_t hurried = 0;
+  for (auto& recipient : entry.recipients) {
+    if (only != kNoSite && recipient.site != only) continue;
+    if (recipient.state == State::parked) ++hurried;
+    if (recipient.state != State::waiting) continue;
+    recipient.due = now;
+    ++hurried;
+  }
+  start_due(entry, id, now);
+  settle(at);
+  return hurried;
+}
+
+std::optional<std::size_t> Scheduler::flush(QueueId id, WallTime now) {
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return std::nullopt;
+  for (const auto& recipient : at->second.recipients) {
+    if (recipient.site != kNoSite) sites_.unblock(recipient.site);
+  }
+  at->second.tell_after = now;
+  return hurry(at, kNoSite, now);
+}
+
+std::optional<std::size_t> Scheduler::flush_site(std::string_view name, WallTime now) {
+  std::optional<std::size_t> hurried;
+  for (const auto site : sites_.used()) {
+    if (!is_called(sites_.name(site), name)) continue;
+    hurried = hurried.value_or(0);
+    sites_.unblock(site);
+    for (auto at = entries_.begin(); at != entries_.end();) {
+      const auto next = std::next(at);  // settling may end the entry
+      const bool has =
+          std::ranges::any_of(at->second.recipients, [&](const Recipient& one) { return one.site == site; });
+      if (has) *hurried += hurry(at, site, now);
+      at = next;
+    }
+  }
+  return hurried;
+}
+
+std::optional<WallTime> Scheduler::next_attempt(QueueId id) const {
+  const auto at = entries_.find(id);
+  if (at == entries_.end() || at->second.held) return std::nullopt;
+  std::optional<WallTime> next;
+  for (const auto& recipient : at->second.recipients) {
+    auto due = recipient.due;
+    if (recipient.state == State::parked) {
+      due = std::min(due, sites_.blocked_until(recipient.site));
+    } else if (recipient.state != State::waiting) {
+      continue;
+    }
+    if (!next || due < *next) next = due;
+  }
+  return next;
 }
 
 void Scheduler::note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next) {
@@ -327,7 +495,8 @@ Counts Scheduler::counts() const {
           .ready = in(Category::ready),
           .active = in(Category::active),
           .deferred = in(Category::deferred),
-          .held = in(Category::held)};
+          .held = in(Category::held),
+          .owing = in(Category::owing)};
 }
 
 }  // namespace sternpost::queue

@@ -10,16 +10,20 @@
 // - the recipients of a message that become ready at one site at one time share jobs of up to
 //   kMaxJobRecipients;
 // - a site has at most its limit of jobs in hand, and turns go round among sites and messages;
-// - nothing that was pulled is forgotten before its outcome is final.
+// - what waits at a site that is down waits there, tried by nobody, until one job finds it up again;
+// - nothing that was pulled is forgotten before its outcome is final, and where it failed, before the sender
+//   was told.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -42,6 +46,11 @@ class Scheduler {
   static constexpr std::uint32_t kMaxPull = 512;
   static constexpr std::uint32_t kMaxOrders = 512;
   static constexpr std::uint64_t kRecipientsFactor = 160;
+  /// Senders who are being told something at one time, and recipients that one notice tells of.
+  static constexpr std::size_t kMaxTelling = 100;
+  static constexpr std::size_t kMaxTold = 1000;
+  /// Before a sender who could not be told is to be told again.
+  static constexpr Seconds kTellAgain{10};
 
   explicit Scheduler(const Settings& settings) : settings_(settings), sites_(settings.site_concurrency) {}
 
@@ -63,6 +72,16 @@ class Scheduler {
   /// An order that no agent took: ready again, but the site is blocked for a moment.
   void not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now);
   void hold_changed(QueueId id, bool held, WallTime now);
+  /// The sender knows, or need not: durably.
+  void told(QueueId id, std::span<const std::uint32_t> recipients, bool warned);
+  void not_told(QueueId id, WallTime now);
+
+  /// What waits for its time is due at once: of one message; or of each site that has a host of this name, or
+  /// is called so. Answers how many recipients that were; nothing where there is no such message or site.
+  std::optional<std::size_t> flush(QueueId id, WallTime now);
+  std::optional<std::size_t> flush_site(std::string_view name, WallTime now);
+  /// When something of this message is tried next; nothing for what is held, unknown, or with an agent now.
+  [[nodiscard]] std::optional<WallTime> next_attempt(QueueId id) const;
 
   /// What is to be done at `now`. Called after every event, and when the wake time has come.
   Actions take(WallTime now);
@@ -76,7 +95,9 @@ class Scheduler {
     SiteId site = kNoSite;
     std::uint32_t round = 0;
     std::uint32_t outstanding = 0;  ///< recipients without an outcome
+    bool reached = false;           ///< an outcome shows that the site was there
     Sites::JobEnd end = Sites::JobEnd::done;
+    mail::Reply reply;  ///< of a recipient whose site was not
   };
 
   void forget_all();
@@ -90,7 +111,10 @@ class Scheduler {
   void defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
              WallTime now);
   void finish(Entry& entry, std::uint32_t index);
-  void leave_job(Recipient& recipient, Sites::JobEnd how, WallTime now);
+  void leave_job(Recipient& recipient, Sites::JobEnd how, const mail::Reply& reply, WallTime now);
+  void end_job(Job& job, WallTime now);
+  void take_down(SiteId site, const mail::Reply& reason, WallTime now);
+  std::size_t hurry(Entries::iterator at, SiteId only, WallTime now);
   void note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next);
   void note_failed(QueueId id, const mail::RecipientOutcome& outcome, Rule rule);
   /// Brings category, counts and timer up to date after a change; removes the entry when nothing is open.
@@ -100,6 +124,7 @@ class Scheduler {
   void fire_timers(WallTime now);
   void ask(Actions& actions);
   void order(Actions& actions, WallTime now);
+  void tell(Actions& actions);
   void pull(Actions& actions);
   [[nodiscard]] std::uint64_t room() const;
   std::uint32_t new_job(SiteId site, std::uint32_t round, std::uint32_t recipients);
@@ -117,6 +142,8 @@ class Scheduler {
   std::vector<std::uint32_t> free_jobs_;
   std::set<std::pair<WallTime, QueueId>> timers_;
   std::vector<QueueId> to_ask_;
+  std::deque<QueueId> to_tell_;
+  std::set<QueueId> telling_;  ///< spool has not answered yet
   std::vector<Decided> decisions_;
   std::map<std::pair<QueueId, std::uint32_t>, Rule> failing_by_;  ///< of failures that are not durable yet
   std::vector<Notice> notices_;

@@ -12,6 +12,7 @@ Actions Scheduler::take(WallTime now) {
   ask(actions);
   if (spool_up_) {
     order(actions, now);
+    tell(actions);
     pull(actions);
   }
   actions.decisions = std::exchange(decisions_, {});
@@ -27,7 +28,12 @@ Actions Scheduler::take(WallTime now) {
 void Scheduler::fire_timers(WallTime now) {
   while (!timers_.empty() && timers_.begin()->first <= now) {
     const auto at = entries_.find(timers_.begin()->second);
-    start_due(at->second, at->first, now);
+    auto& entry = at->second;
+    start_due(entry, at->first, now);
+    if (entry.wants_to_tell() && entry.tell_after <= now) {
+      to_tell_.push_back(at->first);
+      entry.telling = true;
+    }
     settle(at);
   }
 }
@@ -53,14 +59,15 @@ void Scheduler::order(Actions& actions, WallTime now) {
     auto turn = sites_.next_turn(now);
     if (!turn) break;
     const auto at = entries_.find(turn->ready.id);
-    Order order{turn->ready.id, sites_.agent(turn->site), {}};
+    Order order{turn->ready.id, sites_.agent(turn->site), {}, std::string(sites_.name(turn->site))};
     auto& indexes = turn->ready.indexes;
     std::size_t looked_at = 0;
     for (; looked_at < indexes.size() && order.recipients.size() < kMaxJobRecipients; ++looked_at) {
       if (at == entries_.end()) continue;
       auto& entry = at->second;
       auto* recipient = entry.find(indexes[looked_at]);
-      if (recipient == nullptr || recipient->state != State::ready || recipient->site != turn->site) continue;
+      if (recipient == nullptr || recipient->site != turn->site) continue;
+      if (recipient->state != State::ready && recipient->state != State::parked) continue;
       entry.set(*recipient, State::in_hand);
       order.recipients.push_back(recipient->index);
     }
@@ -74,6 +81,29 @@ void Scheduler::order(Actions& actions, WallTime now) {
         new_job(turn->site, sites_.started(turn->site), static_cast<std::uint32_t>(order.recipients.size()));
     for (const auto index : order.recipients) at->second.find(index)->job = job;
     actions.orders.push_back(std::move(order));
+    settle(at);
+  }
+}
+
+void Scheduler::tell(Actions& actions) {
+  while (!to_tell_.empty() && telling_.size() < kMaxTelling) {
+    const auto at = entries_.find(to_tell_.front());
+    to_tell_.pop_front();
+    if (at == entries_.end()) continue;
+    auto& entry = at->second;
+    entry.telling = false;
+    if (entry.wants_to_tell() && !telling_.contains(at->first)) {
+      auto& tell = actions.tells.emplace_back(Tell{at->first, entry.owing.empty(), {}, {}});
+      tell.until = entry.arrival + settings_.expire;
+      if (tell.delayed) {
+        for (const auto& recipient : entry.recipients) tell.recipients.push_back(recipient.index);
+      } else {
+        tell.recipients = entry.owing;
+      }
+      if (tell.recipients.size() > kMaxTold) tell.recipients.resize(kMaxTold);
+      entry.telling = true;
+      telling_.insert(at->first);
+    }
     settle(at);
   }
 }

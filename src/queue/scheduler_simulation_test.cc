@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "queue/scheduler.h"
 
@@ -51,6 +52,7 @@ class World {
   struct Recipient {
     Place place = Place::open;
     bool finished = false;  ///< durably
+    bool owed = false;      ///< it failed, and the sender was not told
     std::uint32_t attempts = 0;
     WallTime last_attempt, first_possible;
     std::string site;
@@ -60,6 +62,8 @@ class World {
     WallTime arrival;
     bool held = false;       ///< as spool knows
     bool told_held = false;  ///< as the scheduler was told
+    bool warned = false;
+    bool telling = false;
     std::vector<Recipient> recipients;
   };
   enum class From : unsigned char { spool, router, agent };
@@ -72,7 +76,9 @@ class World {
   Settings make_settings() {
     Settings s;
     s.max_active_messages = static_cast<std::uint32_t>(1 + pick(10));
-    s.site_concurrency = static_cast<std::uint32_t>(1 + pick(5));
+    const auto concurrency = static_cast<std::uint32_t>(1 + pick(5));
+    s.site_concurrency = {concurrency, concurrency};
+    if (chance(2)) s.warn = Seconds(1800 + pick(86400));
     s.retry_min = Seconds(1 + pick(60));
     s.retry_max = Seconds(60 + pick(7200));
     s.expire = Seconds(3600 + pick(5 * 86400));
@@ -103,7 +109,7 @@ class World {
   bool finished() {
     return std::all_of(messages_.begin(), messages_.end(), [](const auto& entry) {
       return std::all_of(entry.second.recipients.begin(), entry.second.recipients.end(),
-                         [](const Recipient& r) { return r.finished; });
+                         [](const Recipient& r) { return r.finished && !r.owed; });
     });
   }
 
@@ -124,6 +130,7 @@ class World {
     // A new spool knows what is durable; agents still hold what they hold.
     for (auto& [id, model] : messages_) {
       model.told_held = model.held;
+      model.telling = false;
       for (auto& recipient : model.recipients) {
         if (recipient.place == Place::untold)
           recipient.place = recipient.finished ? Place::finished : Place::open;
@@ -202,6 +209,7 @@ class World {
     for (auto& question : actions.questions) answer_question(question);
     for (const auto& order : actions.orders) carry_out(order);
     for (const auto& decided : actions.decisions) record_decided(decided);
+    for (const auto& tell : actions.tells) carry_out(tell);
     return actions.questions.size();
   }
 
@@ -215,12 +223,14 @@ class World {
          ++at) {
       position = at->first;
       Message message{QueueId{at->first}, at->second.arrival, at->second.held, {}};
+      message.warned = at->second.warned;
       for (std::uint32_t i = 0; i < at->second.recipients.size(); ++i) {
         const auto& r = at->second.recipients[i];
+        if (r.owed) message.owing.push_back(i);
         if (r.finished) continue;
         message.recipients.push_back({i, address(i), r.attempts, r.last_attempt, r.place == Place::in_hand});
       }
-      if (!message.recipients.empty()) pulled.push_back(std::move(message));
+      if (!message.recipients.empty() || !message.owing.empty()) pulled.push_back(std::move(message));
     }
     if (pulled.empty()) return;  // answered when there is something, which here is never
     from_spool([this, messages = std::move(pulled), position]() mutable {
@@ -264,7 +274,7 @@ class World {
     }
     if (sites.size() != 1) violated("a job for two sites");
     auto& jobs = site_jobs_[*sites.begin()];
-    if (++jobs > settings_.site_concurrency) violated("a site beyond its limit");
+    if (++jobs > settings_.site_concurrency[0]) violated("a site beyond its limit");
     const auto life = spool_life_;
     if (chance(30)) {
       for (const auto index : order.recipients) model.recipients.at(index).place = Place::untold;
@@ -288,6 +298,33 @@ class World {
                           }});
   }
 
+  void carry_out(const Tell& tell) {
+    auto& model = messages_.at(tell.id.value);
+    if (std::exchange(model.telling, true)) violated("told while being told");
+    if (model.told_held) violated("told of a held message");
+    if (tell.recipients.empty() || tell.recipients.size() > Scheduler::kMaxTold) violated("told of nobody");
+    if (tell.delayed && (settings_.warn == Seconds(0) || now_ - model.arrival < settings_.warn)) {
+      violated("warned too early");
+    }
+    if (tell.delayed && model.warned) violated("warned twice");
+    for (const auto index : tell.recipients) {
+      if (!tell.delayed && !model.recipients.at(index).owed) violated("told of one that did not fail");
+      if (tell.delayed && model.recipients.at(index).place != Place::open) violated("told of what is tried");
+    }
+    const bool works = !chance(5);
+    if (works) {
+      model.warned = model.warned || tell.delayed;
+      if (!tell.delayed) {
+        for (const auto index : tell.recipients) model.recipients.at(index).owed = false;
+      }
+    }
+    from_spool([this, tell, works] {
+      messages_.at(tell.id.value).telling = false;
+      if (!works) return scheduler_.not_told(tell.id, now_);
+      scheduler_.told(tell.id, tell.delayed ? std::vector<std::uint32_t>{} : tell.recipients, tell.delayed);
+    });
+  }
+
   mail::RecipientOutcome outcome_of(std::uint64_t id, std::uint32_t index) {
     auto& recipient = messages_.at(id).recipients.at(index);
     mail::RecipientOutcome outcome{index, Disposition::delivered, {250, {2, 0, 0}, "ok"}, now_};
@@ -296,6 +333,10 @@ class World {
       outcome.disposition = Disposition::deferred;
       outcome.reply =
           chance(2) ? mail::Reply{452, {4, 2, 2}, "full"} : mail::Reply{452, {4, 3, 1}, "disk full"};
+      if (chance(3)) outcome.reply = {451, {4, 4, 1}, "no connection"};
+    } else if (chance(20)) {
+      outcome.disposition = Disposition::failed;
+      outcome.reply = {550, {5, 1, 1}, "no such user"};
     }
     return outcome;
   }
@@ -315,10 +356,13 @@ class World {
       auto& recipient = messages_.at(id.value).recipients.at(outcome.recipient);
       if (recipient.finished) violated("two final outcomes");
       recipient.finished = mail::is_final(outcome.disposition);
+      recipient.owed = outcome.disposition == Disposition::failed;
       recipient.place = Place::untold;
       ++recipient.attempts;
       recipient.last_attempt = outcome.attempted;
-      recipient.first_possible = outcome.attempted + settings_.retry_min;
+      // A site that comes back releases all that waits for it.
+      const bool may_come_back = outcome.reply.status.subject == 4;
+      recipient.first_possible = outcome.attempted + (may_come_back ? Seconds(0) : settings_.retry_min);
     }
     from_spool([this, id, outcomes, and_then = std::move(and_then)] {
       and_then();

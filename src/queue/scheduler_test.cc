@@ -17,7 +17,7 @@ class SchedulerTest : public testing::Test {
   static Settings settings() {
     Settings s;
     s.max_active_messages = 100;
-    s.site_concurrency = 4;
+    s.site_concurrency = {4, 4};
     s.retry_min = Seconds(60);
     s.retry_max = Seconds(3600);
     s.expire = Seconds(7200);
@@ -156,7 +156,162 @@ TEST_F(SchedulerTest, ADeferralOfAnOldMessageFailsItOnceAndSaysSoWhenDurable) {
   const auto done = take();
   ASSERT_THAT(done.notices, SizeIs(1));
   EXPECT_TRUE(std::holds_alternative<FailedNotice>(done.notices[0]));
+  ASSERT_THAT(done.tells, SizeIs(1));
+  EXPECT_FALSE(done.tells[0].delayed);
+  EXPECT_THAT(done.tells[0].recipients, ElementsAre(0));
+  EXPECT_EQ(scheduler.counts().owing, 1U);
+  scheduler.told(QueueId{1}, done.tells[0].recipients, false);
   EXPECT_EQ(scheduler.counts(), Counts{});
+}
+
+TEST_F(SchedulerTest, TheSenderIsToldOfAllThatFailedWhenNobodyIsTriedAnyMore) {
+  (void)give({message(1, 3)});
+  route(1, 3);
+  (void)take();
+  record(1, 0, Disposition::failed, {550, {5, 1, 1}, "no"});
+  record(1, 2, Disposition::failed, {550, {5, 1, 1}, "no"});
+  EXPECT_THAT(take().tells, SizeIs(0)) << "one is in hand";
+  record(1, 1, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  const auto actions = take();
+  ASSERT_THAT(actions.tells, SizeIs(1));
+  EXPECT_THAT(actions.tells[0].recipients, ElementsAre(0, 2));
+  EXPECT_THAT(take().tells, SizeIs(0)) << "once";
+  scheduler.not_told(QueueId{1}, now);
+  EXPECT_THAT(take().tells, SizeIs(0));
+  now = now + Scheduler::kTellAgain;
+  EXPECT_THAT(take().tells, SizeIs(1));
+  scheduler.told(QueueId{1}, std::vector<std::uint32_t>{0}, false);
+  const auto rest = take();
+  ASSERT_THAT(rest.tells, SizeIs(1)) << "of the first part only";
+  EXPECT_THAT(rest.tells[0].recipients, ElementsAre(2));
+  scheduler.told(QueueId{1}, rest.tells[0].recipients, false);
+  EXPECT_EQ(scheduler.counts().deferred, 1U);
+}
+
+TEST_F(SchedulerTest, WhatIsOwedIsPulledAgainAfterACrash) {
+  auto m = message(1, 0);
+  m.owing = {4, 5};
+  const auto actions = give({m});
+  ASSERT_THAT(actions.tells, SizeIs(1));
+  EXPECT_THAT(actions.tells[0].recipients, ElementsAre(4, 5));
+  const mail::RecipientOutcome deleted{4, Disposition::deleted, {}, now};
+  scheduler.recorded(QueueId{1}, std::span(&deleted, 1), now);
+  EXPECT_EQ(scheduler.counts().owing, 1U);
+  scheduler.told(QueueId{1}, std::vector<std::uint32_t>{5}, false);
+  EXPECT_EQ(scheduler.counts(), Counts{});
+}
+
+TEST_F(SchedulerTest, TheSenderOfALateMessageIsWarnedOnce) {
+  auto s = settings();
+  s.warn = Seconds(1000);
+  scheduler.set(s);
+  (void)give({message(1)});
+  route(1, 1);
+  (void)take();
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  EXPECT_THAT(take().tells, SizeIs(0));
+  now = kStart + Seconds(1000);
+  (void)take();
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  const auto warned = take();
+  ASSERT_THAT(warned.tells, SizeIs(1));
+  EXPECT_TRUE(warned.tells[0].delayed);
+  EXPECT_EQ(warned.tells[0].until, kStart + Seconds(7200));
+  scheduler.told(QueueId{1}, {}, true);
+  now = now + Seconds(100);
+  EXPECT_THAT(take().tells, SizeIs(0));
+}
+
+mail::Reply no_connection() {
+  return {451, {4, 4, 1}, "no connection"};
+}
+
+TEST_F(SchedulerTest, ASiteThatIsDownIsTriedByOneJobAtATimeAndOpensForAll) {
+  (void)give({message(1), message(2), message(3)});
+  for (const std::uint64_t id : {1, 2, 3}) route(id, 1, "far");
+  EXPECT_THAT(take().orders, SizeIs(3));
+  record(1, 0, Disposition::deferred, no_connection());
+  const auto down = take();
+  ASSERT_THAT(down.notices, testing::Not(testing::IsEmpty()));
+  record(2, 0, Disposition::deferred, no_connection());
+  record(3, 0, Disposition::deferred, no_connection());
+  const auto parked = take();
+  EXPECT_EQ(scheduler.counts().deferred, 3U);
+  EXPECT_EQ(scheduler.counts().ready, 0U) << "it takes nobody's place";
+  ASSERT_TRUE(parked.wake);
+  EXPECT_GE(*parked.wake, now + Seconds(60));
+  EXPECT_EQ(scheduler.next_attempt(QueueId{3}), parked.wake);
+
+  now = *parked.wake;
+  const auto probe = take();
+  ASSERT_THAT(probe.orders, SizeIs(1)) << "one finds out";
+  record(probe.orders[0].id.value, 0, Disposition::deferred, no_connection());
+  const auto again = take();
+  EXPECT_THAT(again.orders, SizeIs(0));
+  ASSERT_TRUE(again.wake);
+  EXPECT_GT(*again.wake, now + Seconds(60)) << "and longer";
+
+  now = *again.wake;
+  const auto found = take();
+  ASSERT_THAT(found.orders, SizeIs(1));
+  record(found.orders[0].id.value, 0, Disposition::delivered);
+  EXPECT_THAT(take().orders, SizeIs(2)) << "open for all that waited";
+}
+
+TEST_F(SchedulerTest, NewMailForASiteThatIsDownWaitsAndExpiresThere) {
+  (void)give({message(1)});
+  route(1, 1, "far");
+  (void)take();
+  record(1, 0, Disposition::deferred, no_connection());
+  (void)give({message(2)});
+  route(2, 1, "far");
+  EXPECT_THAT(take().orders, SizeIs(0));
+  EXPECT_EQ(scheduler.counts().deferred, 2U);
+  now = kStart + Seconds(7200);
+  const auto expired = take();
+  ASSERT_THAT(expired.decisions, SizeIs(2));
+  EXPECT_THAT(expired.decisions[1].recipients.at(0).reply.text, testing::HasSubstr("no connection"));
+}
+
+TEST_F(SchedulerTest, AProvenSiteIsNotDownForOneFailure) {
+  (void)give({message(1), message(2)});
+  for (const std::uint64_t id : {1, 2}) route(id, 1, "far");
+  (void)take();
+  record(1, 0, Disposition::delivered);
+  record(2, 0, Disposition::deferred, no_connection());
+  EXPECT_EQ(scheduler.next_attempt(QueueId{2}).has_value(), true);
+  (void)give({message(3)});
+  route(3, 1, "far");
+  EXPECT_THAT(take().orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, WhatARemoteHostSaysOfItsNetworkDoesNotTakeTheSiteDown) {
+  (void)give({message(1)});
+  route(1, 1, "far");
+  (void)take();
+  mail::RecipientOutcome outcome{0, Disposition::deferred, no_connection(), now};
+  outcome.remote = "mx.example [192.0.2.1]";
+  scheduler.recorded(QueueId{1}, std::span(&outcome, 1), now);
+  (void)give({message(2)});
+  route(2, 1, "far");
+  EXPECT_THAT(take().orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, AFlushMakesDueWhatWaitsOfAMessageOrASite) {
+  (void)give({message(1), message(2)});
+  route(1, 1, "smtp mx 10 a.example:25");
+  route(2, 1, "smtp host [192.0.2.1]:25");
+  (void)take();
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  record(2, 0, Disposition::deferred, no_connection());
+  EXPECT_THAT(take().orders, SizeIs(0));
+  EXPECT_EQ(scheduler.flush(QueueId{1}, now), 1U);
+  EXPECT_THAT(take().orders, SizeIs(1));
+  EXPECT_EQ(scheduler.flush_site("192.0.2.1", now), 1U);
+  EXPECT_THAT(take().orders, SizeIs(1)) << "although it is down";
+  EXPECT_EQ(scheduler.flush_site("a.example", now), 0U) << "it is in hand";
+  EXPECT_EQ(scheduler.flush_site("b.example", now), std::nullopt);
+  EXPECT_EQ(scheduler.flush(QueueId{9}, now), std::nullopt);
 }
 
 TEST_F(SchedulerTest, ADeferralThatWasTheLastOneBeforeACrashFailsAtThePull) {

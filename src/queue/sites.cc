@@ -4,16 +4,24 @@
 
 namespace sternpost::queue {
 
-void Sites::set_cap(std::uint32_t cap) {
-  cap_ = cap;
+void Sites::set_caps(const Caps& caps) {
+  caps_ = caps;
   for (SiteId id = 0; id < sites_.size(); ++id) {
-    sites_[id].limit.set_cap(cap);
+    sites_[id].limit.set_cap(caps[static_cast<std::size_t>(sites_[id].agent)]);
     schedule(id);
   }
 }
 
 void Sites::clear() {
-  *this = Sites(cap_);
+  *this = Sites(caps_);
+}
+
+std::vector<SiteId> Sites::used() const {
+  std::vector<SiteId> found;
+  for (SiteId id = 0; id < sites_.size(); ++id) {
+    if (sites_[id].references > 0) found.push_back(id);
+  }
+  return found;
 }
 
 SiteId Sites::refer(Agent agent, std::string_view name) {
@@ -32,7 +40,8 @@ SiteId Sites::refer(Agent agent, std::string_view name) {
     site = Site{};
     site.agent = agent;
     site.key = at->first;
-    site.limit = ConcurrencyLimit(cap_);
+    const auto which = static_cast<std::size_t>(agent);
+    site.limit = ConcurrencyLimit(kInitial[which], caps_[which]);
   }
   ++sites_[at->second].references;
   return at->second;
@@ -79,17 +88,14 @@ void Sites::add_ready(SiteId id, ReadyRecipients ready) {
 
 void Sites::schedule(SiteId id) {
   auto& site = sites_[id];
-  if (site.listed || site.blocked || site.rotation.empty() || site.jobs >= site.limit.value()) return;
+  if (site.listed || site.blocked || site.rotation.empty() || site.jobs >= limit(id)) return;
   site.listed = true;
   runnable_.push_back(id);
 }
 
 void Sites::unblock_due(WallTime now) {
   while (!blocked_.empty() && blocked_.begin()->first <= now) {
-    const SiteId id = blocked_.begin()->second;
-    blocked_.erase(blocked_.begin());
-    sites_[id].blocked = false;
-    schedule(id);
+    unblock(blocked_.begin()->second);
   }
 }
 
@@ -100,7 +106,7 @@ std::optional<Sites::Turn> Sites::next_turn(WallTime now) {
     runnable_.pop_front();
     auto& site = sites_[id];
     site.listed = false;
-    if (site.blocked || site.rotation.empty() || site.jobs >= site.limit.value()) continue;
+    if (site.blocked || site.rotation.empty() || site.jobs >= limit(id)) continue;
     Turn turn{id, std::move(site.rotation.front())};
     site.rotation.pop_front();
     return turn;
@@ -115,26 +121,61 @@ std::uint32_t Sites::started(SiteId id) {
   return site.limit.round();
 }
 
-void Sites::ended(SiteId id, std::uint32_t round, JobEnd how, WallTime now) {
+Sites::Turned Sites::ended(SiteId id, std::uint32_t round, JobEnd how, WallTime now) {
   auto& site = sites_[id];
   --site.jobs;
+  auto turned = Turned::no;
   switch (how) {
     case JobEnd::done:
-      site.limit.succeeded();
-      site.next_block = kFirstBlock;
-      break;
     case JobEnd::trouble:
-      site.limit.had_trouble(round);
+      if (how == JobEnd::done) {
+        site.limit.succeeded();
+      } else {
+        site.limit.had_trouble(round);
+      }
+      site.next_block = kFirstBlock;
+      site.failures = 0;
+      site.proven = true;
+      if (std::exchange(site.down, false)) turned = Turned::up;
+      break;
+    case JobEnd::unreachable:
+      // Jobs that were under way when the site was found to be down say nothing new.
+      if (round != site.limit.round()) break;
+      if (++site.failures >= (site.proven ? kFailuresOfAProvenSite : 1) || site.down) turned = Turned::down;
       break;
     case JobEnd::not_handed:
-      if (!site.blocked) {
-        site.blocked = true;
-        site.blocked_until = now + site.next_block;
-        site.next_block = std::min(site.next_block * 2, kLongestBlock);
-        blocked_.emplace(site.blocked_until, id);
-      }
+      if (site.blocked) break;
+      block(id, now + site.next_block);
+      site.next_block = std::min(site.next_block * 2, kLongestBlock);
       break;
   }
+  schedule(id);
+  return turned;
+}
+
+void Sites::take_down(SiteId id, const mail::Reply& reason, WallTime now, WallTime until) {
+  auto& site = sites_[id];
+  if (!site.down) site.down_since = now;
+  site.down = true;
+  site.proven = false;
+  site.reason = reason;
+  site.limit.had_trouble(site.limit.round());
+  block(id, until);
+}
+
+void Sites::block(SiteId id, WallTime until) {
+  auto& site = sites_[id];
+  if (site.blocked) blocked_.erase({site.blocked_until, id});
+  site.blocked = true;
+  site.blocked_until = until;
+  blocked_.emplace(until, id);
+}
+
+void Sites::unblock(SiteId id) {
+  auto& site = sites_[id];
+  if (!site.blocked) return;
+  blocked_.erase({site.blocked_until, id});
+  site.blocked = false;
   schedule(id);
 }
 

@@ -10,8 +10,8 @@ namespace {
 constexpr WallTime kNow{1'000'000'000};
 
 TEST(ConcurrencyLimit, DoublesInARoundUntilTheFirstTroubleThenAddsOne) {
-  ConcurrencyLimit limit(1000);
-  ASSERT_EQ(limit.value(), ConcurrencyLimit::kInitial);
+  ConcurrencyLimit limit(20, 1000);
+  ASSERT_EQ(limit.value(), 20U);
   for (int i = 0; i < 20; ++i) limit.succeeded();
   EXPECT_EQ(limit.value(), 40U);
   limit.had_trouble(limit.round());
@@ -21,7 +21,7 @@ TEST(ConcurrencyLimit, DoublesInARoundUntilTheFirstTroubleThenAddsOne) {
 }
 
 TEST(ConcurrencyLimit, HalvesOnceForTheJobsOfOneRound) {
-  ConcurrencyLimit limit(16);
+  ConcurrencyLimit limit(20, 16);
   const auto round = limit.round();
   limit.had_trouble(round);
   limit.had_trouble(round);
@@ -32,7 +32,7 @@ TEST(ConcurrencyLimit, HalvesOnceForTheJobsOfOneRound) {
 }
 
 TEST(ConcurrencyLimit, StaysBetweenOneAndTheCap) {
-  ConcurrencyLimit limit(3);
+  ConcurrencyLimit limit(20, 3);
   for (int i = 0; i < 50; ++i) limit.succeeded();
   EXPECT_EQ(limit.value(), 3U);
   for (int i = 0; i < 50; ++i) limit.had_trouble(limit.round());
@@ -42,7 +42,7 @@ TEST(ConcurrencyLimit, StaysBetweenOneAndTheCap) {
 }
 
 TEST(Sites, TurnsGoRoundAmongSitesAndAmongMessages) {
-  Sites sites(10);
+  Sites sites({10, 10});
   const auto a = sites.refer(Agent::virtual_mailbox, "a");
   const auto b = sites.refer(Agent::virtual_mailbox, "b");
   sites.add_ready(a, QueueId{1}, 0);
@@ -57,7 +57,7 @@ TEST(Sites, TurnsGoRoundAmongSitesAndAmongMessages) {
 }
 
 TEST(Sites, NoTurnBeyondTheLimit) {
-  Sites sites(2);
+  Sites sites({2, 2});
   const auto a = sites.refer(Agent::virtual_mailbox, "a");
   for (std::uint64_t i = 1; i <= 5; ++i) sites.add_ready(a, QueueId{i}, 0);
   std::uint32_t round = 0;
@@ -71,7 +71,7 @@ TEST(Sites, NoTurnBeyondTheLimit) {
 }
 
 TEST(Sites, ABlockedSiteHasNoTurnUntilItsTimeAndWaitsLongerEachTime) {
-  Sites sites(10);
+  Sites sites({10, 10});
   const auto a = sites.refer(Agent::virtual_mailbox, "a");
   Microseconds expected = Sites::kFirstBlock;
   WallTime now = kNow;
@@ -92,7 +92,7 @@ TEST(Sites, ABlockedSiteHasNoTurnUntilItsTimeAndWaitsLongerEachTime) {
 }
 
 TEST(Sites, IdleSitesAreBoundedAndUsedOnesStay) {
-  Sites sites(10);
+  Sites sites({10, 10});
   const auto kept = sites.refer(Agent::virtual_mailbox, "kept");
   for (int i = 0; i < 5000; ++i) {
     sites.release(sites.refer(Agent::virtual_mailbox, "site" + std::to_string(i)));

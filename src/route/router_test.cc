@@ -30,7 +30,7 @@ mail::Mailbox box(std::string_view text) {
 }
 
 Ruling verify(const Router& router, std::string_view recipient, std::string_view client = kStranger,
-              const KnownUsers& known = {}) {
+              const Known& known = {}) {
   return std::get<Ruling>(router.verify(client, box(recipient), known));
 }
 
@@ -64,17 +64,79 @@ TEST(Router, AnUnknownMailboxIsRefused) {
   EXPECT_EQ(verify(router, "annx@example.org").reply.code, 550);
 }
 
-TEST(Router, OtherDomainsAreRefusedToEveryoneForDifferentReasons) {
-  const auto router = *Router::make(settings(false));
+TEST(Router, OtherDomainsAreTakenFromRelayClientsAndRelayDomainsFromEveryone) {
+  auto s = settings(false);
+  s.relay_domains = {"backup.example"};
+  s.relay_domains_rule = {"relay_domains", "f", 9};
+  const auto router = *Router::make(std::move(s));
   const auto stranger = verify(router, "ann@elsewhere.example");
   EXPECT_EQ(stranger.reply.status, (mail::EnhancedStatus{5, 7, 1}));
   EXPECT_EQ(stranger.rule.name, "relay_clients");
-  const auto relay = verify(router, "ann@elsewhere.example", kFriend);
-  EXPECT_EQ(relay.reply.code, 550);
-  EXPECT_EQ(relay.reply.status, (mail::EnhancedStatus{5, 4, 4}));
-  EXPECT_EQ(relay.rule.name, "domains");
-  EXPECT_EQ(verify(router, "ann@elsewhere.example", "::ffff:192.0.2.9").rule.name, "domains");
-  EXPECT_EQ(verify(router, "ann@elsewhere.example", "nonsense").rule.name, "relay_clients");
+  EXPECT_EQ(verify(router, "ann@elsewhere.example", "nonsense").reply.code, 550);
+  for (const auto client : {kFriend, std::string_view("::ffff:192.0.2.9"), std::string_view("::1")}) {
+    const auto relay = verify(router, "ann@elsewhere.example", client);
+    EXPECT_EQ(relay.reply.code, 250);
+    EXPECT_EQ(relay.rule.name, "relay_clients");
+  }
+  const auto backup = verify(router, "ann@Backup.Example");
+  EXPECT_EQ(backup.reply.code, 250);
+  EXPECT_EQ(backup.rule.name, "relay_domains");
+  EXPECT_EQ(verify(router, "ann@below.backup.example").reply.code, 550);
+}
+
+TEST(Router, VirtualDomainsHaveListedMailboxesBesideTheSystemsUsers) {
+  auto s = settings(true);
+  s.virtual_domains = {"virtual.example"};
+  s.mailboxes.push_back({"ann@virtual.example", "virtual/ann", {"mailboxes.list", "f", 8}});
+  s.list_rule = {"mailboxes.list", "f", 7};
+  const auto router = *Router::make(std::move(s));
+  EXPECT_EQ(verify(router, "ann+x@virtual.example").rule.line, 8U);
+  EXPECT_EQ(verify(router, "bob@virtual.example").rule.line, 7U);
+  EXPECT_EQ(verify(router, "postmaster@virtual.example").reply.code, 250);
+  EXPECT_TRUE(std::holds_alternative<NeedUser>(router.verify(kStranger, box("ann@example.org"), {})));
+}
+
+Settings with_routes() {
+  auto s = settings(false);
+  const auto route = [](std::string pattern, std::string_view hop, std::uint32_t line) {
+    return Route{std::move(pattern), *parse_next_hop(hop), {}, {"routes", "f", line}};
+  };
+  s.routes = {route("one.example", "[192.0.2.7]:2525", 1), route(".example", "relay.example.net", 2),
+              route("list.example", "lmtp:unix:/run/lists", 3)};
+  s.routes[0].sources = {"192.0.2.99"};
+  s.sources = {"192.0.2.98"};
+  return s;
+}
+
+TEST(Router, RoutesGoBeforeTheDns) {
+  const auto router = *Router::make(with_routes());
+  const auto routed = [&](std::string_view recipient, const Known& known = {}) {
+    return std::get<Ruling>(router.route(box(recipient), known));
+  };
+  const auto one = routed("x@one.example");
+  EXPECT_EQ(one.agent, Agent::smtp);
+  EXPECT_EQ(one.site, "smtp host [192.0.2.7]:2525 from 192.0.2.99");
+  EXPECT_EQ(one.rule.line, 1U);
+  EXPECT_EQ(routed("x@list.example").site, "lmtp local /run/lists");
+  const auto needed = router.route(box("x@other.example"), {});
+  ASSERT_TRUE(std::holds_alternative<NeedMx>(needed));
+  EXPECT_EQ(std::get<NeedMx>(needed).domain, "relay.example.net");
+  const Known known{{}, {{"relay.example.net", {LookupOutcome::no_data, false, {}, ""}}}};
+  EXPECT_EQ(routed("x@other.example", known).site, "smtp implicit relay.example.net:25 from 192.0.2.98");
+}
+
+TEST(Router, WithoutARouteMailGoesWhereTheDnsSays) {
+  const auto router = *Router::make(with_routes());
+  const auto needed = router.route(box("x@Elsewhere.ORG"), {});
+  ASSERT_TRUE(std::holds_alternative<NeedMx>(needed));
+  EXPECT_EQ(std::get<NeedMx>(needed).domain, "elsewhere.org");
+  const Known known{{},
+                    {{"elsewhere.org", {LookupOutcome::found, true, {{20, "b.org"}, {10, "a.org"}}, ""}}}};
+  const auto ruling = std::get<Ruling>(router.route(box("x@elsewhere.org"), known));
+  EXPECT_EQ(ruling.site, "smtp mx-secure 10 a.org:25 20 b.org:25 from 192.0.2.98");
+  EXPECT_EQ(ruling.rule.name, "RFC 5321 5.1");
+  const auto literal = std::get<Ruling>(router.route(box("x@[192.0.2.55]"), {}));
+  EXPECT_EQ(literal.site, "smtp host [192.0.2.55]:25 from 192.0.2.98");
 }
 
 TEST(Router, AddressLiteralsAreNotOurs) {
@@ -103,9 +165,11 @@ TEST(Router, ASystemUserIsAskedForWithoutCaseAndExtension) {
   const auto asked = router.verify(kStranger, box("Ann+x@example.org"), {});
   ASSERT_TRUE(std::holds_alternative<NeedUser>(asked));
   EXPECT_EQ(std::get<NeedUser>(asked).name, "ann");
-  EXPECT_EQ(verify(router, "Ann+x@example.org", kStranger, {{"ann", UserState::exists}}).reply.code, 250);
-  EXPECT_EQ(verify(router, "ann@example.org", kStranger, {{"ann", UserState::unknown}}).reply.code, 550);
-  const auto away = verify(router, "ann@example.org", kStranger, {{"ann", UserState::unavailable}});
+  EXPECT_EQ(verify(router, "Ann+x@example.org", kStranger, {{{"ann", UserState::exists}}, {}}).reply.code,
+            250);
+  EXPECT_EQ(verify(router, "ann@example.org", kStranger, {{{"ann", UserState::unknown}}, {}}).reply.code,
+            550);
+  const auto away = verify(router, "ann@example.org", kStranger, {{{"ann", UserState::unavailable}}, {}});
   EXPECT_EQ(away.reply.code, 451);
   EXPECT_EQ(away.reply.status, (mail::EnhancedStatus{4, 3, 0}));
 }
@@ -122,10 +186,9 @@ TEST(Router, WhatCannotBeAUserIsNeverAskedFor) {
   EXPECT_FALSE(is_user_name(std::string_view("a\0b", 3)));
 }
 
-TEST(Router, ARecipientWhoseMailboxOrDomainIsGoneFailsForGood) {
+TEST(Router, ARecipientWhoseMailboxIsGoneFailsForGood) {
   const auto router = *Router::make(settings(false));
   EXPECT_EQ(std::get<Ruling>(router.route(box("gone@example.org"), {})).reply.code, 550);
-  EXPECT_EQ(std::get<Ruling>(router.route(box("ann@gone.example"), {})).reply.code, 550);
   const auto found = std::get<Ruling>(router.route(box("ann@example.org"), {}));
   EXPECT_EQ(found.reply.code, 250);
   EXPECT_EQ(found.site, kVirtualSite);

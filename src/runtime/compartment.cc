@@ -6,7 +6,8 @@ namespace sternpost {
 namespace {
 
 constexpr std::array<std::string_view, kCompartments> kNames = {
-    "master", "config", "smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin"};
+    "master",  "config", "smtpd", "spool", "qmgr", "router", "users",
+    "virtual", "log",    "admin", "dns",   "smtp", "bounce"};
 
 }  // namespace
 

@@ -19,10 +19,13 @@ enum class Compartment : unsigned char {
   virtual_mailbox,
   log,
   admin,
+  dns,
+  smtp,
+  bounce,
 };
 
 template <>
-inline constexpr unsigned kEnumBound<Compartment> = 10;
+inline constexpr unsigned kEnumBound<Compartment> = 13;
 
 inline constexpr unsigned kCompartments = kEnumBound<Compartment>;
 

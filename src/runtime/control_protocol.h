@@ -104,7 +104,15 @@ struct RunAnswer {
   static constexpr auto fields() { return std::tuple(&RunAnswer::request, &RunAnswer::refused); }
 };
 
-using ToService = std::variant<Start, Peer, NewSlice, Drain, QueryCounters, StatusAnswer, RunAnswer>;
+/// To smtp only: the answer to AskConnect. One descriptor, connected; none where `refused` says why.
+struct ConnectAnswer {
+  std::uint64_t request = 0;
+  std::string refused;
+  static constexpr auto fields() { return std::tuple(&ConnectAnswer::request, &ConnectAnswer::refused); }
+};
+
+using ToService =
+    std::variant<Start, Peer, NewSlice, Drain, QueryCounters, StatusAnswer, RunAnswer, ConnectAnswer>;
 
 /// Confined, and every listener accepts.
 struct Ready {
@@ -163,8 +171,15 @@ struct AskRun {
   static constexpr auto fields() { return std::tuple(&AskRun::request, &AskRun::command); }
 };
 
-using FromService =
-    std::variant<Ready, Failed, SliceAnswer, Retire, Counters, Slice, ConfigDone, AskStatus, AskRun>;
+/// From smtp only: a connection to a Unix-domain socket that the configuration names.
+struct AskConnect {
+  std::uint64_t request = 0;
+  std::string path;
+  static constexpr auto fields() { return std::tuple(&AskConnect::request, &AskConnect::path); }
+};
+
+using FromService = std::variant<Ready, Failed, SliceAnswer, Retire, Counters, Slice, ConfigDone, AskStatus,
+                                 AskRun, AskConnect>;
 
 }  // namespace sternpost::control
 

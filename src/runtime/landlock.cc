@@ -20,7 +20,8 @@ constexpr std::uint64_t kIoctlDevice = 1U << 15U;
 constexpr std::uint64_t kBindTcp = 1U << 0U, kConnectTcp = 1U << 1U;
 constexpr std::uint64_t kScopeAbstractUnix = 1U << 0U, kScopeSignal = 1U << 1U;
 constexpr unsigned kVersionFlag = 1;
-constexpr int kRulePathBeneath = 1;
+constexpr int kRulePathBeneath = 1, kRuleNetworkPort = 2;
+constexpr int kFirstAbiWithPorts = 4;
 
 struct RulesetAttributes {
   std::uint64_t files = 0;
@@ -31,6 +32,11 @@ struct RulesetAttributes {
 struct [[gnu::packed]] PathBeneath {
   std::uint64_t allowed = 0;
   std::int32_t parent_fd = -1;
+};
+
+struct NetworkPort {
+  std::uint64_t allowed = 0;
+  std::uint64_t port = 0;  // in the order of this host
 };
 
 std::uint64_t handled_files(int abi) {
@@ -49,8 +55,17 @@ std::uint64_t allowed_files(FolderRight right, bool is_directory) {
 }
 
 std::size_t attributes_size(int abi) {
-  if (abi < 4) return offsetof(RulesetAttributes, network);
+  if (abi < kFirstAbiWithPorts) return offsetof(RulesetAttributes, network);
   return abi < 6 ? offsetof(RulesetAttributes, scoped) : sizeof(RulesetAttributes);
+}
+
+Result<void> allow_ports(int ruleset, const std::vector<std::uint16_t>& ports) {
+  for (const auto port : ports) {
+    const NetworkPort rule{kConnectTcp, port};
+    if (::syscall(SYS_landlock_add_rule, ruleset, kRuleNetworkPort, &rule, 0) != 0)
+      return fail_errno("allowing port " + std::to_string(port) + " by Landlock");
+  }
+  return {};
 }
 
 }  // namespace
@@ -61,11 +76,11 @@ int landlock_abi() {
 }
 
 Result<void> apply_landlock(const std::vector<Folder>& folders, const std::vector<int>& descriptors,
-                            bool allow_tcp) {
+                            const std::vector<std::uint16_t>& tcp_connect_ports) {
   const int abi = landlock_abi();
   RulesetAttributes attributes;
   attributes.files = handled_files(abi);
-  if (!allow_tcp) attributes.network = kBindTcp | kConnectTcp;
+  attributes.network = kBindTcp | kConnectTcp;
   attributes.scoped = kScopeAbstractUnix | kScopeSignal;
   const UniqueFd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, attributes_size(abi), 0)));
@@ -79,6 +94,9 @@ Result<void> apply_landlock(const std::vector<Folder>& folders, const std::vecto
     if (::syscall(SYS_landlock_add_rule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) {
       return fail_errno("allowing " + folders[i].name + " by Landlock");
     }
+  }
+  if (abi >= kFirstAbiWithPorts) {
+    if (auto done = allow_ports(ruleset.get(), tcp_connect_ports); !done) return done;
   }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return fail_errno("restricting files by Landlock");

@@ -6,9 +6,9 @@ namespace sternpost {
 namespace {
 
 constexpr std::array<std::string_view, kEnumBound<Decision>> kNames = {
-    "disconnected", "accepted",   "refused",   "routed",    "delivered", "deferred",
-    "failed",       "held",       "released",  "deleted",   "started",   "ended",
-    "renewed",      "configured", "violation", "recovered", "dropped",   "pressure"};
+    "disconnected", "accepted",  "refused", "routed",   "delivered", "deferred", "failed",
+    "held",         "released",  "deleted", "started",  "ended",     "renewed",  "configured",
+    "violation",    "recovered", "dropped", "pressure", "throttled", "bounced"};
 
 }  // namespace
 

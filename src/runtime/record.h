@@ -35,10 +35,12 @@ enum class Decision : unsigned char {
   recovered,   ///< spool read its log at start; facts: what it found
   dropped,     ///< records were lost because nobody took them; facts: how many
   pressure,    ///< intake was slowed or closed; facts: cause
+  throttled,   ///< a site is not attempted for a while, or again
+  bounced,     ///< the sender was told of a failure or a delay, or nobody is to be told
 };
 
 template <>
-inline constexpr unsigned kEnumBound<Decision> = 18;
+inline constexpr unsigned kEnumBound<Decision> = 20;
 
 /// "accepted", "refused", …
 std::string_view to_string(Decision decision);

@@ -90,8 +90,8 @@ Result<std::vector<std::string>> confine(const Confinement& confinement,
 
   const int abi = landlock_abi();
   if (abi >= least_landlock_abi(confinement)) {
-    const bool tcp = !confinement.socket_families.empty();
-    if (auto done = apply_landlock(confinement.folders, descriptors.folders, tcp); !done) {
+    if (auto done = apply_landlock(confinement.folders, descriptors.folders, confinement.tcp_connect_ports);
+        !done) {
       return fail_with(std::move(done));
     }
     layers.push_back("landlock " + std::to_string(abi));

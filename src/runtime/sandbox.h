@@ -22,10 +22,11 @@ enum class SyscallSet : unsigned char {
   write_files,   ///< create, write, sync, rename, unlink below its folders
   memfd,         ///< make sealed memory files (config)
   name_service,  ///< what NSS modules call
+  datagrams,     ///< make datagram sockets of its families, to be connected (dns)
 };
 
 template <>
-inline constexpr unsigned kEnumBound<SyscallSet> = 5;
+inline constexpr unsigned kEnumBound<SyscallSet> = 6;
 
 enum class FolderRight : unsigned char { read, write };
 
@@ -47,12 +48,17 @@ struct Confinement {
   std::vector<Folder> folders;
   std::vector<SyscallSet> calls;
   std::vector<std::uint16_t> socket_families;  ///< AF_* that socket() may be called with; usually none
+  /// Ports to which TCP connections may be made, with a socket family and where Landlock has them (ABI 4).
+  /// TCP never binds or listens on a socket of its own. Datagrams go to any port: seccomp does not see
+  /// addresses.
+  std::vector<std::uint16_t> tcp_connect_ports;
   std::uint64_t max_descriptors = 0;
   bool weaker = false;  ///< go on without a layer that the kernel lacks
   static constexpr auto fields() {
     return std::tuple(&Confinement::change_user, &Confinement::uid, &Confinement::gid,
                       &Confinement::empty_root, &Confinement::folders, &Confinement::calls,
-                      &Confinement::socket_families, &Confinement::max_descriptors, &Confinement::weaker);
+                      &Confinement::socket_families, &Confinement::tcp_connect_ports,
+                      &Confinement::max_descriptors, &Confinement::weaker);
   }
 };
 

@@ -185,6 +185,75 @@ TEST_F(SandboxTest, as_root_the_user_changes_for_good_and_the_root_directory_too
             0);
 }
 
+/// The number of the port on which `socket` listens or receives.
+std::uint16_t port_of(int socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return ntohs(address.sin_port);
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+/// 0, or the errno of what failed.
+int connect_error(std::uint16_t port) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  const auto address = loopback(port);
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
+}
+
+TEST_F(SandboxTest, tcp_connects_to_the_named_ports_alone_and_does_not_listen) {
+  if (landlock_abi() < 4) GTEST_SKIP() << "this kernel's Landlock has no ports";
+  const auto named = listening(), other = listening();
+  auto confinement = base();
+  confinement.socket_families = {AF_INET};
+  confinement.tcp_connect_ports = {port_of(named.get())};
+  EXPECT_EQ(confined(confinement, {},
+                     [ours = port_of(named.get()), theirs = port_of(other.get())] {
+                       if (connect_error(ours) != 0) return 1;
+                       if (connect_error(theirs) != EACCES) return 2;
+                       const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+                       const auto any = loopback(0), to = loopback(theirs);
+                       const auto* address = reinterpret_cast<const sockaddr*>(&any);
+                       if (::bind(fd.get(), address, sizeof(any)) == 0 || errno != EACCES) return 3;
+                       msghdr message{};
+                       message.msg_name = const_cast<sockaddr_in*>(&to);
+                       message.msg_namelen = sizeof(to);
+                       if (::sendmsg(fd.get(), &message, MSG_FASTOPEN) >= 0 || errno != EOPNOTSUPP) return 4;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, datagram_sockets_are_for_rows_that_have_them_and_are_connected) {
+  auto confinement = base();
+  confinement.socket_families = {AF_INET};
+  EXPECT_EQ(confined(confinement, {},
+                     [] { return ::socket(AF_INET, SOCK_DGRAM, 0) < 0 && errno == EPERM ? 0 : 1; }),
+            0);
+  const UniqueFd receiver(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto any = loopback(0);
+  ASSERT_EQ(::bind(receiver.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
+  confinement.calls = {SyscallSet::datagrams};
+  EXPECT_EQ(confined(confinement, {},
+                     [to = loopback(port_of(receiver.get()))] {
+                       const auto* address = reinterpret_cast<const sockaddr*>(&to);
+                       const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+                       if (::sendto(fd.get(), "x", 1, 0, address, sizeof(to)) >= 0 || errno != EPERM)
+                         return 1;
+                       if (::connect(fd.get(), address, sizeof(to)) != 0) return 2;
+                       if (::send(fd.get(), "x", 1, 0) != 1) return 3;
+                       return ::socket(AF_INET, SOCK_RAW, IPPROTO_UDP) < 0 && errno == EPERM ? 0 : 4;
+                     }),
+            0);
+}
+
 TEST_F(SandboxTest, a_named_family_is_the_only_one_that_opens_a_socket) {
   auto confinement = base();
   confinement.socket_families = {AF_INET};

@@ -167,6 +167,8 @@ Calls calls_of(SyscallSet set) {
       return kMemfd;
     case SyscallSet::name_service:
       return kNameService;
+    case SyscallSet::datagrams:  // conditions alone, in add_sockets
+      break;
   }
   return {};
 }
@@ -224,6 +226,27 @@ void add_conditional(Filter& filter) {
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), {equal(0, static_cast<std::uint64_t>(::getpid()))});
 }
 
+/// Bits of socket()'s type that are flags.
+constexpr std::uint64_t kTypeOnly = 0xf;
+
+/// What a row with families may do with sockets of its own.
+void add_sockets(Filter& filter, const Confinement& confinement) {
+  const bool datagrams =
+      std::ranges::find(confinement.calls, SyscallSet::datagrams) != confinement.calls.end();
+  for (const auto family : confinement.socket_families) {
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family), masked(1, kTypeOnly, SOCK_STREAM)});
+    if (datagrams)
+      filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family), masked(1, kTypeOnly, SOCK_DGRAM)});
+  }
+  if (confinement.socket_families.empty()) return;
+  for (const int call : {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(setsockopt)})
+    filter.add(SCMP_ACT_ALLOW, call, {});
+  // TCP Fast Open would pass by connect(), which Landlock holds to its ports. Debian's libunbound begins
+  // every TCP connection with it; this is what the kernel says where it is switched off, and then libunbound
+  // connects. At EPERM it gives up.
+  filter.add(SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(sendmsg), {masked(2, MSG_FASTOPEN, MSG_FASTOPEN)});
+}
+
 }  // namespace
 
 Result<void> apply_seccomp(const Confinement& confinement) {
@@ -232,17 +255,10 @@ Result<void> apply_seccomp(const Confinement& confinement) {
   add_conditional(filter);
   if constexpr (STERNPOST_SANITIZED) filter.add(SCMP_ACT_ALLOW, kSanitizerCalls);
   for (const auto set : confinement.calls) filter.add(SCMP_ACT_ALLOW, calls_of(set));
-  for (const auto family : confinement.socket_families) {
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family)});
-  }
+  add_sockets(filter, confinement);
   if (std::ranges::find(confinement.calls, SyscallSet::accept) != confinement.calls.end()) {
     // The end of what we say to a client; never of a listening socket that others share.
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(shutdown), {equal(1, SHUT_WR)});
-  }
-  if (!confinement.socket_families.empty()) {
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(connect), {});
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(bind), {});
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), {});
   }
   return filter.load();
 }

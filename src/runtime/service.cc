@@ -197,9 +197,9 @@ Result<void> Skeleton::on(control::QueryCounters& query, std::vector<UniqueFd>&)
 }
 
 template <class Answer>
-Result<void> Skeleton::on(Answer& answer, std::vector<UniqueFd>&) {
+Result<void> Skeleton::on(Answer& answer, std::vector<UniqueFd>& descriptors) {
   if (!service_) return fail(ErrorClass::peer, "an answer before Start");
-  service_->from_master(std::move(answer));
+  service_->from_master(std::move(answer), std::move(descriptors));
   return {};
 }
 

@@ -80,8 +80,9 @@ class Service {
   /// Counters of its own beside the traffic's.
   virtual std::vector<control::Counter> counters() { return {}; }
 
-  /// Frames for admin: StatusAnswer and RunAnswer.
-  virtual void from_master(control::ToService&&) {}
+  /// Answers of master, with the descriptors that came with them: StatusAnswer and RunAnswer for admin,
+  /// ConnectAnswer for smtp.
+  virtual void from_master(control::ToService&&, std::vector<UniqueFd>&&) {}
 };
 
 struct ServiceSpec {

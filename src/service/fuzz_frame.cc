@@ -14,10 +14,12 @@
 #include "runtime/control_protocol.h"
 #include "runtime/log_protocol.h"
 #include "service/admin/protocol.h"
+#include "service/dns/protocol.h"
 #include "service/qmgr/protocol.h"
 #include "service/router/protocol.h"
 #include "service/spool/admin_protocol.h"
 #include "service/spool/intake_protocol.h"
+#include "service/spool/notice_protocol.h"
 #include "service/spool/qmgr_protocol.h"
 #include "service/users/protocol.h"
 
@@ -28,13 +30,14 @@ namespace {
 using Frames =
     std::tuple<spool_intake::ToSpool, spool_intake::FromSpool, spool_agent::ToAgent, spool_agent::FromAgent,
                spool_qmgr::ToSpool, spool_qmgr::FromSpool, spool_admin::ToSpool, spool_admin::FromSpool,
-               router::FromIntake, router::ToIntake, router::FromQmgr, router::ToQmgr, users::ToUsers,
-               users::FromUsers, qmgr::ToQmgr, qmgr::FromQmgr, admin::Request, admin::Reply,
-               control::ToService, control::FromService, log_channel::ToLog, log_channel::FromLog>;
+               spool_notice::ToBounce, spool_notice::FromBounce, router::FromIntake, router::ToIntake,
+               router::FromQmgr, router::ToQmgr, users::ToUsers, users::FromUsers, dns::ToDns, dns::FromDns,
+               qmgr::ToQmgr, qmgr::FromQmgr, admin::Request, admin::Reply, control::ToService,
+               control::FromService, log_channel::ToLog, log_channel::FromLog>;
 
 using Slices = std::tuple<config::MasterSlice, config::SmtpdSlice, config::SpoolSlice, config::QmgrSlice,
                           config::RouterSlice, config::UsersSlice, config::VirtualSlice, config::LogSlice,
-                          config::AdminSlice>;
+                          config::AdminSlice, config::SmtpSlice, config::BounceSlice, config::DnsSlice>;
 
 template <class T>
 void write_and_read_again(const T& value) {

@@ -123,7 +123,6 @@ void MessageState::apply(const Settlement& settlement) {
           at, Attempted{0, {.recipient = index, .disposition = {}, .reply = {}, .attempted = {}}});
     }
     at->last.disposition = mail::Disposition::bounced;
-    at->last.drop_texts();
   }
   warned = warned || settlement.warns;
 }

@@ -28,7 +28,7 @@ from harness.waiting import wait_for
 from kill_client import NumberedClient
 from kill_work import Asker, Frozen, Work
 
-COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "config", "master")
+COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "dns", "config", "master")
 USERS = tuple(sorted(entry.pw_name for entry in pwd.getpwall() if 0 < entry.pw_uid < 65534)[:8])
 RESTART_SECONDS = 30
 CONFIG_SECONDS = 2

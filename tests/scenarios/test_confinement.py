@@ -4,6 +4,7 @@ The debugger is harness/debugger.py; nothing in the server helps it. `config` is
 the moment when it has confined itself.
 """
 
+import errno
 import os
 import platform
 import signal
@@ -13,8 +14,8 @@ import kill_client
 import kill_run
 import pytest
 from harness import proc
-from harness.confinement import CONFIG, ROWS, probes_of
-from harness.debugger import Debugger, Gone, meaning
+from harness.confinement import AF_INET, CONFIG, ROWS, SOCK_STREAM, probes_of
+from harness.debugger import Debugger, Gone, meaning, sockaddr_in
 from harness.newborn import caught_confined
 from harness.waiting import wait_for
 
@@ -24,6 +25,8 @@ pytestmark = [
 ]
 
 CAP_SYS_ADMIN = 21
+SOCK_NONBLOCK = 0o4000
+TRUST_ANCHOR = "/usr/share/dns/root.key"
 LOOP = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]", "anon_inode:[signalfd]")
 # What master holds for its children besides the folders of their rows: their slices and their ends.
 OF_MASTER = ("anon_inode:[pidfd]", "/memfd:slice (deleted)")
@@ -144,6 +147,23 @@ def test_a_folder_of_the_row_is_no_way_up_to_the_rest(loaded):
     assert {"spool", "virtual", "log"} <= set(tried)
 
 
+def test_dns_connects_to_the_port_of_dns_alone_and_binds_no_port(instance):
+    process = next(process for process in running(instance) if process.name == "dns")
+    row = next(row for row in instance.ask("show", "plan") if row["compartment"] == "dns")
+    held_by = next(cell["held_by"] for cell in row["cells"] if cell["name"] == "network")
+    if "landlock" not in held_by:
+        pytest.skip(f"the Landlock of this kernel has no ports: {held_by}")
+    with Debugger(process.pid) as debugger:
+        for port, allowed in ((53, (-errno.ECONNREFUSED, -errno.EINPROGRESS, 0)), (25, (-errno.EACCES,)),
+                              (instance.port, (-errno.EACCES,))):
+            number = debugger.call("socket", AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)
+            answer = debugger.call("connect", number, sockaddr_in("127.0.0.1", port), 16)
+            bound = debugger.call("bind", number, sockaddr_in("127.0.0.1", 0), 16)
+            debugger.call("close", number)
+            assert answer in allowed, f"connecting to port {port}: {meaning(answer)}"
+            assert bound in (-errno.EACCES, -errno.EINVAL), f"binding after port {port}: {meaning(bound)}"
+
+
 def test_the_plan_that_is_printed_grants_what_the_tests_expect(instance):
     rows = {row["compartment"]: {cell["name"]: cell for cell in row["cells"]}
             for row in instance.ask("show", "plan")}
@@ -151,7 +171,7 @@ def test_the_plan_that_is_printed_grants_what_the_tests_expect(instance):
     for name, expected in ROWS.items():
         cells = rows[name]
         files = cells["files"]["right"]
-        assert (expected.folder or "none" if not expected.reads_passwd else "/etc") in files, (name, files)
+        assert expected.files in files, (name, files)
         assert cells["uid"]["right"] == {"root": "root"}.get(expected.uid, cells["uid"]["right"])
         assert (cells["uid"]["right"] == "root") == (name == "master")
         if not expected.starts_processes:
@@ -160,7 +180,7 @@ def test_the_plan_that_is_printed_grants_what_the_tests_expect(instance):
         if expected.root == "empty":
             assert "empty root" in cells["files"]["held_by"], (name, cells["files"])
         if not expected.listens:
-            assert cells["network"]["right"] == "none", (name, cells["network"])
+            assert cells["network"]["right"] == ("DNS only" if expected.asks_dns else "none"), (name, cells["network"])
 
 
 def test_proc_shows_own_uids_no_capabilities_and_filters(instance):
@@ -218,7 +238,7 @@ def expected_of_master(instance, pid):
 
     def expected(number, target):
         return (target in OF_MASTER or target in folders or str(number) in roots
-                or target in ("/", "/etc", "/dev/null", str(instance.state / "run" / "lock")))
+                or target in ("/", "/etc", "/dev/null", TRUST_ANCHOR, str(instance.state / "run" / "lock")))
 
     return expected
 

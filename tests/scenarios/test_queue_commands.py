@@ -155,7 +155,7 @@ def test_why_of_something_unknown_says_so(instance):
 def test_status_lists_every_compartment(instance):
     processes = instance.status()["processes"]
     names = {process["program"] for process in processes}
-    assert names >= {"smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin"}
+    assert names >= {"smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "dns"}
     pids = {process.pid for process in instance.compartments()}
     assert {p["pid"] for p in processes if p["program"] != "master"} == pids
     assert all(p["state"] == "running" for p in processes)

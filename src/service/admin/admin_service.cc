@@ -173,7 +173,7 @@ void AdminService::answer_status(Connection& connection) {
   answer(connection.request, status->reply);
 }
 
-void AdminService::from_master(control::ToService&& frame) {
+void AdminService::from_master(control::ToService&& frame, std::vector<UniqueFd>&& /*descriptors*/) {
   if (auto* answered = std::get_if<control::StatusAnswer>(&frame)) {
     auto* status = gathering(answered->request);
     if (status == nullptr) return;

@@ -27,7 +27,7 @@ class AdminService final : public Service {
   void peer(Compartment row, std::uint32_t instance, UniqueFd socket) override;
   void drain(bool urgent) override;
   Result<void> new_slice(std::string_view bytes, bool commit) override;
-  void from_master(control::ToService&& frame) override;
+  void from_master(control::ToService&& frame, std::vector<UniqueFd>&& descriptors) override;
   std::vector<control::Counter> counters() override;
 
  private:

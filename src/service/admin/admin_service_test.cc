@@ -129,7 +129,7 @@ class AdminServiceTest : public testing::Test {
   void answer_as_master() {
     control::StatusAnswer answer{std::get<control::AskStatus>(to_master.back()).request, {}};
     answer.processes.emplace_back();
-    service->from_master(answer);
+    service->from_master(answer, {});
     settle();
   }
 
@@ -255,7 +255,7 @@ TEST_F(AdminServiceTest, ServesTheControlGroup) {
   }
   ask(*client, admin::Run{admin::Command::reload});
   ASSERT_THAT(to_master, SizeIs(1));
-  service->from_master(control::RunAnswer{std::get<control::AskRun>(to_master[0]).request, ""});
+  service->from_master(control::RunAnswer{std::get<control::AskRun>(to_master[0]).request, ""}, {});
   settle();
   EXPECT_EQ(client->last<admin::Done>().refused, "");
 }

@@ -23,7 +23,10 @@ ConfigAnswer answer(const ConfigRequest& request, std::string_view text) {
            {Compartment::users, encode(slices.users)},
            {Compartment::virtual_mailbox, encode(slices.virtual_mailbox)},
            {Compartment::log, encode(slices.log)},
-           {Compartment::admin, encode(slices.admin)}},
+           {Compartment::admin, encode(slices.admin)},
+           {Compartment::dns, encode(slices.dns)},
+           {Compartment::smtp, encode(slices.smtp)},
+           {Compartment::bounce, encode(slices.bounce)}},
           {}};
 }
 

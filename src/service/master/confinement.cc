@@ -1,8 +1,10 @@
 #include "service/master/confinement.h"
 
+#include <utility>
+
 namespace sternpost {
 Confinement confinement_of(const Row& row, bool as_root, std::uint32_t uid_base, Owner mail_owner,
-                           bool weaker) {
+                           bool weaker, std::vector<std::uint16_t> tcp_ports) {
   const auto owner = owner_of(row, uid_base, mail_owner);
   Confinement confinement;
   confinement.change_user = as_root;
@@ -13,9 +15,22 @@ Confinement confinement_of(const Row& row, bool as_root, std::uint32_t uid_base,
     confinement.folders.push_back({std::string(to_string(grant.place)), grant.right});
   confinement.calls.assign(row.calls.begin(), row.calls.end());
   confinement.socket_families.assign(row.socket_families.begin(), row.socket_families.end());
+  confinement.tcp_connect_ports = std::move(tcp_ports);
   confinement.max_descriptors = row.max_descriptors;
   confinement.weaker = weaker;
   return confinement;
+}
+
+std::vector<std::uint16_t> tcp_ports_of(const Row& row, const config::MasterSlice& settings) {
+  switch (row.outbound) {
+    case Outbound::dns:
+      return settings.dns_ports;
+    case Outbound::smtp:
+      return settings.smtp_ports;
+    case Outbound::nobody:
+      break;
+  }
+  return {};
 }
 
 }  // namespace sternpost

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "runtime/sandbox.h"
 #include "service/master/instance.h"
@@ -9,7 +10,11 @@
 
 namespace sternpost {
 
+/// `tcp_ports`: those that the row connects to, see tcp_ports_of.
 Confinement confinement_of(const Row& row, bool as_root, std::uint32_t uid_base, Owner mail_owner,
-                           bool weaker);
+                           bool weaker, std::vector<std::uint16_t> tcp_ports = {});
+
+/// The ports to which the row may make TCP connections under this configuration.
+std::vector<std::uint16_t> tcp_ports_of(const Row& row, const config::MasterSlice& settings);
 
 }  // namespace sternpost

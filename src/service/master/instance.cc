@@ -186,6 +186,7 @@ int InstanceFolders::descriptor(Place place) const {
     case Place::system_names:
       return system_names_.get();
     case Place::configuration:
+    case Place::trust_anchor:
       return -1;
   }
   return -1;

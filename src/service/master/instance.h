@@ -27,7 +27,8 @@ class InstanceFolders {
   /// Creates what is missing and takes the lock. Refused where another instance holds it.
   static Result<InstanceFolders> open(const config::MasterSlice& slice, bool as_root);
 
-  /// A descriptor of the folder, borrowed; -1 for Place::configuration, which is opened at each reading.
+  /// A descriptor of the folder, borrowed; -1 for the files that are opened at each reading of the
+  /// configuration: Place::configuration and Place::trust_anchor.
   [[nodiscard]] int descriptor(Place place) const;
   [[nodiscard]] Owner mail_owner() const { return mail_owner_; }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,10 +121,36 @@ Result<Launched> Launcher::launch(Compartment row) const {
   return launched;
 }
 
+Result<UniqueFd> Launcher::connect_socket(const std::string& path) const {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (!path.starts_with('/') || path.size() >= sizeof(address.sun_path)) {
+    return fail(ErrorClass::permanent, path + " is not the path of a socket");
+  }
+  // Taken from the real root, which is the working directory meanwhile: nothing else runs in this process.
+  const auto from_root = "." + path;
+  if (from_root.size() >= sizeof(address.sun_path)) {
+    return fail(ErrorClass::permanent, path + " is too long for a socket");
+  }
+  from_root.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return fail_errno("opening a socket");
+  const UniqueFd before(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!before || ::fchdir(root_.get()) != 0) return fail_errno("entering the root directory");
+  const int done = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  const int error = errno;
+  if (::fchdir(before.get()) != 0) return fail_errno("leaving the root directory");
+  if (done != 0) return fail_errno("connecting to " + path, error);
+  return fd;
+}
+
 Result<UniqueFd> Launcher::open_file(const std::string& path) const {
   const auto relative = path.substr(path.find_first_not_of('/'));
-  UniqueFd fd(::openat(root_.get(), relative.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  UniqueFd fd(::openat(root_.get(), relative.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) return fail_errno("opening " + path);
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno("examining " + path);
+  if (!S_ISREG(status.st_mode)) return fail(ErrorClass::permanent, path + " is no regular file");
   return fd;
 }
 

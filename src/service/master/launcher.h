@@ -39,7 +39,12 @@ class Launcher {
 
   [[nodiscard]] Result<Launched> launch(Compartment row) const;
 
-  /// Opens a file by its absolute path in the real root: the configuration, at each reading.
+  /// Connects to a Unix-domain socket by its absolute path in the real root. Does not wait: one whose queue
+  /// of connections is full refuses.
+  [[nodiscard]] Result<UniqueFd> connect_socket(const std::string& path) const;
+
+  /// Opens a regular file by its absolute path in the real root: the configuration and what it names, at each
+  /// reading.
   [[nodiscard]] Result<UniqueFd> open_file(const std::string& path) const;
 
  private:

@@ -18,6 +18,7 @@
 #include "service/master/confinement.h"
 #include "service/master/plan.h"
 #include "service/master/supervisor.h"
+#include "service/master/trust_anchor.h"
 
 namespace sternpost {
 namespace {
@@ -55,8 +56,8 @@ Result<FirstReading> read_configuration(boost::asio::io_context& loop, TrafficCo
   return reading;
 }
 
-Result<InstanceResources> prepare(FirstReading reading, ConfigSource source, UniqueFd empty_root,
-                                  bool as_root) {
+Result<InstanceResources> prepare(const Launcher& launcher, FirstReading reading, ConfigSource source,
+                                  UniqueFd empty_root, bool as_root) {
   InstanceResources resources;
   const auto bytes = read_slice_file(reading.slices[Compartment::master].get());
   if (!bytes) return std::unexpected(bytes.error());
@@ -66,6 +67,8 @@ Result<InstanceResources> prepare(FirstReading reading, ConfigSource source, Uni
   if (!folders) return fail_with(std::move(folders));
   auto listeners = SmtpListeners{}.reopened(settings->smtp_listen);
   if (!listeners) return fail_with(std::move(listeners));
+  auto trust_anchor = open_trust_anchor(launcher, *settings);
+  if (!trust_anchor) return fail_with(std::move(trust_anchor));
   const auto admin = as_root ? owner_of(plan_row(Compartment::admin), settings->uid_base, Owner{}) : Owner{};
   auto control = open_control_socket(settings->state_directory + "/run", settings->control_group, admin);
   if (!control) return fail_with(std::move(control));
@@ -74,6 +77,7 @@ Result<InstanceResources> prepare(FirstReading reading, ConfigSource source, Uni
   resources.slices = std::move(reading.slices);
   resources.folders = std::move(*folders);
   resources.listeners = std::move(*listeners);
+  resources.trust_anchor = std::move(*trust_anchor);
   resources.control_socket = std::move(*control);
   resources.empty_root = std::move(empty_root);
   resources.as_root = as_root;
@@ -157,7 +161,8 @@ int run_master(const std::string& programs, ConfigSource source) {
   for (const auto& line : reading->errors) complain(line, kExitUsage);
   if (!reading->errors.empty()) return kExitUsage;
 
-  auto resources = prepare(std::move(*reading), std::move(source), std::move(*empty_root), as_root);
+  auto resources =
+      prepare(*launcher, std::move(*reading), std::move(source), std::move(*empty_root), as_root);
   if (!resources) return complain(resources.error().text, kExitFailed);
   if (auto done = launcher->confine_master(resources->empty_root.get(), as_root); !done) {
     return complain(done.error().text, kExitFailed);

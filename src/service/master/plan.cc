@@ -1,5 +1,7 @@
 #include "service/master/plan.h"
 
+#include <sys/socket.h>
+
 #include <array>
 
 namespace sternpost {
@@ -14,19 +16,26 @@ constexpr auto kSpoolFolders = std::to_array<Grant>({{Place::spool, FolderRight:
 constexpr auto kUsersFolders = std::to_array<Grant>({{Place::system_names, FolderRight::read}});
 constexpr auto kVirtualFolders = std::to_array<Grant>({{Place::mail, FolderRight::write}});
 constexpr auto kLogFolders = std::to_array<Grant>({{Place::log, FolderRight::write}});
+constexpr auto kDnsFolders = std::to_array<Grant>({{Place::trust_anchor, FolderRight::read}});
 
 constexpr auto kConfigCalls = std::to_array<SyscallSet>({memfd});
 constexpr auto kAcceptCalls = std::to_array<SyscallSet>({accept});
 constexpr auto kWriterCalls = std::to_array<SyscallSet>({read_files, write_files});
 constexpr auto kUsersCalls = std::to_array<SyscallSet>({read_files, name_service});
+constexpr auto kDnsCalls = std::to_array<SyscallSet>({datagrams});
+
+constexpr auto kInternet = std::to_array<std::uint16_t>({AF_INET, AF_INET6});
 
 constexpr auto kSmtpdPeers = std::to_array<Compartment>({spool, router});
-constexpr auto kSpoolPeers = std::to_array<Compartment>({smtpd, qmgr, virtual_mailbox, admin});
+constexpr auto kSpoolPeers = std::to_array<Compartment>({smtpd, qmgr, virtual_mailbox, smtp, bounce, admin});
 constexpr auto kQmgrPeers = std::to_array<Compartment>({spool, router, admin});
-constexpr auto kRouterPeers = std::to_array<Compartment>({smtpd, qmgr, users});
+constexpr auto kRouterPeers = std::to_array<Compartment>({smtpd, qmgr, users, dns});
 constexpr auto kUsersPeers = std::to_array<Compartment>({router});
 constexpr auto kVirtualPeers = std::to_array<Compartment>({spool});
 constexpr auto kAdminPeers = std::to_array<Compartment>({spool, qmgr});
+constexpr auto kDnsPeers = std::to_array<Compartment>({router, smtp});
+constexpr auto kSmtpPeers = std::to_array<Compartment>({spool, dns});
+constexpr auto kBouncePeers = std::to_array<Compartment>({spool});
 
 /// Sessions of a worker and what the process holds besides.
 constexpr std::uint64_t kManyDescriptors = 65'536;
@@ -97,6 +106,23 @@ constexpr auto kPlan = std::to_array<Row>({
      .control_listener = true,
      .on_reload = OnReload::told,
      .stop_order = 4},
+    {.self = dns,
+     .does = "validating DNS with one cache",
+     .folders = kDnsFolders,
+     .calls = kDnsCalls,
+     .socket_families = kInternet,
+     .outbound = Outbound::dns,
+     .peers = kDnsPeers,
+     .max_descriptors = 4096,
+     .stop_order = 4},
+    {.self = smtp,
+     .does = "SMTP and LMTP client",
+     .socket_families = kInternet,
+     .outbound = Outbound::smtp,
+     .peers = kSmtpPeers,
+     .max_descriptors = kManyDescriptors,
+     .stop_order = 3},
+    {.self = bounce, .does = "writes delivery status notifications", .peers = kBouncePeers, .stop_order = 4},
 });
 
 static_assert(kPlan.size() == kCompartments);
@@ -129,6 +155,8 @@ std::string_view to_string(Place place) {
       return "/etc";
     case Place::configuration:
       return "the configuration file";
+    case Place::trust_anchor:
+      return "the trust anchor";
   }
   return "";
 }

@@ -21,6 +21,7 @@ enum class Place : unsigned char {
   log,            ///< STATE/log
   system_names,   ///< /etc, where passwd is replaced by renaming and so cannot be granted as a file
   configuration,  ///< the configuration file
+  trust_anchor,   ///< the file of dns.trust_anchor
 };
 
 /// "the spool folder", as people call it.
@@ -35,6 +36,13 @@ enum class Identity : unsigned char {
   root,        ///< master alone
   own,         ///< a uid of the compartment's own: uid_base and the row's number
   mail_owner,  ///< the uid that owns the Maildirs
+};
+
+/// Whom a compartment connects to over the network, which decides the TCP ports that it may use.
+enum class Outbound : unsigned char {
+  nobody,
+  dns,   ///< port 53, or those of dns.servers
+  smtp,  ///< port 25, or smtp_client.mx_port, and those of the next hops
 };
 
 /// What a reload of the configuration does to a running compartment.
@@ -52,6 +60,7 @@ struct Row {
   std::span<const Grant> folders = {};
   std::span<const SyscallSet> calls = {};
   std::span<const std::uint16_t> socket_families = {};
+  Outbound outbound = Outbound::nobody;  ///< with a socket family
   /// Peers besides master and log, each channel named in both rows.
   std::span<const Compartment> peers = {};
   bool smtp_listeners = false;

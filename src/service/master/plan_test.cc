@@ -64,9 +64,10 @@ TEST(plan, is_the_table_of_the_architecture_page) {
   }
 }
 
-TEST(plan, gives_no_compartment_a_socket_family_or_two_folders) {
+TEST(plan, gives_socket_families_to_dns_alone_and_no_one_two_folders) {
   for (const auto& row : plan()) {
-    EXPECT_TRUE(row.socket_families.empty()) << to_string(row.self);
+    EXPECT_EQ(!row.socket_families.empty(), row.self == Compartment::dns) << to_string(row.self);
+    EXPECT_EQ(row.outbound != Outbound::nobody, !row.socket_families.empty()) << to_string(row.self);
     EXPECT_LE(row.folders.size(), 1U) << to_string(row.self);
   }
 }
@@ -91,6 +92,21 @@ TEST(plan, takes_uids_from_the_base_and_the_owner_of_the_mailboxes_from_its_key)
     EXPECT_TRUE(confinement.weaker);
     EXPECT_FALSE(confinement_of(row, true, 90'000, vmail, false).weaker);
     EXPECT_FALSE(confinement_of(row, false, 90'000, vmail, false).change_user) << "without root";
+  }
+}
+
+TEST(plan, lets_dns_alone_connect_and_only_to_the_ports_of_dns) {
+  config::MasterSlice settings;
+  settings.dns_ports = {53, 5353};
+  for (const auto& row : plan()) {
+    const auto ports = tcp_ports_of(row, settings);
+    const auto confinement = confinement_of(row, true, kDefaultUidBase, Owner{}, false, ports);
+    EXPECT_EQ(confinement.tcp_connect_ports, ports);
+    if (row.self == Compartment::dns) {
+      EXPECT_EQ(ports, settings.dns_ports);
+    } else {
+      EXPECT_TRUE(ports.empty()) << to_string(row.self);
+    }
   }
 }
 

@@ -158,6 +158,8 @@ std::string network_text(const Row& row) {
   if (row.self == Compartment::master) return "binds, never reads";
   if (row.smtp_listeners) return "accepted sockets";
   if (row.control_listener) return "control socket";
+  if (row.outbound == Outbound::dns) return "DNS only";
+  if (row.outbound == Outbound::smtp) return "outbound";
   return "none";
 }
 

@@ -56,7 +56,7 @@ void Supervisor::begin() {
   for (const auto& row : plan()) {
     if (row.on_reload == OnReload::stays) continue;
     for (std::uint32_t i = 0; i < workers(row, resources_.settings); ++i) {
-      if (start(row, generation_, resources_.slices, resources_.listeners) == nullptr) return;
+      if (start(row, generation_, in_force()) == nullptr) return;
     }
   }
 }
@@ -67,8 +67,11 @@ std::uint32_t Supervisor::workers(const Row& row, const config::MasterSlice& set
                                      : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Process* Supervisor::start(const Row& row, std::uint64_t generation, const Slices& slices,
-                           const SmtpListeners& listeners) {
+Supervisor::Provisions Supervisor::in_force() const {
+  return {resources_.slices, resources_.settings, resources_.listeners, resources_.trust_anchor};
+}
+
+Process* Supervisor::start(const Row& row, std::uint64_t generation, const Provisions& provisions) {
   auto launched = launcher_.launch(row.self);
   if (!launched) {
     // No process or descriptor to be had just now.
@@ -85,20 +88,24 @@ Process* Supervisor::start(const Row& row, std::uint64_t generation, const Slice
                         },
                         [this](Process& ended, const std::string& how) { on_end(ended, how); }});
   processes_.push_back(std::move(process));
-  send_start(*processes_.back(), slices, listeners);
+  send_start(*processes_.back(), provisions);
   return processes_.back().get();
 }
 
-void Supervisor::send_start(Process& process, const Slices& slices, const SmtpListeners& listeners) {
+void Supervisor::send_start(Process& process, const Provisions& provisions) {
   const auto& row = plan_row(process.row());
   control::Start frame;
   frame.instance = process.instance();
-  frame.confinement = confinement_of(row, resources_.as_root, resources_.settings.uid_base,
-                                     resources_.folders.mail_owner(), resources_.settings.weaker_sandbox);
-  std::vector<int> descriptors = {slices.at(process.row()).get(), resources_.empty_root.get()};
-  for (const auto& grant : row.folders) descriptors.push_back(resources_.folders.descriptor(grant.place));
+  frame.confinement =
+      confinement_of(row, resources_.as_root, resources_.settings.uid_base, resources_.folders.mail_owner(),
+                     resources_.settings.weaker_sandbox, tcp_ports_of(row, provisions.settings));
+  std::vector<int> descriptors = {provisions.slices.at(process.row()).get(), resources_.empty_root.get()};
+  for (const auto& grant : row.folders) {
+    descriptors.push_back(grant.place == Place::trust_anchor ? provisions.trust_anchor.get()
+                                                             : resources_.folders.descriptor(grant.place));
+  }
   if (row.smtp_listeners) {
-    for (const int fd : listeners.descriptors()) descriptors.push_back(fd);
+    for (const int fd : provisions.listeners.descriptors()) descriptors.push_back(fd);
   }
   if (row.control_listener) {
     descriptors.push_back(resources_.control_socket.listener.get());
@@ -156,6 +163,7 @@ void Supervisor::on_frame(Process& process, control::FromService&& frame) {
                  [&](control::AskStatus& ask) {
                    if (process.row() == Compartment::admin) begin_status(process, ask.request);
                  },
+                 [&](const control::AskConnect& ask) { connect_local(process, ask); },
                  [&](control::AskRun& ask) {
                    if (process.row() != Compartment::admin) return;
                    const auto answer = [this, asker = process.instance(), ask](const std::string& refused) {
@@ -229,8 +237,7 @@ void Supervisor::on_end(Process& process, const std::string& how) {
 /// Starts the row again: at once, or after a while where it keeps ending or cannot be started.
 void Supervisor::restart(const Row& row) {
   if (stopping_ && !was_ready_) return;  // a start that failed
-  if (quick_ends_[row.self] <= kQuickEndsAtOnce &&
-      start(row, generation_, resources_.slices, resources_.listeners) != nullptr) {
+  if (quick_ends_[row.self] <= kQuickEndsAtOnce && start(row, generation_, in_force()) != nullptr) {
     return;
   }
   after_restart_delay([this, &row] {
@@ -242,7 +249,7 @@ void Supervisor::restart(const Row& row) {
 
 /// Once, whatever ended before; the next try waits again.
 void Supervisor::restart_now(const Row& row) {
-  if (start(row, generation_, resources_.slices, resources_.listeners) != nullptr) return;
+  if (start(row, generation_, in_force()) != nullptr) return;
   quick_ends_[row.self] = kQuickEndsAtOnce + 1;
   restart(row);
 }
@@ -292,8 +299,7 @@ void Supervisor::retire(Process& process, const std::string& why) {
       successor_of_, [&](const auto& entry) { return entry.second == process.instance(); });
   if (has_successor) return;
   record(Decision::renewed, process, "asked for a successor: " + why);
-  const auto* successor =
-      start(plan_row(process.row()), process.generation(), resources_.slices, resources_.listeners);
+  const auto* successor = start(plan_row(process.row()), process.generation(), in_force());
   if (successor == nullptr) return retire_later(process.instance());
   successor_of_[successor->instance()] = process.instance();
 }
@@ -331,6 +337,20 @@ void Supervisor::drain(Process& process, bool urgent) {
   if (process.state == ProcessState::draining && !urgent) return;
   process.state = ProcessState::draining;
   process.send(control::Drain{urgent});
+}
+
+/// Of what smtp asks for, master connects only what the configuration names.
+void Supervisor::connect_local(Process& asker, const control::AskConnect& ask) {
+  if (asker.row() != Compartment::smtp) return;
+  const auto names = [&](const config::MasterSlice& settings) {
+    return std::ranges::find(settings.local_sockets, ask.path) != settings.local_sockets.end();
+  };
+  if (!names(resources_.settings) && !(reload_ && names(reload_->settings))) {
+    return asker.send(control::ConnectAnswer{ask.request, "the configuration does not name this socket"});
+  }
+  const auto socket = launcher_.connect_socket(ask.path);
+  if (!socket) return asker.send(control::ConnectAnswer{ask.request, socket.error().text});
+  asker.send(control::ConnectAnswer{ask.request, {}}, {socket->get()});
 }
 
 }  // namespace sternpost

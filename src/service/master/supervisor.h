@@ -25,6 +25,7 @@ struct InstanceResources {
   Slices slices;
   InstanceFolders folders;
   SmtpListeners listeners;
+  UniqueFd trust_anchor;  ///< as it was at the last reading of the configuration
   ControlSocket control_socket;
   UniqueFd empty_root;
   bool as_root = false;
@@ -58,10 +59,19 @@ class Supervisor {
     Slices slices;
     config::MasterSlice settings;
     SmtpListeners listeners;
+    UniqueFd trust_anchor;
     std::unique_ptr<ConfigRun> run;
     std::map<Compartment, std::uint32_t> unanswered;  ///< told rows, by the instance that was asked
     std::vector<std::uint32_t> successors;            ///< instances that are not ready yet
     bool starting_successors = false;
+  };
+
+  /// What the processes of a generation are started with.
+  struct Provisions {
+    const Slices& slices;
+    const config::MasterSlice& settings;
+    const SmtpListeners& listeners;
+    const UniqueFd& trust_anchor;
   };
 
   /// A question of admin that waits for everyone's counters.
@@ -72,9 +82,9 @@ class Supervisor {
   };
 
   // starting and connecting
-  Process* start(const Row& row, std::uint64_t generation, const Slices& slices,
-                 const SmtpListeners& listeners);
-  void send_start(Process& process, const Slices& slices, const SmtpListeners& listeners);
+  [[nodiscard]] Provisions in_force() const;
+  Process* start(const Row& row, std::uint64_t generation, const Provisions& provisions);
+  void send_start(Process& process, const Provisions& provisions);
   void connect(Process& process);
   void link(Process& a, Process& b);
   void connect_own_records(Process& log);
@@ -102,6 +112,8 @@ class Supervisor {
   void abandon(Process& successor);
   void refuse_reload(const std::string& why);
   void end_reload(const std::string& refused);
+
+  void connect_local(Process& asker, const control::AskConnect& ask);
 
   // stopping and status
   void stop_stage();

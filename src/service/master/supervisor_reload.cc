@@ -11,6 +11,7 @@
 #include "service/master/confinement.h"
 #include "service/master/plan.h"
 #include "service/master/supervisor.h"
+#include "service/master/trust_anchor.h"
 
 namespace sternpost {
 namespace {
@@ -59,9 +60,12 @@ void Supervisor::reload_configured(Slices slices, const std::vector<std::string>
     return refuse_reload(can.error().text);
   auto listeners = resources_.listeners.reopened(settings->smtp_listen);
   if (!listeners) return refuse_reload(listeners.error().text);
+  auto trust_anchor = open_trust_anchor(launcher_, *settings);
+  if (!trust_anchor) return refuse_reload(trust_anchor.error().text);
   reload_->settings = std::move(*settings);
   reload_->slices = std::move(slices);
   reload_->listeners = std::move(*listeners);
+  reload_->trust_anchor = std::move(*trust_anchor);
   if (!can_tell()) return refuse_reload(kNoDescriptors);
   ask_told_rows(false);
 }
@@ -102,10 +106,11 @@ void Supervisor::on_slice_answer(Process& process, const control::SliceAnswer& a
 
 void Supervisor::start_successors() {
   reload_->starting_successors = true;
+  const Provisions provisions{reload_->slices, reload_->settings, reload_->listeners, reload_->trust_anchor};
   for (const auto& row : plan()) {
     if (row.on_reload != OnReload::renewed) continue;
     for (std::uint32_t i = 0; i < workers(row, reload_->settings); ++i) {
-      const auto* process = start(row, reload_->generation, reload_->slices, reload_->listeners);
+      const auto* process = start(row, reload_->generation, provisions);
       if (process == nullptr) return refuse_reload("a new process could not be started");
       reload_->successors.push_back(process->instance());
     }
@@ -125,6 +130,7 @@ void Supervisor::finish_reload() {
   resources_.slices = std::move(reload_->slices);
   resources_.settings = std::move(reload_->settings);
   resources_.listeners = std::move(reload_->listeners);
+  resources_.trust_anchor = std::move(reload_->trust_anchor);
   quick_ends_.clear();
   records_.record({.decision = Decision::configured,
                    .facts = {{"generation", std::to_string(generation_)}},

@@ -13,6 +13,8 @@ namespace {
 
 spool_qmgr::Agent to_wire(queue::Agent agent) {
   switch (agent) {
+    case queue::Agent::smtp:
+      return spool_qmgr::Agent::smtp;
     case queue::Agent::virtual_mailbox:
       break;
   }
@@ -21,6 +23,8 @@ spool_qmgr::Agent to_wire(queue::Agent agent) {
 
 queue::Agent from_wire(spool_qmgr::Agent agent) {
   switch (agent) {
+    case spool_qmgr::Agent::smtp:
+      return queue::Agent::smtp;
     case spool_qmgr::Agent::virtual_mailbox:
       break;
   }
@@ -29,6 +33,8 @@ queue::Agent from_wire(spool_qmgr::Agent agent) {
 
 std::string name_of(queue::Agent agent) {
   switch (agent) {
+    case queue::Agent::smtp:
+      return "smtp";
     case queue::Agent::virtual_mailbox:
       break;
   }
@@ -48,11 +54,12 @@ std::string list_of(const std::vector<std::uint32_t>& indexes) {
 
 queue::Settings to_settings(const config::QmgrSlice& slice) {
   return {.max_active_messages = slice.max_active_messages,
-          .site_concurrency = slice.site_concurrency,
+          .site_concurrency = {slice.site_concurrency, slice.smtp_site_concurrency},
           .retry_min = Seconds(slice.retry_min_seconds),
           .retry_max = Seconds(slice.retry_max_seconds),
           .expire = Seconds(slice.expire_seconds),
-          .expire_rule = slice.expire_rule};
+          .expire_rule = slice.expire_rule,
+          .warn = Seconds(slice.warn_seconds)};
 }
 
 std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&& pulled) {
@@ -68,6 +75,8 @@ std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&&
       message.recipients.push_back(
           {open.index, std::move(open.address), open.attempts, open.last_attempt, open.in_hand});
     }
+    message.owing = std::move(from.owing);
+    message.warned = from.warned;
   }
   return messages;
 }
@@ -82,13 +91,24 @@ std::vector<queue::RouteAnswer> to_answers(std::vector<router::RoutedRecipient>&
   return answers;
 }
 
-spool_qmgr::Orders to_orders(std::vector<queue::Order>&& orders) {
-  spool_qmgr::Orders frame;
-  frame.orders.reserve(orders.size());
+std::vector<spool_qmgr::Orders> to_orders(std::vector<queue::Order>&& orders) {
+  std::vector<spool_qmgr::Orders> frames;
+  std::size_t bytes = kOrdersBytes;  // the first order opens the first frame
   for (auto& order : orders) {
-    frame.orders.push_back({order.id, to_wire(order.agent), std::move(order.recipients)});
+    const auto size = sizeof(order) + order.site.size() + order.recipients.size() * sizeof(std::uint32_t);
+    if (bytes + size > kOrdersBytes) {
+      frames.emplace_back();
+      bytes = 0;
+    }
+    bytes += size;
+    frames.back().orders.push_back(
+        {order.id, to_wire(order.agent), std::move(order.recipients), std::move(order.site)});
   }
-  return frame;
+  return frames;
+}
+
+spool_qmgr::Tell to_tell(queue::Tell&& tell) {
+  return {tell.id, tell.delayed, std::move(tell.recipients), tell.until};
 }
 
 std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided) {
@@ -118,7 +138,8 @@ Counts to_counts(const queue::Counts& counts, std::uint64_t request) {
           .ready = counts.ready,
           .active = counts.active,
           .deferred = counts.deferred,
-          .held = counts.held};
+          .held = counts.held,
+          .owing = counts.owing};
 }
 
 Record to_record(queue::Notice&& notice) {
@@ -141,6 +162,19 @@ Record to_record(queue::Notice&& notice) {
                           record.facts = {{"recipients", list_of(deferred.recipients)}};
                           record.outcome = to_string(deferred.reply);
                           record.next = deferred.next;
+                        },
+                        [&](queue::SiteDownNotice& down) {
+                          record.decision = Decision::throttled;
+                          record.rule.name = "site is down";
+                          record.facts = {{"site", std::move(down.site)}};
+                          record.outcome = to_string(down.reply);
+                          record.next = down.next;
+                        },
+                        [&](queue::SiteUpNotice& up) {
+                          record.decision = Decision::throttled;
+                          record.rule.name = "site is up";
+                          record.facts = {{"site", std::move(up.site)}};
+                          record.outcome = "it takes mail again";
                         },
                         [&](queue::FailedNotice& failed) {
                           record.decision = Decision::failed;

@@ -19,7 +19,12 @@ queue::Settings to_settings(const config::QmgrSlice& slice);
 std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&& pulled);
 std::vector<queue::RouteAnswer> to_answers(std::vector<router::RoutedRecipient>&& routed);
 
-spool_qmgr::Orders to_orders(std::vector<queue::Order>&& orders);
+/// What one Orders frame carries, in octets, but for one order more.
+inline constexpr std::size_t kOrdersBytes = 128UL * 1024;
+
+/// As many frames as it takes.
+std::vector<spool_qmgr::Orders> to_orders(std::vector<queue::Order>&& orders);
+spool_qmgr::Tell to_tell(queue::Tell&& tell);
 /// As many frames as it takes.
 std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided);
 router::Route to_question(queue::RouteQuestion&& question);

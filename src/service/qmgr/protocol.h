@@ -26,9 +26,10 @@ struct Counts {
   std::uint64_t active = 0;    ///< with agents
   std::uint64_t deferred = 0;  ///< waiting for their time
   std::uint64_t held = 0;
+  std::uint64_t owing = 0;  ///< nobody is left to try, and the sender is not told yet
   static constexpr auto fields() {
     return std::tuple(&Counts::request, &Counts::routing, &Counts::ready, &Counts::active, &Counts::deferred,
-                      &Counts::held);
+                      &Counts::held, &Counts::owing);
   }
 };
 

@@ -114,6 +114,14 @@ Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {
                                [&](spool_qmgr::HoldChanged& changed) -> Result<void> {
                                  scheduler_.hold_changed(changed.id, changed.held, now);
                                  return {};
+                               },
+                               [&](spool_qmgr::Told& told) -> Result<void> {
+                                 scheduler_.told(told.id, told.recipients, told.warned);
+                                 return {};
+                               },
+                               [&](spool_qmgr::NotTold& not_told) -> Result<void> {
+                                 scheduler_.not_told(not_told.id, now);
+                                 return {};
                                }},
                     frame);
 }
@@ -129,7 +137,8 @@ void QmgrService::act() {
       for (const auto& frame : to_decided(std::move(decided))) spool_->send(frame);
     }
     orders_ += actions.orders.size();
-    if (!actions.orders.empty()) spool_->send(to_orders(std::move(actions.orders)));
+    for (const auto& frame : to_orders(std::move(actions.orders))) spool_->send(frame);
+    for (auto& tell : actions.tells) spool_->send(to_tell(std::move(tell)));
     if (actions.pull) spool_->send(spool_qmgr::Pull{actions.pull->after, actions.pull->max});
   }
   for (auto& notice : actions.notices) {
@@ -177,7 +186,8 @@ Result<void> QmgrService::new_slice(std::string_view encoded, bool commit) {
 std::vector<control::Counter> QmgrService::counters() {
   const auto counts = scheduler_.counts();
   return {{"orders", orders_},       {"routing", counts.routing},   {"ready", counts.ready},
-          {"active", counts.active}, {"deferred", counts.deferred}, {"held", counts.held}};
+          {"active", counts.active}, {"deferred", counts.deferred}, {"held", counts.held},
+          {"owing", counts.owing}};
 }
 
 }  // namespace sternpost::qmgr

@@ -6,6 +6,29 @@ namespace sternpost::router {
 
 using route::UserState;
 
+namespace {
+
+/// What a decision that is no ruling wants to know.
+Topic topic_of(route::Decision&& decision) {
+  if (auto* user = std::get_if<route::NeedUser>(&decision)) return {Topic::Of::user, std::move(user->name)};
+  return {Topic::Of::mx, std::move(std::get<route::NeedMx>(decision).domain)};
+}
+
+void add(route::Known& known, const Topic& topic, const Finding& finding) {
+  if (topic.of == Topic::Of::user) {
+    known.users.emplace_back(topic.name, std::get<UserState>(finding));
+  } else {
+    known.mx.emplace_back(topic.name, std::get<route::MxAnswer>(finding));
+  }
+}
+
+}  // namespace
+
+Finding unavailable(const Topic& topic, std::string why) {
+  if (topic.of == Topic::Of::user) return UserState::unavailable;
+  return route::MxAnswer{route::LookupOutcome::unavailable, false, {}, std::move(why)};
+}
+
 void Inquiries::ask(Decide decide, Answer answer, SteadyTime now) {
   advance({std::move(decide), std::move(answer), {}}, now);
 }
@@ -17,19 +40,19 @@ void Inquiries::advance(Question&& question, SteadyTime now) {
       question.answer(std::move(*ruling));
       return;
     }
-    auto& name = std::get<route::NeedUser>(decision).name;
-    if (const auto* memory = recall(name, now)) {
-      question.known.emplace_back(std::move(name), memory->state);
+    auto topic = topic_of(std::move(decision));
+    if (const auto* memory = recall(topic, now)) {
+      add(question.known, topic, memory->state);
       continue;
     }
     if (waiting_ >= kMaxWaiting) {
-      question.known.emplace_back(std::move(name), UserState::unavailable);
+      add(question.known, topic, unavailable(topic, "too many questions wait"));
       continue;
     }
-    const auto [at, fresh] = lookups_.try_emplace(name);
+    const auto [at, fresh] = lookups_.try_emplace(topic);
     if (fresh) {
-      at->second.deadline = now + kPatience;
-      wanted_.insert(std::move(name));
+      at->second.deadline = now + (topic.of == Topic::Of::user ? kPatience : kPatienceWithDns);
+      wanted_.insert(std::move(topic));
     }
     at->second.waiting.push_back(std::move(question));
     ++waiting_;
@@ -37,49 +60,56 @@ void Inquiries::advance(Question&& question, SteadyTime now) {
   }
 }
 
-std::vector<std::string> Inquiries::take_wanted() {
-  std::vector<std::string> names(wanted_.begin(), wanted_.end());
-  wanted_.clear();
-  return names;
-}
-
-std::vector<std::string> Inquiries::all_wanted() const {
+std::vector<std::string> Inquiries::take_wanted(Topic::Of of) {
   std::vector<std::string> names;
-  for (const auto& [name, lookup] : lookups_) names.push_back(name);
+  std::erase_if(wanted_, [&](const Topic& topic) {
+    if (topic.of != of) return false;
+    names.push_back(topic.name);
+    return true;
+  });
   return names;
 }
 
-void Inquiries::learned(const std::string& name, UserState state, SteadyTime now) {
-  remember(name, state, now);
-  auto lookup = lookups_.extract(name);
+std::vector<std::string> Inquiries::all_wanted(Topic::Of of) const {
+  std::vector<std::string> names;
+  for (const auto& [topic, lookup] : lookups_) {
+    if (topic.of == of) names.push_back(topic.name);
+  }
+  return names;
+}
+
+void Inquiries::learned(const Topic& topic, const Finding& finding, SteadyTime now) {
+  if (topic.of == Topic::Of::user) remember(topic.name, std::get<UserState>(finding), now);
+  auto lookup = lookups_.extract(topic);
   if (lookup.empty()) return;
-  wanted_.erase(name);
+  wanted_.erase(topic);
   auto& waiting = lookup.mapped().waiting;
   waiting_ -= waiting.size();
   for (auto& question : waiting) {
-    question.known.emplace_back(name, state);
+    add(question.known, topic, finding);
     advance(std::move(question), now);
   }
 }
 
 void Inquiries::expire(SteadyTime now) {
-  std::vector<std::string> late;
-  for (const auto& [name, lookup] : lookups_) {
-    if (lookup.deadline <= now) late.push_back(name);
+  std::vector<Topic> late;
+  for (const auto& [topic, lookup] : lookups_) {
+    if (lookup.deadline <= now) late.push_back(topic);
   }
-  for (const auto& name : late) learned(name, UserState::unavailable, now);
+  for (const auto& topic : late) learned(topic, unavailable(topic, "no answer in time"), now);
 }
 
 std::optional<SteadyTime> Inquiries::next_expiry() const {
   std::optional<SteadyTime> next;
-  for (const auto& [name, lookup] : lookups_) {
+  for (const auto& [topic, lookup] : lookups_) {
     if (!next || lookup.deadline < *next) next = lookup.deadline;
   }
   return next;
 }
 
-const Inquiries::Memory* Inquiries::recall(const std::string& name, SteadyTime now) const {
-  const auto at = memory_.find(name);
+const Inquiries::Memory* Inquiries::recall(const Topic& topic, SteadyTime now) const {
+  if (topic.of != Topic::Of::user) return nullptr;
+  const auto at = memory_.find(topic.name);
   return at == memory_.end() || at->second.until <= now ? nullptr : &at->second;
 }
 

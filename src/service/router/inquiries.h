@@ -1,4 +1,4 @@
-// Questions to the router that wait for what the compartment users knows, and a short memory of its answers.
+// Questions to the router that wait for what users and dns know, and a short memory of what users said.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "route/router.h"
@@ -17,16 +18,32 @@ namespace sternpost::router {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// One lookup serves all questions that wait for that name. A lookup without an answer within kPatience is
-/// taken as "unavailable", which a ruling turns into 451; so is every question beyond kMaxWaiting.
+/// What another compartment is asked about: a user of the system, or the MX records of a domain.
+struct Topic {
+  enum class Of : unsigned char { user, mx };
+  Of of = Of::user;
+  std::string name;
+  auto operator<=>(const Topic&) const = default;
+};
+
+/// The answer, of the kind that the topic is.
+using Finding = std::variant<route::UserState, route::MxAnswer>;
+
+/// "unavailable" as an answer about this topic.
+Finding unavailable(const Topic& topic, std::string why);
+
+/// One lookup serves all questions that wait for that topic. A lookup without an answer in time is taken as
+/// "unavailable", which a ruling turns into 451; so is every question beyond kMaxWaiting. What is known of
+/// users is remembered for a moment; the DNS has a cache of its own.
 class Inquiries {
  public:
-  using Decide = std::function<route::Decision(const route::KnownUsers&)>;
+  using Decide = std::function<route::Decision(const route::Known&)>;
   using Answer = std::function<void(route::Ruling&&)>;
 
   static constexpr std::chrono::seconds kPositiveLife{10};
   static constexpr std::chrono::seconds kNegativeLife{1};
   static constexpr std::chrono::seconds kPatience{5};
+  static constexpr std::chrono::seconds kPatienceWithDns{60};
   static constexpr std::size_t kMaxWaiting = 100'000;
   static constexpr std::size_t kMaxRemembered = 10'000;
 
@@ -34,12 +51,12 @@ class Inquiries {
   /// expire().
   void ask(Decide decide, Answer answer, SteadyTime now);
 
-  /// Names that became wanted since the last call and still are, at most kMaxWaiting.
-  std::vector<std::string> take_wanted();
-  /// All names that questions wait for, for a users channel that is new.
-  [[nodiscard]] std::vector<std::string> all_wanted() const;
+  /// Topics of one kind that became wanted since the last call and still are, at most kMaxWaiting.
+  std::vector<std::string> take_wanted(Topic::Of of);
+  /// All that questions wait for, for a channel that is new.
+  [[nodiscard]] std::vector<std::string> all_wanted(Topic::Of of) const;
 
-  void learned(const std::string& name, route::UserState state, SteadyTime now);
+  void learned(const Topic& topic, const Finding& finding, SteadyTime now);
   /// Gives up on lookups whose time is over.
   void expire(SteadyTime now);
   /// When expire() has something to do next.
@@ -49,7 +66,7 @@ class Inquiries {
   struct Question {
     Decide decide;
     Answer answer;
-    route::KnownUsers known;
+    route::Known known;
   };
   struct Lookup {
     SteadyTime deadline;
@@ -61,12 +78,12 @@ class Inquiries {
   };
 
   void advance(Question&& question, SteadyTime now);
-  [[nodiscard]] const Memory* recall(const std::string& name, SteadyTime now) const;
+  [[nodiscard]] const Memory* recall(const Topic& topic, SteadyTime now) const;
   void remember(const std::string& name, route::UserState state, SteadyTime now);
 
-  std::map<std::string, Lookup> lookups_;
+  std::map<Topic, Lookup> lookups_;
   std::unordered_map<std::string, Memory> memory_;
-  std::set<std::string> wanted_;
+  std::set<Topic> wanted_;
   std::size_t waiting_ = 0;
 };
 

@@ -14,8 +14,8 @@ class InquiriesTest : public testing::Test {
  protected:
   void ask(const std::string& name) {
     inquiries.ask(
-        [name](const route::KnownUsers& known) -> route::Decision {
-          for (const auto& [user, state] : known) {
+        [name](const route::Known& known) -> route::Decision {
+          for (const auto& [user, state] : known.users) {
             if (user == name) return route::Ruling{{static_cast<mail::ReplyCode>(state), {}, ""}, {}, ""};
           }
           return route::NeedUser{name};
@@ -33,28 +33,28 @@ TEST_F(InquiriesTest, OneLookupServesAllWhoWait) {
   ask("ann");
   ask("ann");
   ask("bob");
-  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("ann", "bob"));
-  EXPECT_THAT(inquiries.take_wanted(), IsEmpty());
-  inquiries.learned("ann", UserState::exists, now);
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), ElementsAre("ann", "bob"));
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), IsEmpty());
+  inquiries.learned({Topic::Of::user, "ann"}, UserState::exists, now);
   EXPECT_THAT(answers, ElementsAre(UserState::exists, UserState::exists));
-  EXPECT_THAT(inquiries.all_wanted(), ElementsAre("bob"));
+  EXPECT_THAT(inquiries.all_wanted(Topic::Of::user), ElementsAre("bob"));
 }
 
 TEST_F(InquiriesTest, AnswersAreRememberedForAWhileAndShorterWhenNegative) {
-  inquiries.learned("ann", UserState::exists, now);
-  inquiries.learned("bob", UserState::unknown, now);
-  inquiries.learned("eve", UserState::unavailable, now);
+  inquiries.learned({Topic::Of::user, "ann"}, UserState::exists, now);
+  inquiries.learned({Topic::Of::user, "bob"}, UserState::unknown, now);
+  inquiries.learned({Topic::Of::user, "eve"}, UserState::unavailable, now);
   ask("ann");
   ask("bob");
   EXPECT_THAT(answers, ElementsAre(UserState::exists, UserState::unknown));
   ask("eve");
-  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("eve"));
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), ElementsAre("eve"));
   now += Inquiries::kNegativeLife;
   ask("bob");
-  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("bob"));
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), ElementsAre("bob"));
   now += Inquiries::kPositiveLife;
   ask("ann");
-  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("ann"));
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), ElementsAre("ann"));
 }
 
 TEST_F(InquiriesTest, ALookupWithoutAnswerEndsAsUnavailable) {
@@ -66,7 +66,7 @@ TEST_F(InquiriesTest, ALookupWithoutAnswerEndsAsUnavailable) {
   inquiries.expire(now + Inquiries::kPatience);
   EXPECT_THAT(answers, ElementsAre(UserState::unavailable));
   EXPECT_FALSE(inquiries.next_expiry());
-  inquiries.learned("ann", UserState::exists, now);
+  inquiries.learned({Topic::Of::user, "ann"}, UserState::exists, now);
   EXPECT_THAT(answers, ElementsAre(UserState::unavailable)) << "answered once";
 }
 
@@ -76,9 +76,9 @@ TEST_F(InquiriesTest, WhatIsGivenUpIsWantedNoMore) {
     now += Inquiries::kPatience;
     inquiries.expire(now);
   }
-  EXPECT_THAT(inquiries.take_wanted(), IsEmpty());
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), IsEmpty());
   ask("ann");
-  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("ann"));
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), ElementsAre("ann"));
 }
 
 TEST_F(InquiriesTest, QuestionsBeyondTheBoundAreAnsweredAtOnce) {
@@ -88,12 +88,34 @@ TEST_F(InquiriesTest, QuestionsBeyondTheBoundAreAnsweredAtOnce) {
   EXPECT_THAT(answers, ElementsAre(UserState::unavailable));
 }
 
+TEST_F(InquiriesTest, WhatTheDnsSaidIsNotRemembered) {
+  int asked = 0;
+  const auto ask_mx = [&] {
+    inquiries.ask(
+        [](const route::Known& known) -> route::Decision {
+          if (known.mx.empty()) return route::NeedMx{"example.org"};
+          return route::Ruling{{250, {}, known.mx.front().second.why}, {}, ""};
+        },
+        [&](route::Ruling&&) { ++asked; }, now);
+  };
+  ask_mx();
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), IsEmpty());
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::mx), ElementsAre("example.org"));
+  inquiries.learned({Topic::Of::mx, "example.org"}, route::MxAnswer{}, now);
+  EXPECT_EQ(asked, 1);
+  ask_mx();
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::mx), ElementsAre("example.org"));
+  EXPECT_EQ(*inquiries.next_expiry(), now + Inquiries::kPatienceWithDns);
+  inquiries.expire(now + Inquiries::kPatienceWithDns);
+  EXPECT_EQ(asked, 2);
+}
+
 TEST_F(InquiriesTest, TheMemoryIsBounded) {
   for (std::size_t i = 0; i < 3 * Inquiries::kMaxRemembered; ++i) {
-    inquiries.learned("user" + std::to_string(i), UserState::exists, now);
+    inquiries.learned({Topic::Of::user, "user" + std::to_string(i)}, UserState::exists, now);
   }
   ask("user0");
-  EXPECT_THAT(inquiries.take_wanted(), ElementsAre("user0"));
+  EXPECT_THAT(inquiries.take_wanted(Topic::Of::user), ElementsAre("user0"));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "service/router/router_service.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -10,8 +9,8 @@
 namespace sternpost::router {
 namespace {
 
-/// The most recipients in one Routed frame: with their rules it stays within kMaxFrame.
-constexpr std::size_t kMaxRouted = 500;
+/// What one Routed frame carries, in octets, but for one recipient more.
+constexpr std::size_t kRoutedBytes = 256UL * 1024;
 
 /// The answers to one Route, gathered until all are there.
 struct RouteJob {
@@ -22,11 +21,18 @@ struct RouteJob {
 
 template <class C>
 void send_routed(C& channel, RouteJob& job) {
-  for (std::size_t from = 0; from < job.recipients.size(); from += kMaxRouted) {
-    const auto count = std::min(kMaxRouted, job.recipients.size() - from);
-    const auto begin = std::make_move_iterator(job.recipients.begin() + static_cast<std::ptrdiff_t>(from));
-    channel.send(Routed{job.id, {begin, begin + static_cast<std::ptrdiff_t>(count)}});
+  Routed routed{job.id, {}};
+  std::size_t bytes = 0;
+  for (auto& recipient : job.recipients) {
+    bytes += sizeof(recipient) + recipient.site.size() + recipient.reply.text.size() +
+             recipient.rule.name.size() + recipient.rule.file.size();
+    routed.recipients.push_back(std::move(recipient));
+    if (bytes < kRoutedBytes) continue;
+    channel.send(routed);
+    routed.recipients.clear();
+    bytes = 0;
   }
+  if (!routed.recipients.empty()) channel.send(routed);
 }
 
 route::UserState to_state(users::Answer answer) {
@@ -39,6 +45,39 @@ route::UserState to_state(users::Answer answer) {
       break;
   }
   return route::UserState::unavailable;
+}
+
+route::LookupOutcome to_outcome(dns::Outcome outcome) {
+  switch (outcome) {
+    case dns::Outcome::found:
+      return route::LookupOutcome::found;
+    case dns::Outcome::no_data:
+      return route::LookupOutcome::no_data;
+    case dns::Outcome::no_name:
+      return route::LookupOutcome::no_name;
+    case dns::Outcome::bogus:
+      return route::LookupOutcome::bogus;
+    case dns::Outcome::unavailable:
+      break;
+  }
+  return route::LookupOutcome::unavailable;
+}
+
+route::MxAnswer to_mx(dns::Answer&& answer) {
+  route::MxAnswer mx{to_outcome(answer.outcome), answer.secure, {}, std::move(answer.why)};
+  mx.hosts.reserve(answer.mx.size());
+  for (auto& record : answer.mx) mx.hosts.push_back({record.preference, std::move(record.host)});
+  return mx;
+}
+
+spool_qmgr::Agent to_wire(route::Agent agent) {
+  switch (agent) {
+    case route::Agent::smtp:
+      return spool_qmgr::Agent::smtp;
+    case route::Agent::virtual_mailbox:
+      break;
+  }
+  return spool_qmgr::Agent::virtual_mailbox;
 }
 
 SteadyTime steady_now() {
@@ -68,6 +107,8 @@ void RouterService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd s
     connect(qmgrs_, row, std::move(socket));
   } else if (row == Compartment::users) {
     connect_users(std::move(socket));
+  } else if (row == Compartment::dns) {
+    connect_dns(std::move(socket));
   }
 }
 
@@ -90,7 +131,7 @@ void RouterService::connect(std::list<std::shared_ptr<Channel<In, Out>>>& channe
 }
 
 void RouterService::connect_users(UniqueFd socket) {
-  asked_.clear();
+  asked_users_.clear();
   users_ = std::make_unique<UsersChannel>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = users::kMaxFrame}, context_.traffic,
       UsersChannel::Handlers{.on_frame =
@@ -100,20 +141,51 @@ void RouterService::connect_users(UniqueFd socket) {
                              .on_closed =
                                  [this](const Error& why) {
                                    context_.channel_closed(Compartment::users, why, true);
-                                   asked_.clear();
+                                   asked_users_.clear();
                                    users_.reset();
                                  }});
-  (void)inquiries_.take_wanted();
-  ask_users(inquiries_.all_wanted());
+  (void)inquiries_.take_wanted(Topic::Of::user);
+  ask_users(inquiries_.all_wanted(Topic::Of::user));
+}
+
+void RouterService::connect_dns(UniqueFd socket) {
+  asked_dns_.clear();
+  dns_ = std::make_unique<DnsChannel>(
+      context_.loop, std::move(socket), FrameLimits{.max_frame = dns::kMaxFrame}, context_.traffic,
+      DnsChannel::Handlers{
+          .on_frame =
+              [this](dns::FromDns&& frame) { return take_answer(std::move(std::get<dns::Answer>(frame))); },
+          .on_closed =
+              [this](const Error& why) {
+                context_.channel_closed(Compartment::dns, why, true);
+                asked_dns_.clear();
+                dns_.reset();
+              }});
+  (void)inquiries_.take_wanted(Topic::Of::mx);
+  ask_dns(inquiries_.all_wanted(Topic::Of::mx));
 }
 
 void RouterService::ask_users(const std::vector<std::string>& names) {
   if (!users_) return;
   for (const auto& name : names) {
     // users does not answer; what is not asked ends as unavailable, as what is asked would.
-    if (asked_.size() >= Inquiries::kMaxWaiting) return;
-    asked_.emplace(next_request_, name);
+    if (asked_users_.size() >= Inquiries::kMaxWaiting) return;
+    asked_users_.emplace(next_request_, name);
     users_->send(users::Lookup{next_request_++, name});
+  }
+}
+
+void RouterService::ask_dns(const std::vector<std::string>& names) {
+  if (!dns_) return;
+  for (const auto& name : names) {
+    if (asked_dns_.size() >= Inquiries::kMaxWaiting) return;
+    if (name.size() > dns::kLongestName) {
+      inquiries_.learned({Topic::Of::mx, name}, route::MxAnswer{route::LookupOutcome::no_name, false, {}, {}},
+                         steady_now());
+      continue;
+    }
+    asked_dns_.emplace(next_request_, name);
+    dns_->send(dns::Lookup{next_request_++, dns::Kind::mx, name});
   }
 }
 
@@ -121,7 +193,7 @@ void RouterService::take_question(const std::shared_ptr<IntakeChannel>& channel,
   ++verified_;
   auto& verify = std::get<Verify>(frame);
   inquiries_.ask([this, client = std::move(verify.client_address), recipient = std::move(verify.recipient)](
-                     const route::KnownUsers& known) { return router_.verify(client, recipient, known); },
+                     const route::Known& known) { return router_.verify(client, recipient, known); },
                  [weak = std::weak_ptr(channel), request = verify.request](route::Ruling&& ruling) {
                    if (const auto to = weak.lock())
                      to->send(Verdict{request, std::move(ruling.reply), std::move(ruling.rule)});
@@ -136,32 +208,39 @@ void RouterService::take_question(const std::shared_ptr<QmgrChannel>& channel, F
   job->recipients.reserve(route.recipients.size());
   for (auto& recipient : route.recipients) {
     ++routed_;
-    inquiries_.ask(
-        [this, address = std::move(recipient.address)](const route::KnownUsers& known) {
-          return router_.route(address, known);
-        },
-        [weak = std::weak_ptr(channel), job, index = recipient.index](route::Ruling&& ruling) {
-          job->recipients.push_back({index, std::move(ruling.reply), spool_qmgr::Agent::virtual_mailbox,
-                                     std::move(ruling.site), std::move(ruling.rule)});
-          if (--job->outstanding > 0) return;
-          if (const auto to = weak.lock()) send_routed(*to, *job);
-        },
-        steady_now());
+    inquiries_.ask([this, address = std::move(recipient.address)](
+                       const route::Known& known) { return router_.route(address, known); },
+                   [weak = std::weak_ptr(channel), job, index = recipient.index](route::Ruling&& ruling) {
+                     job->recipients.push_back({index, std::move(ruling.reply), to_wire(ruling.agent),
+                                                std::move(ruling.site), std::move(ruling.rule)});
+                     if (--job->outstanding > 0) return;
+                     if (const auto to = weak.lock()) send_routed(*to, *job);
+                   },
+                   steady_now());
   }
   act_at_end_.schedule();
 }
 
 Result<void> RouterService::take_answer(users::Found&& found) {
-  const auto asked = asked_.extract(found.request);
+  const auto asked = asked_users_.extract(found.request);
   if (asked.empty()) return fail(ErrorClass::peer, "an answer to no question");
-  inquiries_.learned(asked.mapped(), to_state(found.answer), steady_now());
+  inquiries_.learned({Topic::Of::user, asked.mapped()}, to_state(found.answer), steady_now());
+  act_at_end_.schedule();
+  return {};
+}
+
+Result<void> RouterService::take_answer(dns::Answer&& answer) {
+  const auto asked = asked_dns_.extract(answer.request);
+  if (asked.empty()) return fail(ErrorClass::peer, "an answer to no question");
+  inquiries_.learned({Topic::Of::mx, asked.mapped()}, to_mx(std::move(answer)), steady_now());
   act_at_end_.schedule();
   return {};
 }
 
 void RouterService::act() {
   inquiries_.expire(steady_now());
-  if (users_) ask_users(inquiries_.take_wanted());
+  if (users_) ask_users(inquiries_.take_wanted(Topic::Of::user));
+  if (dns_) ask_dns(inquiries_.take_wanted(Topic::Of::mx));
   const auto next = inquiries_.next_expiry();
   if (!next) {
     timer_.cancel();
@@ -179,6 +258,7 @@ void RouterService::drain(bool /*urgent*/) {
   intakes_.clear();
   qmgrs_.clear();
   users_.reset();
+  dns_.reset();
   context_.exit();
 }
 

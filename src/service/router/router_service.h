@@ -1,4 +1,4 @@
-// The router's shell: channels to those who ask and to users, around route::Router.
+// The router's shell: channels to those who ask and to those who know, around route::Router.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -13,6 +13,7 @@
 #include "runtime/channel/channel.h"
 #include "runtime/channel/end_of_turn.h"
 #include "runtime/service.h"
+#include "service/dns/protocol.h"
 #include "service/router/inquiries.h"
 #include "service/router/protocol.h"
 #include "service/users/protocol.h"
@@ -33,14 +34,20 @@ class RouterService final : public Service {
   using IntakeChannel = Channel<FromIntake, ToIntake>;
   using QmgrChannel = Channel<FromQmgr, ToQmgr>;
   using UsersChannel = Channel<users::FromUsers, users::ToUsers>;
+  using DnsChannel = Channel<dns::FromDns, dns::ToDns>;
+  /// Request number to name, on one channel.
+  using Asked = std::unordered_map<std::uint64_t, std::string>;
 
   template <class In, class Out>
   void connect(std::list<std::shared_ptr<Channel<In, Out>>>& channels, Compartment row, UniqueFd socket);
   void connect_users(UniqueFd socket);
+  void connect_dns(UniqueFd socket);
   void ask_users(const std::vector<std::string>& names);
+  void ask_dns(const std::vector<std::string>& names);
   void take_question(const std::shared_ptr<IntakeChannel>& channel, FromIntake&& frame);
   void take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame);
   Result<void> take_answer(users::Found&& found);
+  Result<void> take_answer(dns::Answer&& answer);
   /// Sends the lookups that questions want, and sets the timer for those that get no answer.
   void act();
 
@@ -50,7 +57,8 @@ class RouterService final : public Service {
   std::list<std::shared_ptr<IntakeChannel>> intakes_;
   std::list<std::shared_ptr<QmgrChannel>> qmgrs_;
   std::unique_ptr<UsersChannel> users_;
-  std::unordered_map<std::uint64_t, std::string> asked_;  ///< request number to name, on this users channel
+  std::unique_ptr<DnsChannel> dns_;
+  Asked asked_users_, asked_dns_;
   std::uint64_t next_request_ = 1;
   boost::asio::steady_timer timer_;
   EndOfTurn act_at_end_;

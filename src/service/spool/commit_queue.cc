@@ -9,7 +9,8 @@ namespace {
 constexpr std::size_t kCompany = 256;
 
 bool is_patient(const Origin& origin) {
-  return std::holds_alternative<ByAgent>(origin) || std::holds_alternative<ByQmgr>(origin);
+  return std::holds_alternative<ByAgent>(origin) || std::holds_alternative<ByQmgr>(origin) ||
+         std::holds_alternative<ByBounce>(origin);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "runtime/agent/agent_protocol.h"
 #include "service/spool/admin_protocol.h"
 #include "service/spool/intake_desk.h"
+#include "service/spool/notice_protocol.h"
 #include "spool/engine.h"
 
 namespace sternpost::spool_service {
@@ -24,6 +25,10 @@ struct ByAgent {
   spool_agent::JobId job = 0;
 };
 struct ByQmgr {};
+/// A notice, or that none is to be written.
+struct ByBounce {
+  spool_notice::JobId job = 0;
+};
 struct ByAdmin {
   ChannelId channel = 0;
   std::uint64_t request = 0;
@@ -32,7 +37,7 @@ struct ByAdmin {
 };
 /// A message that cannot be read is held, so that it is looked at and nothing is tried in vain.
 struct BySpool {};
-using Origin = std::variant<ByIntake, ByAgent, ByQmgr, ByAdmin, BySpool>;
+using Origin = std::variant<ByIntake, ByAgent, ByQmgr, ByBounce, ByAdmin, BySpool>;
 
 struct Settled {
   spool::Op op;

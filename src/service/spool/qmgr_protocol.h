@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxFrame = 512 * 1024;
 inline constexpr std::uint32_t kMaxBatch = 512;
 
 /// Which kind of agent is to do a job.
-enum class Agent : unsigned char { virtual_mailbox };
+enum class Agent : unsigned char { virtual_mailbox, smtp };
 
 /// Asks for up to `max` live messages behind `after` (a position that Pulled gave, 0 for the first). Answered
 /// by exactly one Pulled, at once where there is something and otherwise as soon as there is.
@@ -33,11 +33,15 @@ struct Pull {
   static constexpr auto fields() { return std::tuple(&Pull::after, &Pull::max); }
 };
 
+/// `site` is router's word for where to, and handed to the agent as it is.
 struct Order {
   QueueId id;
   Agent agent = Agent::virtual_mailbox;
   std::vector<std::uint32_t> recipients;
-  static constexpr auto fields() { return std::tuple(&Order::id, &Order::agent, &Order::recipients); }
+  std::string site = {};
+  static constexpr auto fields() {
+    return std::tuple(&Order::id, &Order::agent, &Order::recipients, &Order::site);
+  }
 };
 
 struct Orders {
@@ -52,7 +56,22 @@ struct Decided {
   static constexpr auto fields() { return std::tuple(&Decided::id, &Decided::recipients); }
 };
 
-using ToSpool = std::variant<Pull, Orders, Decided>;
+/// Have the sender told: that these recipients failed, or (`delayed`) that these are late and will be tried
+/// until `until`. Answered by Told or NotTold; of a long list, spool may tell of the first part.
+struct Tell {
+  QueueId id;
+  bool delayed = false;
+  std::vector<std::uint32_t> recipients;
+  WallTime until;
+  static constexpr auto fields() {
+    return std::tuple(&Tell::id, &Tell::delayed, &Tell::recipients, &Tell::until);
+  }
+};
+
+using ToSpool = std::variant<Pull, Orders, Decided, Tell>;
+
+/// The most recipients of one Tell.
+inline constexpr std::size_t kMaxTold = 1000;
 
 /// A recipient that is not finished. `in_hand`: an agent works on it now, and Recorded will follow.
 struct OpenRecipient {
@@ -74,9 +93,12 @@ struct PulledMessage {
   bool held = false;
   mail::ReversePath reverse_path;
   std::vector<OpenRecipient> recipients;
+  std::vector<std::uint32_t> owing;  ///< recipients that failed, and the sender was not told of it
+  bool warned = false;               ///< the sender was told that the message is late
   static constexpr auto fields() {
     return std::tuple(&PulledMessage::id, &PulledMessage::arrival, &PulledMessage::bytes,
-                      &PulledMessage::held, &PulledMessage::reverse_path, &PulledMessage::recipients);
+                      &PulledMessage::held, &PulledMessage::reverse_path, &PulledMessage::recipients,
+                      &PulledMessage::owing, &PulledMessage::warned);
   }
 };
 
@@ -113,11 +135,26 @@ struct HoldChanged {
   static constexpr auto fields() { return std::tuple(&HoldChanged::id, &HoldChanged::held); }
 };
 
-using FromSpool = std::variant<Pulled, Recorded, NotHanded, HoldChanged>;
+/// The sender was told, or is not to be told for good: these owe nothing any more, durably; `warned`: nor is
+/// anyone late whom he does not know of.
+struct Told {
+  QueueId id;
+  std::vector<std::uint32_t> recipients;
+  bool warned = false;
+  static constexpr auto fields() { return std::tuple(&Told::id, &Told::recipients, &Told::warned); }
+};
+
+/// The sender could not be told now. Asked again later.
+struct NotTold {
+  QueueId id;
+  static constexpr auto fields() { return std::tuple(&NotTold::id); }
+};
+
+using FromSpool = std::variant<Pulled, Recorded, NotHanded, HoldChanged, Told, NotTold>;
 
 }  // namespace sternpost::spool_qmgr
 
 namespace sternpost {
 template <>
-inline constexpr unsigned kEnumBound<spool_qmgr::Agent> = 1;
+inline constexpr unsigned kEnumBound<spool_qmgr::Agent> = 2;
 }

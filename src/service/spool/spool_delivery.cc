@@ -12,13 +12,25 @@ namespace {
 constexpr std::size_t kMaxWaiting = 8UL << 20U;
 constexpr Milliseconds kHandAgain{5};
 constexpr std::size_t kMaxOrders = 1UL << 20U;
-/// Recipients of one order.
+/// Recipients of one order, and octets of its site.
 constexpr std::size_t kMaxOrderRecipients = 1000;
+constexpr std::size_t kLongestSite = 16UL * 1024;
+
+Compartment row_of(spool_qmgr::Agent agent) {
+  switch (agent) {
+    case spool_qmgr::Agent::smtp:
+      return Compartment::smtp;
+    case spool_qmgr::Agent::virtual_mailbox:
+      break;
+  }
+  return Compartment::virtual_mailbox;
+}
 
 }  // namespace
 
-void SpoolService::connect_agent(UniqueFd socket) {
+void SpoolService::connect_agent(Compartment row, UniqueFd socket) {
   const auto channel = next_channel_++;
+  agents_[channel].row = row;
   // A message is smaller than half a segment, whatever limit a reload sets.
   const FrameLimits limits{
       .max_frame = spool_agent::kMaxFrame,
@@ -27,8 +39,8 @@ void SpoolService::connect_agent(UniqueFd socket) {
       context_.loop, std::move(socket), limits, context_.traffic,
       AgentChannel::Handlers{
           [this, channel](spool_agent::FromAgent&& frame) { return from_agent(channel, std::move(frame)); },
-          [this, channel](const Error& why) {
-            context_.channel_closed(Compartment::virtual_mailbox, why, false);
+          [this, channel, row](const Error& why) {
+            context_.channel_closed(row, why, false);
             agent_closed(channel);
           }});
 }
@@ -102,21 +114,24 @@ Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
                    work_at_end_.schedule();
                    return {};
                  },
-                 [&](spool_qmgr::Orders& orders) -> Result<void> {
-                   if (orders.orders.size() > spool_qmgr::kMaxBatch || orders_.size() > kMaxOrders) {
-                     return fail(ErrorClass::peer, "too many orders at once");
-                   }
-                   if (std::ranges::any_of(orders.orders, [](const spool_qmgr::Order& order) {
-                         return order.recipients.size() > kMaxOrderRecipients;
-                       })) {
-                     return fail(ErrorClass::peer, "an order for too many recipients");
-                   }
-                   std::ranges::move(orders.orders, std::back_inserter(orders_));
-                   work_at_end_.schedule();
-                   return {};
-                 },
+                 [&](spool_qmgr::Orders& orders) { return take_orders(std::move(orders)); },
+                 [&](spool_qmgr::Tell& tell) { return take_tell(std::move(tell)); },
                  [&](spool_qmgr::Decided& decided) { return take_decided(std::move(decided)); }},
       frame);
+}
+
+Result<void> SpoolService::take_orders(spool_qmgr::Orders&& orders) {
+  if (orders.orders.size() > spool_qmgr::kMaxBatch) return fail(ErrorClass::peer, "too many orders at once");
+  for (auto& order : orders.orders) {
+    if (order.recipients.size() > kMaxOrderRecipients || order.site.size() > kLongestSite) {
+      return fail(ErrorClass::peer, "an order for too many recipients, or to a site without end");
+    }
+    auto& queue = orders_[row_of(order.agent)];
+    if (queue.size() >= kMaxOrders) return fail(ErrorClass::peer, "too many orders");
+    queue.push_back(std::move(order));
+  }
+  work_at_end_.schedule();
+  return {};
 }
 
 Result<void> SpoolService::take_decided(spool_qmgr::Decided&& decided) {
@@ -169,10 +184,10 @@ void SpoolService::answer_pull() {
   qmgr_->send(pulled);
 }
 
-/// Passes over what has nobody to try, and what cannot be read for good. Temporary where the disk fails.
+/// Passes over what cannot be read for good. Temporary where the disk fails.
 Result<void> SpoolService::append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes) {
   const auto* known = engine_->find(id);
-  if (known == nullptr || known->state.open() == 0) return {};
+  if (known == nullptr) return {};
   auto message = pulled_message(*engine_, jobs_, id);
   if (message) {
     read_failures_.forget(id);
@@ -214,18 +229,26 @@ void SpoolService::set_aside(QueueId id, const Error& why) {
 }
 
 void SpoolService::hand_orders() {
-  const auto newest = std::find_if(agents_.rbegin(), agents_.rend(),
-                                   [](const auto& entry) { return entry.second.announced; });
-  if (newest == agents_.rend()) return;
-  while (!orders_.empty() && newest->second.channel->unsent() < kMaxWaiting) {
-    hand(newest->first, orders_.front());
-    orders_.pop_front();
-  }
-  if (orders_.empty()) return;
+  bool more = false;
+  for (auto& [row, orders] : orders_) more = hand_orders(row, orders) || more;
+  if (!more) return;
   hand_timer_.expires_after(kHandAgain);
   hand_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) hand_orders();
   });
+}
+
+/// To the newest agent of the row, as fast as it takes them. True where some are left that it will take.
+bool SpoolService::hand_orders(Compartment row, OrderQueue& orders) {
+  const auto newest = std::find_if(agents_.rbegin(), agents_.rend(), [&](const auto& entry) {
+    return entry.second.row == row && entry.second.announced;
+  });
+  if (newest == agents_.rend()) return false;
+  while (!orders.empty() && newest->second.channel->unsent() < kMaxWaiting) {
+    hand(newest->first, orders.front());
+    orders.pop_front();
+  }
+  return !orders.empty();
 }
 
 void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
@@ -251,6 +274,8 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   }
   read_failures_.forget(order.id);
   spool_agent::Job job{0, order.id, envelope->arrival, std::move(envelope->reverse_path), {}, {}};
+  job.site = order.site;
+  job.eight_bit = envelope->eight_bit;
   for (const auto i : recipients) job.recipients.push_back({i, envelope->recipients[i]});
   job.job = jobs_.hand(channel, order.id, std::move(recipients));
   auto& agent = *agents_.at(channel).channel;

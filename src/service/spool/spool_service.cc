@@ -110,7 +110,11 @@ void SpoolService::peer(Compartment row, std::uint32_t, UniqueFd socket) {
   ++peers_seen_;
   switch (row) {
     case Compartment::virtual_mailbox:
-      connect_agent(std::move(socket));
+    case Compartment::smtp:
+      connect_agent(row, std::move(socket));
+      break;
+    case Compartment::bounce:
+      connect_bounce(std::move(socket));
       break;
     case Compartment::qmgr:
       connect_qmgr(std::move(socket));
@@ -231,7 +235,6 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
   for (auto& one : settled) {
     const auto id = std::visit([](const auto& op) { return op.id; }, one.op);
     if (auto* outcome = std::get_if<spool::RecordOutcomes>(&one.op); outcome != nullptr && one.result) {
-      note_owing(*outcome);
       outcomes.push_back({id, outcome->outcomes});
     }
     if (engine_->find(id) == nullptr) read_failures_.forget(id);
@@ -248,7 +251,8 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
                             recorded[by.channel].jobs.push_back(by.job);
                             if (!one.result) reopen(std::get<spool::RecordOutcomes>(one.op));
                           },
-                          [](const ByQmgr&) {}, [&](const ByAdmin& by) { answer_admin(by, one); },
+                          [](const ByQmgr&) {}, [&](const ByBounce& by) { answer_bounce(by, one); },
+                          [&](const ByAdmin& by) { answer_admin(by, one); },
                           [&](const BySpool&) {
                             setting_aside_.erase(id);
                             if (one.result && qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, true});
@@ -263,20 +267,6 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
   }
   if (!qmgr_) return;
   for (const auto& frame : recorded_frames(outcomes)) qmgr_->send(frame);
-}
-
-/// A message of which nobody is left to try, and a recipient failed: nothing writes the notice that is owed,
-/// so it stays in the queue.
-void SpoolService::note_owing(const spool::RecordOutcomes& recorded) {
-  const auto* message = engine_->find(recorded.id);
-  if (message == nullptr || message->state.open() > 0) return;
-  Record record;
-  record.decision = Decision::held;
-  record.id = recorded.id;
-  record.rule.name = "notice owed";
-  record.facts = {count("failed_recipients", message->state.owing())};
-  record.outcome = "it failed for good and the sender is not told: it stays in the queue until it is deleted";
-  context_.records.record(std::move(record));
 }
 
 void SpoolService::drain(bool) {
@@ -317,6 +307,7 @@ std::vector<control::Counter> SpoolService::counters() {
           {"recycled", stats.log.segments_reset},
           {"bytes", stats.bytes},
           {"jobs_in_hand", jobs_.jobs()},
+          {"notices_in_hand", notices_.size()},
           {"buffered", desk_.buffered_bytes()}};
 }
 

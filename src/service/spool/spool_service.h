@@ -20,6 +20,7 @@
 #include "service/spool/commit_queue.h"
 #include "service/spool/intake_desk.h"
 #include "service/spool/job_book.h"
+#include "service/spool/notice_protocol.h"
 #include "service/spool/qmgr_protocol.h"
 #include "service/spool/read_failures.h"
 #include "spool/engine.h"
@@ -48,13 +49,28 @@ class SpoolService final : public Service {
   using QmgrChannel = Channel<spool_qmgr::ToSpool, spool_qmgr::FromSpool>;
   using AdminChannel = Channel<spool_admin::ToSpool, spool_admin::FromSpool>;
 
+  using BounceChannel = Channel<spool_notice::FromBounce, spool_notice::ToBounce>;
+
   struct Agent {
+    Compartment row = Compartment::virtual_mailbox;
     std::unique_ptr<AgentChannel> channel;
     bool announced = false;  ///< its InHand is here
   };
+  using OrderQueue = std::deque<spool_qmgr::Order>;
+
+  /// A notice on its way from qmgr's wish to the log.
+  struct Notice {
+    spool::Settlement settles;
+    QueueId id;                      ///< that it will have
+    mail::ReversePath reverse_path;  ///< of the message that it is about
+    bool waits_for_bounce = false;   ///< else it waits for the commit
+    std::string nobody = {};         ///< why none is written
+  };
+  static constexpr std::size_t kMaxNotices = 1000;
 
   void connect_intake(Compartment row, UniqueFd socket);
-  void connect_agent(UniqueFd socket);
+  void connect_agent(Compartment row, UniqueFd socket);
+  void connect_bounce(UniqueFd socket);
   void connect_qmgr(UniqueFd socket);
   void connect_admin(UniqueFd socket);
   Result<void> from_intake(ChannelId channel, spool_intake::ToSpool&& frame);
@@ -69,13 +85,23 @@ class SpoolService final : public Service {
 
   Result<void> from_qmgr(spool_qmgr::ToSpool&& frame);
   Result<void> take_decided(spool_qmgr::Decided&& decided);
+  Result<void> take_orders(spool_qmgr::Orders&& orders);
+  Result<void> take_tell(spool_qmgr::Tell&& tell);
+  bool order_notice(spool_qmgr::Tell& tell);
+  Result<void> from_bounce(spool_notice::FromBounce&& frame);
+  Notice* awaited(spool_notice::JobId job);
+  Result<void> take_written(spool_notice::Written&& written);
+  Result<void> take_nobody(spool_notice::Nobody&& nobody);
+  void answer_bounce(const ByBounce& by, const Settled& settled);
+  void not_told(QueueId id);
+  void bounce_gone();
   [[nodiscard]] bool agents_are_known() const;
   void answer_pull();
   void hand_orders();
+  bool hand_orders(Compartment row, OrderQueue& orders);
   void hand(ChannelId channel, const spool_qmgr::Order& order);
   void not_handed(QueueId id, std::vector<std::uint32_t> recipients);
   void reopen(const spool::RecordOutcomes& refused);
-  void note_owing(const spool::RecordOutcomes& recorded);
   Result<void> append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes);
   [[nodiscard]] bool step_over(QueueId id, const Error& why);
   [[nodiscard]] bool is_held(QueueId id) const;
@@ -125,7 +151,10 @@ class SpoolService final : public Service {
   std::deque<QueueId> pull_again_;   ///< of those, released since
   std::set<QueueId> setting_aside_;  ///< their hold is not durable yet
   ReadFailures read_failures_;
-  std::deque<spool_qmgr::Order> orders_;  ///< not handed yet
+  std::map<Compartment, OrderQueue> orders_;  ///< not handed yet, by the row that takes them
+  std::unique_ptr<BounceChannel> bounce_;
+  std::map<spool_notice::JobId, Notice> notices_;
+  spool_notice::JobId next_notice_ = 1;
 
   bool gave_way_ = false;  ///< since the last commit
   EndOfTurn work_at_end_;

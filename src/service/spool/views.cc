@@ -51,9 +51,12 @@ Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const Jo
                                    message.data.content_bytes,
                                    message.state.held,
                                    std::move(envelope->reverse_path),
-                                   {}};
+                                   {},
+                                   {},
+                                   message.state.warned};
   pulled.recipients.reserve(message.state.open());
   for (std::uint32_t i = 0; i < envelope->recipients.size(); ++i) {
+    if (message.state.is_owing(i)) pulled.owing.push_back(i);
     if (!message.state.is_open(i)) continue;
     const auto* attempted = message.state.find(i);
     pulled.recipients.push_back(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from harness.debugger import sockaddr_in
 
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
-SOCK_STREAM, SOCK_DGRAM = 1, 2
+SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET = 1, 2, 3, 5
+MSG_FASTOPEN = 0x20000000
 AT_FDCWD = -100
 O_WRONLY, O_CREAT = 1, 0o100
 SIGCHLD = 17
@@ -24,10 +25,18 @@ class Row:
     reads_passwd: bool = False
     starts_processes: bool = False
     makes_sockets: bool = False
+    asks_dns: bool = False  # datagrams to anywhere, TCP to port 53
     root: str = "empty"
     uid: str = "own"
     # Descriptors beyond channels and the loop: what the links may begin with.
     listens: bool = False
+
+    @property
+    def files(self):
+        """What the plan's cell has to name."""
+        if self.asks_dns:
+            return "the trust anchor, read only"
+        return "/etc" if self.reads_passwd else self.folder or "none"
 
 
 ROWS = {
@@ -40,6 +49,7 @@ ROWS = {
     "virtual": Row(folder="mail"),
     "log": Row(folder="log"),
     "admin": Row(listens=True),
+    "dns": Row(asks_dns=True),
 }
 
 # Short-lived, so that it stands apart from the rows that always run.
@@ -79,6 +89,24 @@ _SOCKETS = (
     ("bind", "bind", (-1, sockaddr_in("127.0.0.1", 25), 16)),
 )
 
+# The same for dns, which makes sockets of the two families and no others.
+_SOCKETS_BEYOND_DNS = (
+    ("socket AF_INET, raw", "socket", (AF_INET, SOCK_RAW, 17)),
+    ("socket AF_INET, packets", "socket", (AF_INET, SOCK_SEQPACKET, 132)),
+    ("socket AF_UNIX", "socket", (AF_UNIX, SOCK_STREAM, 0)),
+    ("socket AF_NETLINK", "socket", (AF_NETLINK, SOCK_DGRAM, 0)),
+    ("listen", "listen", (-1, 1)),
+    ("accept4", "accept4", (-1, 0, 0, 0)),
+    ("shutdown", "shutdown", (-1, 2)),
+    ("sendto with Fast Open", "sendto", (-1, b"x", 1, MSG_FASTOPEN, sockaddr_in("127.0.0.1", 25), 16)),
+)
+
+_SOCKETS_OF_DNS = (
+    ("socket AF_INET", "socket", (AF_INET, SOCK_STREAM, 0)),
+    ("socket AF_INET6", "socket", (AF_INET6, SOCK_STREAM, 0)),
+    ("socket AF_INET, datagrams", "socket", (AF_INET, SOCK_DGRAM, 0)),
+)
+
 _PROCESSES = (
     ("fork", "fork", ()),
     ("vfork", "vfork", ()),
@@ -111,7 +139,10 @@ def probes_of(row):
     for what, call, arguments in _OPENS:
         probes.append(Probe(what, call, arguments, None if row.reads_passwd else BY_VIEW))
     probes += [Probe(*probe, BY_VIEW) for probe in _OPENS_OF_OTHERS]
-    if not row.makes_sockets:
+    if row.asks_dns:
+        probes += [Probe(*probe, BY_FILTER) for probe in _SOCKETS_BEYOND_DNS]
+        probes += [Probe(*probe, None) for probe in _SOCKETS_OF_DNS]
+    elif not row.makes_sockets:
         probes += [Probe(*probe, BY_FILTER) for probe in _SOCKETS]
     if not row.starts_processes:
         probes += [Probe(*probe, BY_FILTER) for probe in _PROCESSES]

@@ -37,7 +37,7 @@ _ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 # System calls by their x86-64 numbers.
 NUMBERS = {
     "read": 0, "write": 1, "open": 2, "close": 3, "dup": 32, "getpid": 39, "socket": 41, "connect": 42,
-    "bind": 49, "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "chroot": 161, "ptrace": 101,
+    "sendto": 44, "shutdown": 48, "bind": 49, "listen": 50, "accept4": 288, "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "chroot": 161, "ptrace": 101,
     "setuid": 105, "keyctl": 250, "openat": 257, "process_vm_readv": 310, "bpf": 321, "execveat": 322,
     "userfaultfd": 323, "io_uring_setup": 425, "clone3": 435,
 }

@@ -1,4 +1,4 @@
-"""Mail clients that are not ours, from Debian's packages."""
+"""Programs that are not ours, from Debian's packages: mail clients and name servers."""
 
 import shutil
 import subprocess
@@ -27,12 +27,16 @@ def _peer_folder(package):
     return Path(done.stdout.strip()), ""
 
 
-def postfix_program(name):
-    """A program of the extracted Postfix package, or a visible skip where apt cannot fetch it."""
-    folder, why = _peer_folder("postfix")
+def peer_program(package, name):
+    """A program of a package that scripts/peer-path extracts, or a visible skip where apt cannot fetch it."""
+    folder, why = _peer_folder(package)
     if folder is None:
-        pytest.skip(f"Debian's Postfix could not be fetched: {why}")
+        pytest.skip(f"Debian's {package} could not be fetched: {why}")
     return folder / "bin" / name
+
+
+def postfix_program(name):
+    return peer_program("postfix", name)
 
 
 def run(*command, text=None, timeout=60):
