@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -214,3 +215,35 @@ def test_it_works_the_same_for_an_ordinary_user(servers):
     (large, host), summary = ask(servers, "mx:large.example.com", "address:host.example.com", run_as="daemon")
     assert large["secure"] and len(large["mx"]) == 64 and host["secure"]
     assert "uid" not in summary["layers"] and "seccomp" in summary["layers"]
+
+
+def test_a_missing_trust_anchor_is_named_at_the_start_with_its_key_and_package(make_instance, tmp_path):
+    instance = make_instance(dns={"trust_anchor": str(tmp_path / "nothing")})
+    instance.launch()
+    assert instance.process.wait(30) != 0
+    instance._reader.join(10)
+    said = "".join(instance.output)
+    assert "dns.trust_anchor" in said and "dns-root-data" in said and "nothing" in said, said
+
+
+def test_a_reload_opens_the_trust_anchor_anew_and_refuses_one_that_is_missing(make_instance, tmp_path):
+    os.chmod(tmp_path, 0o755)
+    anchor = tmp_path / "anchor"
+    shutil.copy("/usr/share/dns/root.key", anchor)
+    instance = make_instance(dns={"trust_anchor": str(anchor)}).start()
+    before = generations(instance)
+    anchor.unlink()
+    refused = instance.run("reload")
+    assert refused.returncode != 0 and "dns.trust_anchor" in refused.stdout + refused.stderr
+    assert generations(instance) == before
+    anchor.write_text("no record\n")
+    refused = instance.run("reload")
+    assert refused.returncode != 0 and "dns" in refused.stdout + refused.stderr
+    shutil.copy("/usr/share/dns/root.key", anchor)
+    assert instance.run("reload").returncode == 0
+    assert generations(instance) > before
+
+
+def generations(instance):
+    """The generation of dns; with one configuration refused after another it stays the same."""
+    return max(p["generation"] for p in instance.status()["processes"] if p["program"] == "dns")
