@@ -451,6 +451,17 @@ std::optional<std::size_t> Scheduler::flush_site(std::string_view name, WallTime
   return hurried;
 }
 
+std::size_t Scheduler::flush_all(WallTime now) {
+  for (const auto site : sites_.used()) sites_.unblock(site);
+  std::size_t hurried = 0;
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    const auto next = std::next(at);
+    hurried += hurry(at, kNoSite, now);
+    at = next;
+  }
+  return hurried;
+}
+
 std::optional<WallTime> Scheduler::next_attempt(QueueId id) const {
   const auto at = entries_.find(id);
   if (at == entries_.end() || at->second.held) return std::nullopt;

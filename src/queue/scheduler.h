@@ -80,6 +80,7 @@ class Scheduler {
   /// is called so. Answers how many recipients that were; nothing where there is no such message or site.
   std::optional<std::size_t> flush(QueueId id, WallTime now);
   std::optional<std::size_t> flush_site(std::string_view name, WallTime now);
+  std::size_t flush_all(WallTime now);
   /// When something of this message is tried next; nothing for what is held, unknown, or with an agent now.
   [[nodiscard]] std::optional<WallTime> next_attempt(QueueId id) const;
 

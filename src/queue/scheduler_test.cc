@@ -228,7 +228,7 @@ mail::Reply no_connection() {
 
 TEST_F(SchedulerTest, ASiteThatIsDownIsTriedByOneJobAtATimeAndOpensForAll) {
   (void)give({message(1), message(2), message(3)});
-  for (const std::uint64_t id : {1, 2, 3}) route(id, 1, "far");
+  for (const std::uint64_t id : {1U, 2U, 3U}) route(id, 1, "far");
   EXPECT_THAT(take().orders, SizeIs(3));
   record(1, 0, Disposition::deferred, no_connection());
   const auto down = take();
@@ -275,7 +275,7 @@ TEST_F(SchedulerTest, NewMailForASiteThatIsDownWaitsAndExpiresThere) {
 
 TEST_F(SchedulerTest, AProvenSiteIsNotDownForOneFailure) {
   (void)give({message(1), message(2)});
-  for (const std::uint64_t id : {1, 2}) route(id, 1, "far");
+  for (const std::uint64_t id : {1U, 2U}) route(id, 1, "far");
   (void)take();
   record(1, 0, Disposition::delivered);
   record(2, 0, Disposition::deferred, no_connection());

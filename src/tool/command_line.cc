@@ -77,6 +77,12 @@ void add_queue_commands(CLI::App& app, Invocation& invocation) {
   auto* release = add_action("release", "Let held messages be delivered.", Action::release);
   release->add_flag("--held", invocation.held, "All that are held, instead of ids.");
   release->require_option(1);
+  auto* flush = add(*queue, invocation, "flush",
+                    "Try at once what waits for its time, whatever is known of its destination.",
+                    [](const Invocation& i) { return queue_flush(i.options, i.ids); });
+  flush->add_option("NAME", invocation.ids, "Queue ids, sites or their hosts, or domains of recipients.");
+  flush->add_flag("--all", invocation.all, "Everything that waits.");
+  flush->require_option(1);
   add_action("delete", "Take messages out of the queue for good, without a notice to anyone.", Action::remove)
       ->require_option(1);
 }

@@ -20,6 +20,7 @@ struct Invocation {
   std::string argument;
   std::vector<std::string> ids;
   bool held = false;  ///< of queue release: all that are held, instead of ids
+  bool all = false;   ///< of queue flush: all that waits, instead of names
   unsigned most = 0;
   std::function<Outcome<void>()> command;  ///< what to run once all is parsed
 };

@@ -39,8 +39,10 @@ std::string queue_text(const admin::StatusReply& reply) {
                             : std::string("queue: not known: spool does not answer\n");
   if (!reply.queue) return out + "in memory: not known: qmgr does not answer\n";
   const auto& queue = *reply.queue;
-  return out + fmt::format("in memory: {} being routed, {} ready, {} active, {} deferred, {} held\n",
-                           queue.routing, queue.ready, queue.active, queue.deferred, queue.held);
+  return out +
+         fmt::format(
+             "in memory: {} being routed, {} ready, {} active, {} deferred, {} held, {} owing a notice\n",
+             queue.routing, queue.ready, queue.active, queue.deferred, queue.held, queue.owing);
 }
 
 /// What nobody answered is null.
@@ -54,7 +56,7 @@ void append_queue_json(JsonWriter& writer, const admin::StatusReply& reply) {
   }
   writer.begin_object().member("routing", reply.queue->routing).member("ready", reply.queue->ready);
   writer.member("active", reply.queue->active).member("deferred", reply.queue->deferred);
-  writer.member("held", reply.queue->held).end_object();
+  writer.member("held", reply.queue->held).member("owing", reply.queue->owing).end_object();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/printable.h"
@@ -18,8 +19,8 @@ std::string_view state_name(spool_admin::State state) {
 }
 
 std::string_view disposition_name(mail::Disposition disposition) {
-  constexpr std::array<std::string_view, kEnumBound<mail::Disposition>> kNames = {"delivered", "failed",
-                                                                                  "deferred", "deleted"};
+  constexpr std::array<std::string_view, kEnumBound<mail::Disposition>> kNames = {
+      "delivered", "failed", "deferred", "deleted", "bounced"};
   return kNames[static_cast<unsigned>(disposition)];
 }
 
@@ -67,6 +68,9 @@ std::string recipient_text(const spool_admin::RecipientEntry& recipient) {
     out += fmt::format(", last {} {}: {}", to_rfc3339(recipient.last->attempted),
                        disposition_name(recipient.last->disposition),
                        printable(to_string(recipient.last->reply), 1024));
+    if (!recipient.last->remote.empty()) {
+      out += fmt::format(" (said by {})", printable(recipient.last->remote, 512));
+    }
   }
   return out + "\n";
 }
@@ -101,6 +105,7 @@ std::string entry_text(const spool_admin::Entry& entry) {
       fmt::format("{:<8} {:<8} {:>10}  {:<27}  {}\n", to_string(entry.id), state_name(entry.state),
                   entry.bytes, to_rfc3339(entry.arrival), printable(mail::to_path(entry.reverse_path), 1024));
   out += origin_text(entry.origin);
+  if (entry.next) out += fmt::format("      next attempt {}\n", to_rfc3339(*entry.next));
   for (const auto& recipient : entry.recipients) out += recipient_text(recipient);
   return out;
 }
@@ -110,7 +115,9 @@ void append_entry_json(JsonWriter& writer, const spool_admin::Entry& entry) {
   writer.member("octets", entry.bytes).member("arrived", to_rfc3339(entry.arrival));
   writer.member("sender", mail::to_path(entry.reverse_path)).member("protocol", entry.origin.protocol);
   writer.member("client", entry.origin.client).member("helo", entry.origin.helo);
-  writer.member("session", entry.origin.session).key("recipients").begin_array();
+  writer.member("session", entry.origin.session);
+  if (entry.next) writer.member("next", to_rfc3339(*entry.next));
+  writer.key("recipients").begin_array();
   for (const auto& recipient : entry.recipients) {
     writer.begin_object()
         .member("address", recipient.address.to_wire())
@@ -119,7 +126,8 @@ void append_entry_json(JsonWriter& writer, const spool_admin::Entry& entry) {
     if (recipient.last) {
       writer.key("last").begin_object().member("attempted", to_rfc3339(recipient.last->attempted));
       writer.member("disposition", disposition_name(recipient.last->disposition));
-      writer.member("reply", to_string(recipient.last->reply)).end_object();
+      writer.member("reply", to_string(recipient.last->reply));
+      writer.member("said_by", recipient.last->remote).end_object();
     }
     writer.end_object();
   }
@@ -169,9 +177,6 @@ Outcome<void> queue_show(const Options& options, const std::string& id) {
   if (!*entry) return unknown_id(*parsed);
   if (!options.json) {
     fmt::print("{}{}", queue_header(), entry_text(**entry));
-    if ((*entry)->state == spool_admin::State::deferred) {
-      fmt::print("\nWhen it is tried next is in its story: sternpost why {}\n", to_string(*parsed));
-    }
     return {};
   }
   std::string out;
@@ -205,6 +210,75 @@ Outcome<void> queue_release_held(const Options& options) {
   const auto done = act_on(*client, held, spool_admin::Action::release);
   if (done) fmt::print("released: {}\n", held.size());
   return done;
+}
+
+namespace {
+
+/// How many recipients were waiting; nothing where qmgr knows no such message or site.
+Outcome<std::optional<std::uint64_t>> flush_one(ControlClient& client, QueueId id, const std::string& site) {
+  const auto flushed = client.ask<qmgr::Flushed>(qmgr::Flush{0, id, site});
+  if (!flushed) return std::unexpected(flushed.error());
+  if (!flushed->known) return std::optional<std::uint64_t>();
+  return std::optional(flushed->recipients);
+}
+
+/// Messages with somebody open at this domain.
+Outcome<std::optional<std::uint64_t>> flush_domain(ControlClient& client, const std::string& name) {
+  const auto domain = mail::Domain::from_wire(name);
+  if (!domain) return std::optional<std::uint64_t>();
+  std::vector<QueueId> ids;
+  const auto listed = for_each_entry(client, [&](const spool_admin::Entry& entry) {
+    const bool has = std::ranges::any_of(entry.recipients, [&](const spool_admin::RecipientEntry& recipient) {
+      return !recipient.finished && recipient.address.domain() == *domain;
+    });
+    if (has) ids.push_back(entry.id);
+  });
+  if (!listed) return std::unexpected(listed.error());
+  if (ids.empty()) return std::optional<std::uint64_t>();
+  std::uint64_t recipients = 0;
+  for (const auto id : ids) {
+    const auto flushed = flush_one(client, id, {});
+    if (!flushed) return flushed;
+    recipients += flushed->value_or(0);  // finished meanwhile
+  }
+  return std::optional(recipients);
+}
+
+/// An id, a site or one of its hosts, or the domain of recipients: what is known of these comes first.
+Outcome<std::optional<std::uint64_t>> flush_named(ControlClient& client, const std::string& name) {
+  if (const auto id = parse_queue_id(name)) {
+    auto flushed = flush_one(client, *id, {});
+    if (!flushed || *flushed) return flushed;
+  }
+  auto flushed = flush_one(client, {}, name);
+  if (!flushed || *flushed) return flushed;
+  return flush_domain(client, name);
+}
+
+}  // namespace
+
+Outcome<void> queue_flush(const Options& options, const std::vector<std::string>& names) {
+  auto client = connect_to_instance(options);
+  if (!client) return std::unexpected(std::move(client.error()));
+  std::uint64_t recipients = 0;
+  std::string unknown;
+  for (const auto& name : names) {
+    const auto flushed = flush_named(*client, name);
+    if (!flushed) return std::unexpected(flushed.error());
+    if (!*flushed) {
+      unknown += fmt::format("{}{}: no message, site or domain of this name waits in the queue",
+                             unknown.empty() ? "" : "\n", printable(name));
+    }
+    recipients += flushed->value_or(0);
+  }
+  if (names.empty()) {
+    const auto flushed = flush_one(*client, {}, {});
+    if (!flushed) return std::unexpected(flushed.error());
+    recipients = flushed->value_or(0);
+  }
+  fmt::print("recipients that are tried now: {}\n", recipients);
+  if (!unknown.empty()) return failure(ExitStatus::failed, std::move(unknown));
+  return {};
 }
 
 }  // namespace sternpost::tool

@@ -23,6 +23,10 @@ Outcome<void> queue_release_held(const Options& options);
 /// The entry of one message in the running instance's queue; none where it is finished or unknown.
 Outcome<std::optional<spool_admin::Entry>> ask_entry(const Options& options, QueueId id);
 
+/// Makes due at once what waits for its time: of these messages, sites, hosts or recipient domains, or of
+/// all. A name that nothing waits under is a refusal, after the others are carried out.
+Outcome<void> queue_flush(const Options& options, const std::vector<std::string>& names);
+
 std::string queue_header();
 /// One line for the message, one for where it came from, and one for each of its recipients.
 std::string entry_text(const spool_admin::Entry& entry);

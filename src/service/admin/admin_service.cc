@@ -132,6 +132,13 @@ void AdminService::ask(Connection& connection, spool_admin::Act& request) {
   ask_spool(connection, request);
 }
 
+void AdminService::ask(Connection& connection, qmgr::Flush& request) {
+  if (!qmgr_) return answer(connection.request, admin::Done{"qmgr is not running just now; try again"});
+  connection.asks_qmgr = true;
+  request.request = connection.request;
+  qmgr_->send(request);
+}
+
 template <class Frame>
 void AdminService::ask_spool(Connection& connection, Frame& frame) {
   if (!spool_) return answer(connection.request, admin::Done{"the spool is not running just now; try again"});
@@ -157,7 +164,8 @@ template <class Reply>
 void AdminService::answer(std::uint64_t request, const Reply& reply) {
   if (auto* connection = asker(request)) {
     connection->request = 0;
-    connection->asks_spool = false;
+    connection->asks_spool = connection->asks_qmgr = false;
+    connection->unfinished.reset();
     connection->client->send(reply);
   }
 }
@@ -207,7 +215,19 @@ void AdminService::connect_spool(UniqueFd socket) {
       context_.loop, std::move(socket), FrameLimits{.max_frame = spool_admin::kMaxFrame}, context_.traffic,
       Spool::Handlers{
           [this, count](spool_admin::FromSpool&& frame) -> Result<void> {
-            std::visit(Overloaded{count, [this](const auto& reply) { answer(reply.request, reply); }}, frame);
+            std::visit(Overloaded{count,
+                                  [this](spool_admin::Listed& listed) {
+                                    std::vector<QueueId> ids;
+                                    for (const auto& entry : listed.entries) ids.push_back(entry.id);
+                                    ask_next(std::move(listed), std::move(ids));
+                                  },
+                                  [this](spool_admin::Shown& shown) {
+                                    std::vector<QueueId> ids;
+                                    if (shown.entry) ids.push_back(shown.entry->id);
+                                    ask_next(std::move(shown), std::move(ids));
+                                  },
+                                  [this](const spool_admin::Acted& acted) { answer(acted.request, acted); }},
+                       frame);
             return {};
           },
           [this](const Error& why) { spool_closed(why); }});
@@ -235,15 +255,51 @@ void AdminService::connect_qmgr(UniqueFd socket) {
   qmgr_ = std::make_unique<Qmgr>(context_.loop, std::move(socket), FrameLimits{.max_frame = qmgr::kMaxFrame},
                                  context_.traffic,
                                  Qmgr::Handlers{[this](qmgr::FromQmgr&& frame) -> Result<void> {
-                                                  const auto& counts = std::get<qmgr::Counts>(frame);
-                                                  auto* status = gathering(counts.request);
-                                                  if (status == nullptr) return {};
-                                                  status->reply.queue = counts;
-                                                  status->counts_missing = false;
-                                                  maybe_answer_status(*asker(counts.request));
+                                                  from_qmgr(std::move(frame));
                                                   return {};
                                                 },
                                                 [this](const Error& why) { qmgr_closed(why); }});
+}
+
+void AdminService::from_qmgr(qmgr::FromQmgr&& frame) {
+  std::visit(Overloaded{[this](const qmgr::Counts& counts) {
+                          auto* status = gathering(counts.request);
+                          if (status == nullptr) return;
+                          status->reply.queue = counts;
+                          status->counts_missing = false;
+                          maybe_answer_status(*asker(counts.request));
+                        },
+                        [this](const qmgr::Flushed& flushed) { answer(flushed.request, flushed); },
+                        [this](const qmgr::NextAttempts& next) {
+                          if (auto* connection = asker(next.request)) fill_in(*connection, next);
+                        }},
+             frame);
+}
+
+/// What spool said of messages is completed by qmgr, which alone knows their time; without it they have none.
+template <class Reply>
+void AdminService::ask_next(Reply&& reply, std::vector<QueueId> ids) {
+  auto* connection = asker(reply.request);
+  if (connection == nullptr) return;
+  if (!qmgr_ || ids.empty()) return answer(reply.request, reply);
+  connection->asks_spool = false;
+  connection->unfinished = std::forward<Reply>(reply);
+  qmgr_->send(qmgr::AskNext{connection->request, std::move(ids)});
+}
+
+void AdminService::fill_in(Connection& connection, const qmgr::NextAttempts& next) {
+  if (!connection.unfinished) return;
+  auto unfinished = std::move(*connection.unfinished);
+  const auto complete = [&](spool_admin::Entry& entry) {
+    const auto at = std::ranges::find(next.messages, entry.id, &qmgr::Next::id);
+    if (at != next.messages.end()) entry.next = at->at;
+  };
+  std::visit(Overloaded{[&](spool_admin::Listed& listed) { std::ranges::for_each(listed.entries, complete); },
+                        [&](spool_admin::Shown& shown) {
+                          if (shown.entry) complete(*shown.entry);
+                        }},
+             unfinished);
+  std::visit([&](const auto& reply) { answer(connection.request, reply); }, unfinished);
 }
 
 void AdminService::qmgr_closed(const Error& why) {
@@ -256,6 +312,10 @@ void AdminService::qmgr_gone() {
   for (auto& [number, connection] : connections_) {
     if (connection.status && std::exchange(connection.status->counts_missing, false)) {
       maybe_answer_status(connection);
+    } else if (connection.unfinished) {
+      fill_in(connection, {});
+    } else if (connection.asks_qmgr) {
+      answer(connection.request, admin::Done{"qmgr ended before it answered; try again"});
     }
   }
 }

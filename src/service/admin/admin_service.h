@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "config/slices.h"
@@ -48,7 +49,10 @@ class AdminService final : public Service {
     bool allowed = false;       ///< it may command this instance
     std::uint64_t request = 0;  ///< under way; 0 is none
     bool asks_spool = false;    ///< and spool alone answers it
+    bool asks_qmgr = false;     ///< and qmgr alone answers it
     std::unique_ptr<Gathering> status;
+    /// What spool said, while qmgr is asked when these messages are tried next.
+    std::optional<std::variant<spool_admin::Listed, spool_admin::Shown>> unfinished;
   };
 
   void accept();
@@ -62,6 +66,7 @@ class AdminService final : public Service {
   void ask(Connection& connection, spool_admin::List& request);
   void ask(Connection& connection, spool_admin::Show& request);
   void ask(Connection& connection, spool_admin::Act& request);
+  void ask(Connection& connection, qmgr::Flush& request);
   template <class Frame>
   void ask_spool(Connection& connection, Frame& frame);
 
@@ -71,6 +76,10 @@ class AdminService final : public Service {
   void spool_gone();
   void qmgr_closed(const Error& why);
   void qmgr_gone();
+  void from_qmgr(qmgr::FromQmgr&& frame);
+  template <class Reply>
+  void ask_next(Reply&& reply, std::vector<QueueId> ids);
+  void fill_in(Connection& connection, const qmgr::NextAttempts& next);
 
   Connection* asker(std::uint64_t request);
   Gathering* gathering(std::uint64_t request);

@@ -32,7 +32,8 @@ struct Run {
 };
 
 /// One request at a time on a connection; `request` and `uid` inside are ignored.
-using Request = std::variant<Status, Run, spool_admin::List, spool_admin::Show, spool_admin::Act>;
+using Request =
+    std::variant<Status, Run, spool_admin::List, spool_admin::Show, spool_admin::Act, qmgr::Flush>;
 
 /// What a compartment that is away would have said is not there.
 struct StatusReply {
@@ -52,7 +53,8 @@ struct Done {
   static constexpr auto fields() { return std::tuple(&Done::refused); }
 };
 
-using Reply = std::variant<StatusReply, Done, spool_admin::Listed, spool_admin::Shown, spool_admin::Acted>;
+using Reply = std::variant<StatusReply, Done, spool_admin::Listed, spool_admin::Shown, spool_admin::Acted,
+                           qmgr::Flushed>;
 
 }  // namespace sternpost::admin
 

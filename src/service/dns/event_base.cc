@@ -146,7 +146,7 @@ void set_descriptor(ub_event* event, int fd) {
 }
 void free_event(ub_event* event) {
   of(event).stop();
-  delete reinterpret_cast<Handle*>(event);
+  const std::unique_ptr<Handle> owned(reinterpret_cast<Handle*>(event));
 }
 int add(ub_event* event, timeval* timeout) {
   return of(event).start(timeout) ? 0 : -1;
@@ -177,9 +177,9 @@ ub_event_vmt kEventTable = {.add_bits = add_bits,
 
 ub_event* new_event(ub_event_base* base, int fd, short bits, Callback callback, void* argument) {
   auto& loop = *reinterpret_cast<EventBase::Base*>(base)->loop;
-  auto* handle = new Handle{{.magic = UB_EVENT_MAGIC, .vmt = &kEventTable},
-                            std::make_shared<Event>(loop, fd, bits, callback, argument)};
-  return &handle->event;
+  auto handle = std::make_unique<Handle>(ub_event{.magic = UB_EVENT_MAGIC, .vmt = &kEventTable},
+                                         std::make_shared<Event>(loop, fd, bits, callback, argument));
+  return &handle.release()->event;
 }
 
 void free_base(ub_event_base*) {}  // it is a member of its EventBase

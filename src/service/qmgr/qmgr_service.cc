@@ -82,16 +82,45 @@ void QmgrService::connect_admin(UniqueFd socket) {
   const auto at = admins_.emplace(admins_.end());
   *at = std::make_unique<AdminChannel>(
       context_.loop, std::move(socket), FrameLimits{.max_frame = kMaxFrame}, context_.traffic,
-      AdminChannel::Handlers{.on_frame = [this, at](ToQmgr&& frame) -> Result<void> {
-                               const auto request = std::get<QueryCounts>(frame).request;
-                               (*at)->send(to_counts(scheduler_.counts(), request));
-                               return {};
-                             },
+      AdminChannel::Handlers{.on_frame = [this, at](ToQmgr&& frame) { return from_admin(**at, frame); },
                              .on_closed =
                                  [this, at](const Error& why) {
                                    admins_.erase(at);
                                    context_.channel_closed(Compartment::admin, why, false);
                                  }});
+}
+
+Result<void> QmgrService::from_admin(AdminChannel& admin, const ToQmgr& frame) {
+  return std::visit(Overloaded{[&](const QueryCounts& query) -> Result<void> {
+                                 admin.send(to_counts(scheduler_.counts(), query.request));
+                                 return {};
+                               },
+                               [&](const Flush& wish) -> Result<void> {
+                                 if (wish.site.size() > kLongestSite)
+                                   return fail(ErrorClass::peer, "a site without end");
+                                 const auto flushed = flush(wish);
+                                 admin.send(Flushed{wish.request, flushed.has_value(), flushed.value_or(0)});
+                                 return {};
+                               },
+                               [&](const AskNext& question) -> Result<void> {
+                                 if (question.ids.size() > kMostAsked)
+                                   return fail(ErrorClass::peer, "a question about too many");
+                                 NextAttempts answer{question.request, {}};
+                                 for (const auto id : question.ids) {
+                                   answer.messages.push_back({id, scheduler_.next_attempt(id)});
+                                 }
+                                 admin.send(answer);
+                                 return {};
+                               }},
+                    frame);
+}
+
+std::optional<std::size_t> QmgrService::flush(const Flush& wish) {
+  const auto now = clock_.now();
+  act_at_end_.schedule();
+  if (wish.id != QueueId{}) return scheduler_.flush(wish.id, now);
+  if (!wish.site.empty()) return scheduler_.flush_site(wish.site, now);
+  return scheduler_.flush_all(now);
 }
 
 Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {

@@ -39,6 +39,8 @@ class QmgrService final : public Service {
   void connect_spool(UniqueFd socket);
   void connect_router(UniqueFd socket);
   void connect_admin(UniqueFd socket);
+  Result<void> from_admin(AdminChannel& admin, const ToQmgr& frame);
+  std::optional<std::size_t> flush(const Flush& wish);
   Result<void> from_spool(spool_qmgr::FromSpool&& frame);
   /// Asks the scheduler what to do and does it: once for each turn of the loop that brought events.
   void act();

@@ -78,9 +78,10 @@ struct Entry {
   mail::Origin origin;
   mail::ReversePath reverse_path;
   std::vector<RecipientEntry> recipients;
+  std::optional<WallTime> next = {};  ///< the next attempt, which qmgr knows and admin fills in
   static constexpr auto fields() {
     return std::tuple(&Entry::id, &Entry::state, &Entry::bytes, &Entry::arrival, &Entry::origin,
-                      &Entry::reverse_path, &Entry::recipients);
+                      &Entry::reverse_path, &Entry::recipients, &Entry::next);
   }
 };
 
