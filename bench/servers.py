@@ -1,7 +1,8 @@
 """The servers that bench/run compares: how each is configured, started and stopped.
 
-A server's folder holds all that it writes. `recipient` has one mailbox, whose `new` folder is `maildir_new`;
-with hold=True everything is accepted, made durable and left in the queue.
+A server's folder holds all that it writes. RECIPIENT has one mailbox, whose `new` folder is `maildir_new`;
+with hold=True everything is accepted, made durable and left in the queue; with a sink all that is for other
+domains goes there.
 """
 
 import grp
@@ -24,8 +25,9 @@ class Server:
 
     name = ""
 
-    def __init__(self, folder, port, hold, account):
-        self.folder, self.port, self.hold, self.account = folder, port, hold, account
+    def __init__(self, folder, port, hold, account, sink=None):
+        self.folder, self.port, self.hold, self.account, self.sink = folder, port, hold, account, sink
+        self.recipient = "user@elsewhere.example.net" if sink else RECIPIENT
         self.maildir_new = folder / "mail" / "user" / "new"
         self.process = None
         folder.mkdir(parents=True)
@@ -92,8 +94,10 @@ class Sternpost(Server):
 setup = "internet-site"
 hostname = "bench.example.org"
 domains = ["bench.example.org"]
+smarthost = "{f"[127.0.0.1]:{self.sink.port}" if self.sink else ""}"
 
 [smtp]
+max_recipients = 10000
 listen = ["127.0.0.1:{self.port}"]
 hold = {"true" if self.hold else "false"}
 max_sessions_per_client = 1000
@@ -169,6 +173,12 @@ class Postfix(Server):
             "virtual_mailbox_maps": "static:user/", "virtual_uid_maps": f"static:{mailbox_user.pw_uid}",
             "virtual_gid_maps": f"static:{mailbox_user.pw_gid}", "virtual_mailbox_limit": "0",
         }
+        if self.sink:
+            settings["relayhost"] = f"[127.0.0.1]:{self.sink.port}"
+            settings["smtpd_recipient_limit"] = "20000"
+            settings["smtpd_relay_restrictions"] = "permit_mynetworks, reject"
+            # As many connections at once as ours has at most, from the start.
+            settings["initial_destination_concurrency"] = settings["default_destination_concurrency_limit"] = "20"
         if self.hold:
             settings["smtpd_client_restrictions"] = "check_client_access static:HOLD"
         (self.etc / "main.cf").write_text("".join(f"{key} = {value}\n" for key, value in settings.items()))

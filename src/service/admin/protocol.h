@@ -16,7 +16,7 @@
 
 namespace sternpost::admin {
 
-inline constexpr std::size_t kMaxFrame = 1024 * 1024;
+inline constexpr std::size_t kMaxFrame = 5 * 1024 * 1024;
 
 struct Status {
   std::uint8_t unused = 0;

@@ -18,7 +18,8 @@
 
 namespace sternpost::router {
 
-inline constexpr std::size_t kMaxFrame = 512 * 1024;
+/// Holds the recipients of one message, 10,000 of 320 octets.
+inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
 
 /// May this recipient be accepted from this client?
 struct Verify {

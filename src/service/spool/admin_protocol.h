@@ -15,7 +15,8 @@
 
 namespace sternpost::spool_admin {
 
-inline constexpr std::size_t kMaxFrame = 512 * 1024;
+/// Holds one message with 10,000 recipients of 320 octets.
+inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
 /// The most entries of one Listed.
 inline constexpr std::uint32_t kMaxListed = 256;
 

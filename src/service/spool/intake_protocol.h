@@ -20,8 +20,8 @@ namespace sternpost::spool_intake {
 
 /// The most content in one frame. Longer content goes ahead in Piece frames; Commit carries the last piece.
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
-/// The most bytes of one frame: a full piece beside an envelope of 1,000 recipients of 320 octets, and slack.
-inline constexpr std::size_t kMaxFrame = 512 * 1024;
+/// The most bytes of one frame: a full piece beside an envelope of 10,000 recipients of 320 octets, and slack.
+inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
 /// The most ids in one lease.
 inline constexpr std::uint32_t kMaxLease = 1024;
 

@@ -18,7 +18,8 @@
 
 namespace sternpost::spool_qmgr {
 
-inline constexpr std::size_t kMaxFrame = 512 * 1024;
+/// Holds one message with 10,000 recipients of 320 octets.
+inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
 /// The most messages in one Pulled frame, and jobs in one Orders frame.
 inline constexpr std::uint32_t kMaxBatch = 512;
 
