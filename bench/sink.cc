@@ -162,7 +162,8 @@ class Sink {
   static void obey(Client& client, std::string_view line) {
     const auto verb = line.substr(0, 4);
     if (verb == "EHLO" || verb == "LHLO") {
-      client.out += "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n";
+      client.out +=
+          "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n";
     } else if (verb == "RCPT") {
       ++client.recipients;
       client.out += "250 2.1.5 Ok\r\n";

@@ -134,6 +134,9 @@ QmgrSlice make_qmgr(const Values& values) {
   slice.expire_rule = values.rule("queue.expire");
   slice.smtp_site_concurrency = values.small("smtp_client.site_concurrency");
   slice.warn_seconds = values.small("queue.delay_warning");
+  slice.max_backlog = values.number("queue.max_backlog");
+  slice.max_lag_seconds = values.small("queue.max_lag");
+  slice.max_memory_bytes = values.number("queue.max_memory");
   return slice;
 }
 

@@ -48,6 +48,32 @@ constexpr Parameter kParameters[] = {
      .seen_by = "qmgr",
      .summary = "The age at which the sender of a message is told that it is late; 0 for never.",
      .details = "Told once for each message, and never to lists, robots and the senders of notifications."},
+    {.key = "queue.max_backlog",
+     .type = Type::count,
+     .initial = "100000",
+     .bounds = {100, 100'000'000},
+     .seen_by = "qmgr",
+     .summary = "How many messages may wait for their first attempt before new ones are refused for now.",
+     .details = "At a quarter of it clients are slowed down, at the limit MAIL is answered with 452, at four "
+                "times the limit "
+                "connections with 421. The same holds for queue.max_lag and queue.max_memory, and for "
+                "spool.max_size at 80, 90 "
+                "and 97 percent. Each change of level is a record with its cause: sternpost why, or decision "
+                "pressure in the "
+                "log."},
+    {.key = "queue.max_lag",
+     .type = Type::duration,
+     .initial = "2h",
+     .bounds = {4, 7 * kDay},
+     .seen_by = "qmgr",
+     .summary = "How long messages may wait for their first attempt before new ones are refused for now."},
+    {.key = "queue.max_memory",
+     .type = Type::size,
+     .initial = "1 GiB",
+     .bounds = {16 * kMiB, 1 * kTiB},
+     .seen_by = "qmgr",
+     .summary = "How much memory the queue may take before new messages are refused for now.",
+     .details = "An estimate: what spool and qmgr keep of each message and recipient."},
     {.key = "queue.bounce_header",
      .type = Type::size,
      .initial = "50 KiB",

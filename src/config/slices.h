@@ -106,14 +106,18 @@ struct QmgrSlice {
   std::uint32_t smtp_site_concurrency = 0;  ///< the same of the agent smtp
   std::uint32_t retry_min_seconds = 0;
   std::uint32_t retry_max_seconds = 0;
-  std::uint32_t expire_seconds = 0;  ///< age at which a deferral becomes a failure
-  std::uint32_t warn_seconds = 0;    ///< age at which the sender is told that it is late; 0: never
+  std::uint32_t expire_seconds = 0;    ///< age at which a deferral becomes a failure
+  std::uint32_t warn_seconds = 0;      ///< age at which the sender is told that it is late; 0: never
+  std::uint64_t max_backlog = 0;       ///< messages that wait for their first attempt
+  std::uint32_t max_lag_seconds = 0;   ///< how long such a message waits
+  std::uint64_t max_memory_bytes = 0;  ///< of what is kept of messages in memory
   Rule expire_rule;
   bool operator==(const QmgrSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&QmgrSlice::max_active_messages, &QmgrSlice::site_concurrency,
                       &QmgrSlice::smtp_site_concurrency, &QmgrSlice::retry_min_seconds,
                       &QmgrSlice::retry_max_seconds, &QmgrSlice::expire_seconds, &QmgrSlice::warn_seconds,
+                      &QmgrSlice::max_backlog, &QmgrSlice::max_lag_seconds, &QmgrSlice::max_memory_bytes,
                       &QmgrSlice::expire_rule);
   }
 };

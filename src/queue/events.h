@@ -14,6 +14,7 @@
 #include "mail/address.h"
 #include "mail/outcome.h"
 #include "mail/status.h"
+#include "queue/pressure.h"
 
 namespace sternpost::queue {
 
@@ -31,6 +32,7 @@ struct Settings {
   Seconds expire{1};  ///< a deferral of a message this old is a failure
   Rule expire_rule;
   Seconds warn{0};  ///< the sender of a message this old is told that it is late; 0: never
+  PressureLimits pressure;
 };
 
 /// A recipient that is not finished. `in_hand`: an agent works on it, and its outcome will be recorded.
@@ -144,7 +146,16 @@ struct Actions {
   std::vector<Decided> decisions;
   std::vector<Tell> tells;
   std::vector<Notice> notices;
+  std::optional<Pressure> pressure;  ///< where it has changed
   std::optional<WallTime> wake;
+};
+
+/// What the spool holds.
+struct SpoolLoad {
+  std::uint64_t messages = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t max_disk_bytes = 0;
 };
 
 /// Messages by what they wait for; one that waits for several counts once, for the first of active, ready,

@@ -42,6 +42,7 @@ bool is_called(std::string_view site, std::string_view name) {
 
 void Scheduler::set(const Settings& settings) {
   settings_ = settings;
+  gauge_.set(settings.pressure);
   sites_.set_caps(settings.site_concurrency);
 }
 
@@ -57,6 +58,7 @@ void Scheduler::forget_all() {
   timers_.clear();
   to_ask_.clear();
   to_tell_.clear();
+  spool_load_ = {};
   telling_.clear();
   decisions_.clear();
   failing_by_.clear();
@@ -101,6 +103,7 @@ void Scheduler::admit(Message&& message, WallTime now) {
   if (!fresh) return;  // moved in the spool's log; what is known here is newer
   auto& entry = at->second;
   entry.arrival = message.arrival;
+  newest_arrival_ = std::max(newest_arrival_, message.arrival);
   entry.held = message.held;
   entry.owing = std::move(message.owing);
   entry.warned = message.warned;

@@ -52,7 +52,8 @@ class Scheduler {
   /// Before a sender who could not be told is to be told again.
   static constexpr Seconds kTellAgain{10};
 
-  explicit Scheduler(const Settings& settings) : settings_(settings), sites_(settings.site_concurrency) {}
+  explicit Scheduler(const Settings& settings)
+      : settings_(settings), sites_(settings.site_concurrency), gauge_(settings.pressure) {}
 
   /// New limits and times; what is planned already stays planned.
   void set(const Settings& settings);
@@ -72,6 +73,10 @@ class Scheduler {
   /// An order that no agent took: ready again, but the site is blocked for a moment.
   void not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now);
   void hold_changed(QueueId id, bool held, WallTime now);
+  /// What the spool holds now; from time to time.
+  void loaded(const SpoolLoad& load) { spool_load_ = load; }
+  /// The pressure to be told to a spool that is new.
+  [[nodiscard]] const Pressure& pressure() const { return gauge_.current(); }
   /// The sender knows, or need not: durably.
   void told(QueueId id, std::span<const std::uint32_t> recipients, bool warned);
   void not_told(QueueId id, WallTime now);
@@ -126,6 +131,8 @@ class Scheduler {
   void ask(Actions& actions);
   void order(Actions& actions, WallTime now);
   void tell(Actions& actions);
+  void gauge(Actions& actions, WallTime now);
+  [[nodiscard]] Load load(WallTime now) const;
   void pull(Actions& actions);
   [[nodiscard]] std::uint64_t room() const;
   std::uint32_t new_job(SiteId site, std::uint32_t round, std::uint32_t recipients);
@@ -148,6 +155,9 @@ class Scheduler {
   std::vector<Decided> decisions_;
   std::map<std::pair<QueueId, std::uint32_t>, Rule> failing_by_;  ///< of failures that are not durable yet
   std::vector<Notice> notices_;
+  PressureGauge gauge_;
+  SpoolLoad spool_load_;
+  WallTime newest_arrival_;  ///< of what was pulled
 };
 
 }  // namespace sternpost::queue

@@ -15,11 +15,15 @@ Actions Scheduler::take(WallTime now) {
     tell(actions);
     pull(actions);
   }
+  gauge(actions, now);
   actions.decisions = std::exchange(decisions_, {});
   actions.notices = std::exchange(notices_, {});
   if (!timers_.empty()) actions.wake = timers_.begin()->first;
   if (const auto unblocked = sites_.wake(); unblocked && (!actions.wake || *unblocked < *actions.wake)) {
     actions.wake = unblocked;
+  }
+  if (const auto calm = gauge_.calm_at(); calm && (!actions.wake || *calm < *actions.wake)) {
+    actions.wake = calm;
   }
   if (sites_.has_turn()) actions.wake = now;
   return actions;
@@ -106,6 +110,29 @@ void Scheduler::tell(Actions& actions) {
     }
     settle(at);
   }
+}
+
+void Scheduler::gauge(Actions& actions, WallTime now) {
+  actions.pressure = gauge_.update(load(now), now);
+}
+
+/// What was not pulled yet waits for its first attempt, and so does what is on its way to it here. How long
+/// shows where pulling has stopped: what comes next arrived about when the last one did.
+Load Scheduler::load(WallTime now) const {
+  constexpr std::uint64_t kBytesOfEntry = 300;
+  constexpr std::uint64_t kBytesOfRecipient = 100;
+  const auto in = [&](Category category) { return in_category_[static_cast<std::size_t>(category)]; };
+  const std::uint64_t known = entries_.size();
+  const auto behind = spool_load_.messages > known ? spool_load_.messages - known : 0;
+  std::uint64_t recipients = 0;
+  for (const auto count : recipients_in_) recipients += count;
+  Load load;
+  load.backlog = behind + in(Category::ready) + in(Category::routing);
+  if (!pull_outstanding_ && behind > 0) load.lag = now - newest_arrival_;
+  load.memory_bytes = spool_load_.memory_bytes + known * kBytesOfEntry + recipients * kBytesOfRecipient;
+  load.disk_bytes = spool_load_.disk_bytes;
+  load.max_disk_bytes = spool_load_.max_disk_bytes;
+  return load;
 }
 
 std::uint64_t Scheduler::room() const {

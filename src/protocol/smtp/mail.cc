@@ -87,6 +87,10 @@ void mail(Conversation& conversation, std::string_view arguments) {
                                   conversation.limits().rules.max_messages);
     return;
   }
+  if (const auto& limits = conversation.limits(); !limits.closed_because.empty()) {
+    conversation.refuse({452, {4, 3, 1}, limits.closed_because}, limits.closed_rule);
+    return;
+  }
   const auto path = split_path(arguments, "FROM:");
   if (!path) {
     conversation.refuse({501, {5, 5, 4}, "Syntax: MAIL FROM:<address>"}, built_in("RFC 5321 4.1.1.2"));

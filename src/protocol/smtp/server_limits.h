@@ -38,6 +38,9 @@ struct ServerLimits {
   std::uint32_t max_unanswered = 64;    ///< recipients whose verdicts are awaited at one time
   std::size_t max_replies = 8192;       ///< octets not written, beyond which commands wait
   std::size_t piece_bytes = 65536;      ///< content is handed on in pieces of this size
+  /// Nobody may send mail just now: 452 to MAIL, with this text. May change between commands.
+  std::string closed_because = {};
+  Rule closed_rule = {};
   /// Take a bare LF as line end in a session whose first line ended so. See ContentReader.
   bool normalize = false;
   ServerRules rules;

@@ -59,7 +59,10 @@ queue::Settings to_settings(const config::QmgrSlice& slice) {
           .retry_max = Seconds(slice.retry_max_seconds),
           .expire = Seconds(slice.expire_seconds),
           .expire_rule = slice.expire_rule,
-          .warn = Seconds(slice.warn_seconds)};
+          .warn = Seconds(slice.warn_seconds),
+          .pressure = {.max_backlog = slice.max_backlog,
+                       .max_lag = Seconds(slice.max_lag_seconds),
+                       .max_memory_bytes = slice.max_memory_bytes}};
 }
 
 std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&& pulled) {
@@ -140,6 +143,14 @@ Counts to_counts(const queue::Counts& counts, std::uint64_t request) {
           .deferred = counts.deferred,
           .held = counts.held,
           .owing = counts.owing};
+}
+
+Record to_record(const queue::Pressure& pressure) {
+  Record record;
+  record.decision = Decision::pressure;
+  record.facts = {{"level", std::string(to_string(pressure.level))}};
+  record.outcome = pressure.cause.empty() ? "the queue keeps up again" : pressure.cause;
+  return record;
 }
 
 Record to_record(queue::Notice&& notice) {

@@ -31,5 +31,6 @@ router::Route to_question(queue::RouteQuestion&& question);
 Counts to_counts(const queue::Counts& counts, std::uint64_t request);
 
 Record to_record(queue::Notice&& notice);
+Record to_record(const queue::Pressure& pressure);
 
 }  // namespace sternpost::qmgr

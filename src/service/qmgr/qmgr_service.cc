@@ -55,6 +55,9 @@ void QmgrService::connect_spool(UniqueFd socket) {
                 scheduler_.spool_lost();
               }});
   scheduler_.spool_connected();
+  if (const auto& pressure = scheduler_.pressure(); pressure.level != queue::PressureLevel::none) {
+    spool_->send(spool_qmgr::Pressure{pressure.level, pressure.cause});
+  }
   act_at_end_.schedule();
 }
 
@@ -126,33 +129,38 @@ std::optional<std::size_t> QmgrService::flush(const Flush& wish) {
 Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {
   const auto now = clock_.now();
   act_at_end_.schedule();
-  return std::visit(Overloaded{[&](spool_qmgr::Pulled& pulled) {
-                                 return scheduler_.pulled(to_messages(std::move(pulled.messages)),
-                                                          pulled.position, now);
-                               },
-                               [&](spool_qmgr::Recorded& recorded) -> Result<void> {
-                                 for (const auto& message : recorded.messages) {
-                                   scheduler_.recorded(message.id, message.recipients, now);
-                                 }
-                                 return {};
-                               },
-                               [&](spool_qmgr::NotHanded& not_handed) -> Result<void> {
-                                 scheduler_.not_handed(not_handed.id, not_handed.recipients, now);
-                                 return {};
-                               },
-                               [&](spool_qmgr::HoldChanged& changed) -> Result<void> {
-                                 scheduler_.hold_changed(changed.id, changed.held, now);
-                                 return {};
-                               },
-                               [&](spool_qmgr::Told& told) -> Result<void> {
-                                 scheduler_.told(told.id, told.recipients, told.warned);
-                                 return {};
-                               },
-                               [&](spool_qmgr::NotTold& not_told) -> Result<void> {
-                                 scheduler_.not_told(not_told.id, now);
-                                 return {};
-                               }},
-                    frame);
+  return std::visit(
+      Overloaded{[&](spool_qmgr::Pulled& pulled) {
+                   return scheduler_.pulled(to_messages(std::move(pulled.messages)), pulled.position, now);
+                 },
+                 [&](spool_qmgr::Recorded& recorded) -> Result<void> {
+                   for (const auto& message : recorded.messages) {
+                     scheduler_.recorded(message.id, message.recipients, now);
+                   }
+                   return {};
+                 },
+                 [&](spool_qmgr::NotHanded& not_handed) -> Result<void> {
+                   scheduler_.not_handed(not_handed.id, not_handed.recipients, now);
+                   return {};
+                 },
+                 [&](spool_qmgr::HoldChanged& changed) -> Result<void> {
+                   scheduler_.hold_changed(changed.id, changed.held, now);
+                   return {};
+                 },
+                 [&](spool_qmgr::Told& told) -> Result<void> {
+                   scheduler_.told(told.id, told.recipients, told.warned);
+                   return {};
+                 },
+                 [&](const spool_qmgr::Load& load) -> Result<void> {
+                   scheduler_.loaded(
+                       {load.messages, load.memory_bytes, load.disk_bytes, load.max_disk_bytes});
+                   return {};
+                 },
+                 [&](spool_qmgr::NotTold& not_told) -> Result<void> {
+                   scheduler_.not_told(not_told.id, now);
+                   return {};
+                 }},
+      frame);
 }
 
 void QmgrService::act() {
@@ -168,8 +176,11 @@ void QmgrService::act() {
     orders_ += actions.orders.size();
     for (const auto& frame : to_orders(std::move(actions.orders))) spool_->send(frame);
     for (auto& tell : actions.tells) spool_->send(to_tell(std::move(tell)));
+    if (actions.pressure)
+      spool_->send(spool_qmgr::Pressure{actions.pressure->level, actions.pressure->cause});
     if (actions.pull) spool_->send(spool_qmgr::Pull{actions.pull->after, actions.pull->max});
   }
+  if (actions.pressure) context_.records.record(to_record(*actions.pressure));
   for (auto& notice : actions.notices) {
     context_.records.record(to_record(std::move(notice)));
   }

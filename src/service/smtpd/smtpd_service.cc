@@ -16,6 +16,8 @@ using std::chrono::steady_clock;
 
 /// A shortage that lasts is recorded once in this time.
 constexpr auto kShortageRecords = 60s;
+/// What a client waits for its 354 when the queue is pressed.
+constexpr auto kSlowDelay = 1s;
 constexpr std::size_t kReadBytes = 64UL << 10U;
 /// A text of a record is cut at 1,024 octets.
 constexpr std::size_t kMostListed = 900;
@@ -83,10 +85,12 @@ SmtpdService::SmtpdService(ServiceContext&& context, config::SmtpdSlice&& slice)
              on_not_committed(message, reply, rule);
            },
            [this] { grant_waiting_ids(); },
+           [this](const spool_intake::Pressure& pressure) { on_pressure(pressure); },
            [this](const Error& why, bool last) { context_.channel_closed(Compartment::spool, why, last); }}),
       sweep_timer_(context_.loop),
       congestion_timer_(context_.loop),
-      retire_timer_(context_.loop) {
+      retire_timer_(context_.loop),
+      slow_timer_(context_.loop) {
   for (auto& listener : context_.listeners) {
     acceptors_.push_back(std::make_unique<Acceptor>(
         context_.loop, std::move(listener), context_.max_descriptors,
@@ -123,6 +127,11 @@ void SmtpdService::serve(UniqueFd socket, const sockaddr_storage& peer) {
   auto [address, endpoint, network] = client_address(peer);
   if (sessions_.size() >= slice_.max_sessions) {
     turn_away(socket, address, {421, {4, 3, 2}, "Too many sessions, try again later"}, slice_.sessions_rule);
+    return;
+  }
+  if (pressure_ == queue::PressureLevel::close) {
+    turn_away(socket, address, {421, {4, 3, 2}, "The queue is overloaded, try again later"},
+              limits_.closed_rule);
     return;
   }
   auto& of_client = sessions_of_client_[network];
@@ -219,10 +228,28 @@ void SmtpdService::on(Session& session, smtp::VerifyRecipient&& verify) {
 }
 
 void SmtpdService::on(Session& session, smtp::WantId&&) {
-  if (waiting_for_ids_.empty()) {
+  const bool slowed = pressure_ != queue::PressureLevel::none;
+  if (waiting_for_ids_.empty() && !slowed) {
     if (const auto id = spool_.take_id()) return grant(session, *id);
   }
-  waiting_for_ids_.push_back({session.number(), steady_clock::now()});
+  waiting_for_ids_.push_back({session.number(), steady_clock::now() + (slowed ? kSlowDelay : 0s)});
+  if (slowed) grant_later();
+}
+
+void SmtpdService::on_pressure(const spool_intake::Pressure& pressure) {
+  pressure_ = pressure.level;
+  const bool closed = pressure_ >= queue::PressureLevel::refuse;
+  limits_.closed_because = closed ? "The queue is overloaded, try again later" : "";
+  limits_.closed_rule = {closed ? "pressure: " + pressure.cause : "", {}, 0};
+  grant_waiting_ids();
+}
+
+/// Those whose wait is not over have been slowed down.
+void SmtpdService::grant_later() {
+  slow_timer_.expires_at(waiting_for_ids_.front().since);
+  slow_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) grant_waiting_ids();
+  });
 }
 
 void SmtpdService::grant(Session& session, const LeasedId& id) {
@@ -232,6 +259,8 @@ void SmtpdService::grant(Session& session, const LeasedId& id) {
 
 void SmtpdService::grant_waiting_ids() {
   while (!waiting_for_ids_.empty()) {
+    const bool slowed = pressure_ != queue::PressureLevel::none;
+    if (slowed && waiting_for_ids_.front().since > steady_clock::now()) return grant_later();
     const auto session = find(waiting_for_ids_.front().session);
     if (session) {
       const auto id = spool_.take_id();

@@ -49,7 +49,9 @@ class SmtpdService final : public Service, private SessionHost {
   void on(Session& session, smtp::Abandon&& abandon);
   void on(Session& session, smtp::Refusal&& refusal);
 
+  void on_pressure(const spool_intake::Pressure& pressure);
   void grant_waiting_ids();
+  void grant_later();
   void grant(Session& session, const LeasedId& id);
   void on_verdict(const RouterLink::Question& question, const mail::Reply& reply, const Rule& rule);
   void on_committed(SpoolLink::Sent&& message);
@@ -70,7 +72,7 @@ class SmtpdService final : public Service, private SessionHost {
 
   struct WaitingForId {
     std::uint64_t session = 0;
-    SteadyTime since;
+    SteadyTime since;  ///< not before: under pressure it lies ahead
   };
 
   ServiceContext context_;
@@ -88,6 +90,8 @@ class SmtpdService final : public Service, private SessionHost {
   boost::asio::steady_timer sweep_timer_;
   boost::asio::steady_timer congestion_timer_;
   boost::asio::steady_timer retire_timer_;
+  boost::asio::steady_timer slow_timer_;
+  queue::PressureLevel pressure_ = queue::PressureLevel::none;
   std::optional<SteadyTime> last_shortage_;
   std::uint64_t served_ = 0;
   std::uint64_t accepted_messages_ = 0;

@@ -82,6 +82,10 @@ Result<void> SpoolLink::on_frame(std::uint32_t epoch, FromSpool&& frame) {
                           settle(refused.id, false, sound ? refused.reply : not_now(), {"spool", {}, 0});
                           return {};
                         },
+                        [&](const Pressure& pressure) -> Result<void> {
+                          if (epoch == lines_.current()) handlers_.on_pressure(pressure);
+                          return {};
+                        },
                         [&](const CommitState& state) -> Result<void> {
                           settle(state.id, state.committed, not_now(), away());
                           return {};

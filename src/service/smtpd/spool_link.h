@@ -31,6 +31,7 @@ class SpoolLink {
     std::function<void(Sent&& message)> on_committed;
     std::function<void(Sent&& message, const mail::Reply& reply, const Rule& rule)> on_not_committed;
     std::function<void()> on_ids;
+    std::function<void(const spool_intake::Pressure& pressure)> on_pressure;
     /// A channel is gone; `last`: there is no other.
     std::function<void(const Error& why, bool last)> on_closed;
   };

@@ -15,12 +15,14 @@
 #include "base/queue_id.h"
 #include "mail/envelope.h"
 #include "mail/status.h"
+#include "queue/pressure.h"
 
 namespace sternpost::spool_intake {
 
 /// The most content in one frame. Longer content goes ahead in Piece frames; Commit carries the last piece.
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
-/// The most bytes of one frame: a full piece beside an envelope of 10,000 recipients of 320 octets, and slack.
+/// The most bytes of one frame: a full piece beside an envelope of 10,000 recipients of 320 octets, and
+/// slack.
 inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
 /// The most ids in one lease.
 inline constexpr std::uint32_t kMaxLease = 1024;
@@ -86,6 +88,14 @@ struct CommitState {
   static constexpr auto fields() { return std::tuple(&CommitState::id, &CommitState::committed); }
 };
 
-using FromSpool = std::variant<Leased, Committed, NotCommitted, CommitState>;
+/// How hard the queue is pressed: what an intake does about it is its own affair, within what PressureLevel
+/// says.
+struct Pressure {
+  queue::PressureLevel level = queue::PressureLevel::none;
+  std::string cause;
+  static constexpr auto fields() { return std::tuple(&Pressure::level, &Pressure::cause); }
+};
+
+using FromSpool = std::variant<Leased, Committed, NotCommitted, CommitState, Pressure>;
 
 }  // namespace sternpost::spool_intake

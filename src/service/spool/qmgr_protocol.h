@@ -15,6 +15,7 @@
 #include "base/queue_id.h"
 #include "mail/envelope.h"
 #include "mail/outcome.h"
+#include "queue/pressure.h"
 
 namespace sternpost::spool_qmgr {
 
@@ -69,7 +70,14 @@ struct Tell {
   }
 };
 
-using ToSpool = std::variant<Pull, Orders, Decided, Tell>;
+/// How hard the queue is pressed: spool hands it on to intakes. Sent where it changes, and first of all.
+struct Pressure {
+  queue::PressureLevel level = queue::PressureLevel::none;
+  std::string cause;  ///< at most 512 octets
+  static constexpr auto fields() { return std::tuple(&Pressure::level, &Pressure::cause); }
+};
+
+using ToSpool = std::variant<Pull, Orders, Decided, Tell, Pressure>;
 
 /// The most recipients of one Tell.
 inline constexpr std::size_t kMaxTold = 1000;
@@ -151,7 +159,18 @@ struct NotTold {
   static constexpr auto fields() { return std::tuple(&NotTold::id); }
 };
 
-using FromSpool = std::variant<Pulled, Recorded, NotHanded, HoldChanged, Told, NotTold>;
+/// What spool holds: first of all, and then about once a second while it changes.
+struct Load {
+  std::uint64_t messages = 0;
+  std::uint64_t memory_bytes = 0;  ///< of its index, about
+  std::uint64_t disk_bytes = 0;    ///< of records that are needed still
+  std::uint64_t max_disk_bytes = 0;
+  static constexpr auto fields() {
+    return std::tuple(&Load::messages, &Load::memory_bytes, &Load::disk_bytes, &Load::max_disk_bytes);
+  }
+};
+
+using FromSpool = std::variant<Pulled, Recorded, NotHanded, HoldChanged, Told, NotTold, Load>;
 
 }  // namespace sternpost::spool_qmgr
 

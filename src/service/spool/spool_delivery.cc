@@ -11,6 +11,7 @@ namespace {
 /// Bytes that may wait for an agent before it is handed more.
 constexpr std::size_t kMaxWaiting = 8UL << 20U;
 constexpr Milliseconds kHandAgain{5};
+constexpr Seconds kLoadInterval{1};
 constexpr std::size_t kMaxOrders = 1UL << 20U;
 /// Recipients of one order, and octets of its site.
 constexpr std::size_t kMaxOrderRecipients = 1000;
@@ -93,6 +94,27 @@ void SpoolService::connect_qmgr(UniqueFd socket) {
                               forget_qmgr();
                               qmgr_.reset();
                             }});
+  load_told_ = {};
+  tell_load();
+}
+
+/// About once a second: pressure need not be known sooner, and nobody wakes up for it alone.
+void SpoolService::tell_load() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!qmgr_ || now - load_told_ < kLoadInterval) return;
+  load_told_ = now;
+  constexpr std::uint64_t kBytesOfMessage = 200;
+  const auto stats = engine_->stats();
+  qmgr_->send(spool_qmgr::Load{stats.live, stats.live * kBytesOfMessage + desk_.buffered_bytes(),
+                               stats.segments * slice_.segment_bytes, slice_.max_spool_bytes});
+}
+
+Result<void> SpoolService::take_pressure(const spool_qmgr::Pressure& pressure) {
+  constexpr std::size_t kLongestCause = 512;
+  if (pressure.cause.size() > kLongestCause) return fail(ErrorClass::peer, "a cause without end");
+  pressure_ = {pressure.level, pressure.cause};
+  for (const auto& [channel, intake] : intakes_) intake->send(pressure_);
+  return {};
 }
 
 /// A new qmgr knows nothing of what an earlier one ordered, asked and decided, and may come to another end.
@@ -116,6 +138,7 @@ Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
                  },
                  [&](spool_qmgr::Orders& orders) { return take_orders(std::move(orders)); },
                  [&](spool_qmgr::Tell& tell) { return take_tell(std::move(tell)); },
+                 [&](const spool_qmgr::Pressure& pressure) { return take_pressure(pressure); },
                  [&](spool_qmgr::Decided& decided) { return take_decided(std::move(decided)); }},
       frame);
 }

@@ -19,6 +19,7 @@ void SpoolService::connect_intake(Compartment row, UniqueFd socket) {
             std::erase_if(asked_leases_, [&](const auto& asked) { return asked.first == channel; });
             intakes_.erase(channel);
           }});
+  if (pressure_.level != queue::PressureLevel::none) intakes_[channel]->send(pressure_);
 }
 
 Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&& frame) {

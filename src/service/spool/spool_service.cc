@@ -159,6 +159,7 @@ void SpoolService::work() {
     upkeep_ = spool::Upkeep::pressing;
     answer(queue_.run(*engine_));
     note_pressure();
+    tell_load();
     maintain_at_end_.schedule();
   }
   for (const auto& [channel, id] : std::exchange(asked_committed_, {})) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -94,6 +95,8 @@ class SpoolService final : public Service {
   Result<void> take_nobody(spool_notice::Nobody&& nobody);
   void answer_bounce(const ByBounce& by, const Settled& settled);
   void not_told(QueueId id);
+  Result<void> take_pressure(const spool_qmgr::Pressure& pressure);
+  void tell_load();
   void bounce_gone();
   [[nodiscard]] bool agents_are_known() const;
   void answer_pull();
@@ -168,7 +171,9 @@ class SpoolService final : public Service {
   bool retry_waiting_ = false;
   spool::Upkeep upkeep_ = spool::Upkeep::pressing;
   bool intake_closed_ = false;
-  std::string last_trouble_;  ///< of maintenance, recorded once
+  std::string last_trouble_;         ///< of maintenance, recorded once
+  spool_intake::Pressure pressure_;  ///< by qmgr's last word
+  std::chrono::steady_clock::time_point load_told_;
   std::uint64_t messages_ = 0;
   std::uint64_t commits_ = 0;
 };
