@@ -40,9 +40,8 @@ std::string queue_text(const admin::StatusReply& reply) {
   if (!reply.queue) return out + "in memory: not known: qmgr does not answer\n";
   const auto& queue = *reply.queue;
   return out +
-         fmt::format(
-             "in memory: {} being routed, {} ready, {} active, {} deferred, {} held, {} owing a notice\n",
-             queue.routing, queue.ready, queue.active, queue.deferred, queue.held, queue.owing);
+         fmt::format("in memory: {} being routed, {} ready, {} active, {} deferred, {} held, {} owing\n",
+                     queue.routing, queue.ready, queue.active, queue.deferred, queue.held, queue.owing);
 }
 
 /// What nobody answered is null.
