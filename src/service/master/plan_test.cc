@@ -42,7 +42,10 @@ std::set<Compartment> peers_in(const std::string& cell) {
   for (std::string word; words >> word;) {
     std::erase(word, ',');
     if (word == "intakes") word = "smtpd";
-    if (word == "agents") word = "virtual";
+    if (word == "agents") {
+      peers.insert({Compartment::virtual_mailbox, Compartment::smtp});
+      continue;
+    }
     if (const auto peer = parse_compartment(word)) peers.insert(*peer);
   }
   peers.erase(Compartment::master);
@@ -64,9 +67,10 @@ TEST(plan, is_the_table_of_the_architecture_page) {
   }
 }
 
-TEST(plan, gives_socket_families_to_dns_alone_and_no_one_two_folders) {
+TEST(plan, gives_socket_families_to_dns_and_smtp_alone_and_no_one_two_folders) {
   for (const auto& row : plan()) {
-    EXPECT_EQ(!row.socket_families.empty(), row.self == Compartment::dns) << to_string(row.self);
+    const bool goes_out = row.self == Compartment::dns || row.self == Compartment::smtp;
+    EXPECT_EQ(!row.socket_families.empty(), goes_out) << to_string(row.self);
     EXPECT_EQ(row.outbound != Outbound::nobody, !row.socket_families.empty()) << to_string(row.self);
     EXPECT_LE(row.folders.size(), 1U) << to_string(row.self);
   }
@@ -95,15 +99,18 @@ TEST(plan, takes_uids_from_the_base_and_the_owner_of_the_mailboxes_from_its_key)
   }
 }
 
-TEST(plan, lets_dns_alone_connect_and_only_to_the_ports_of_dns) {
+TEST(plan, lets_dns_and_smtp_alone_connect_each_only_to_its_ports) {
   config::MasterSlice settings;
   settings.dns_ports = {53, 5353};
+  settings.smtp_ports = {25, 2525};
   for (const auto& row : plan()) {
     const auto ports = tcp_ports_of(row, settings);
     const auto confinement = confinement_of(row, true, kDefaultUidBase, Owner{}, false, ports);
     EXPECT_EQ(confinement.tcp_connect_ports, ports);
     if (row.self == Compartment::dns) {
       EXPECT_EQ(ports, settings.dns_ports);
+    } else if (row.self == Compartment::smtp) {
+      EXPECT_EQ(ports, settings.smtp_ports);
     } else {
       EXPECT_TRUE(ports.empty()) << to_string(row.self);
     }
