@@ -259,7 +259,8 @@ void SmtpService::finished(Connection& connection, smtp::Finished&& result) {
   const auto attempt = std::exchange(used.attempt, nullptr);
   const bool lost =
       std::ranges::any_of(result.recipients, [](const auto& one) { return one.scope == smtp::Scope::host; });
-  if (lost && used.fresh) down_.failed(to_string(connection.endpoint()), steady_now());
+  if (lost && used.fresh)
+    down_.failed(to_string(connection.endpoint()), steady_now());
   attempt->take_result(std::move(result), connection.endpoint(), connection.transcript(), true);
   used.fresh = false;
   if (attempt->done()) {
@@ -303,11 +304,13 @@ void SmtpService::closed(Connection& connection) {
   exit_if_drained();
 }
 
+/// One may come to its end without a connection, and then nothing but this would start those behind it.
 void SmtpService::serve_waiting() {
-  if (waiting_.empty() || connections_.size() >= slice_.max_sessions) return;
-  const auto attempt = waiting_.front();
-  waiting_.pop_front();
-  start(attempt);
+  while (!waiting_.empty() && connections_.size() < slice_.max_sessions) {
+    const auto attempt = waiting_.front();
+    waiting_.pop_front();
+    start(attempt);
+  }
 }
 
 bool SmtpService::is_own(std::string_view address, std::uint16_t port) const {
