@@ -74,6 +74,7 @@ void Connection::open(std::chrono::seconds patience) {
 /// Zero, or the errno of what failed at once.
 int Connection::begin_connect() {
   const auto to = to_sockaddr(endpoint_.address, endpoint_.port);
+  failed_here_ = true;
   UniqueFd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return errno;
   const int on = 1;
@@ -85,6 +86,7 @@ int Connection::begin_connect() {
     const auto from = to_sockaddr(endpoint_.source, 0);
     if (::bind(fd.get(), from.get(), from.size) != 0) return errno;
   }
+  failed_here_ = false;
   const int done = ::connect(fd.get(), to.get(), to.size);
   if (done != 0 && errno != EINPROGRESS && errno != EINTR) return errno;
   socket_.assign(fd.release());

@@ -59,6 +59,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] std::uint32_t deliveries() const { return deliveries_; }
   [[nodiscard]] std::vector<std::string> transcript() const { return engine_.transcript(); }
 
+  /// Nobody was asked for the connection: this process could not have a socket for it.
+  [[nodiscard]] bool failed_here() const { return failed_here_; }
+
   /// Since when it has had nothing to do, kept here for the host.
   SteadyTime idle_since;
 
@@ -88,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t progress_ = 0;
   SteadyTime last_progress_;
   std::chrono::seconds connect_patience_{};
+  bool failed_here_ = false;
   bool connecting_ = false;
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
