@@ -32,12 +32,17 @@ bool is_address_of_this_host(const std::string& address) {
     to.sin6_family = AF_INET6;
     to.sin6_port = htons(kSomePort);
     if (::inet_pton(AF_INET6, address.c_str(), &to.sin6_addr) != 1) return false;
+    if (IN6_IS_ADDR_UNSPECIFIED(&to.sin6_addr)) return true;
     return is_local(AF_INET6, to, &sockaddr_in6::sin6_addr);
   }
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(kSomePort);
   if (::inet_pton(AF_INET, address.c_str(), &to.sin_addr) != 1) return false;
+  // The kernel takes 0.0.0.0 for this host, and answers for all of 127.0.0.0/8 from one address.
+  constexpr std::uint32_t kLoopbackNetwork = 127;
+  const auto bits = ntohl(to.sin_addr.s_addr);
+  if (bits == INADDR_ANY || bits >> 24U == kLoopbackNetwork) return true;
   return is_local(AF_INET, to, &sockaddr_in::sin_addr);
 }
 
