@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -124,11 +125,11 @@ Result<Launched> Launcher::launch(Compartment row) const {
 Result<UniqueFd> Launcher::connect_socket(const std::string& path) const {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (!path.starts_with('/') || path.size() >= sizeof(address.sun_path)) {
+  // Taken from the real root, which is the working directory meanwhile: nothing else runs in this process.
+  const auto from_root = path.substr(std::min(path.find_first_not_of('/'), path.size()));
+  if (!path.starts_with('/') || from_root.empty()) {
     return fail(ErrorClass::permanent, path + " is not the path of a socket");
   }
-  // Taken from the real root, which is the working directory meanwhile: nothing else runs in this process.
-  const auto from_root = "." + path;
   if (from_root.size() >= sizeof(address.sun_path)) {
     return fail(ErrorClass::permanent, path + " is too long for a socket");
   }
