@@ -60,7 +60,11 @@ Result<void> SpoolService::take_tell(spool_qmgr::Tell&& tell) {
 /// False where it cannot be written now.
 bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   const auto* message = engine_->find(tell.id);
-  if (message == nullptr) return true;  // deleted meanwhile; Recorded is on its way
+  if (message == nullptr) {
+    // Deleted meanwhile: Recorded says so, and this that the wish is done with.
+    if (qmgr_) qmgr_->send(spool_qmgr::Told{tell.id, std::move(tell.recipients), false});
+    return true;
+  }
   if (!bounce_) return false;
   const bool busy =
       std::ranges::any_of(notices_, [&](const auto& entry) { return entry.second.settles.id == tell.id; });
