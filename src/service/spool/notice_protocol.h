@@ -6,6 +6,8 @@
 // jobs of a channel that is lost are given anew.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +26,14 @@ namespace sternpost::spool_notice {
 inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
 /// Recipients of one notice, in octets of their addresses and outcomes, but for one more.
 inline constexpr std::size_t kRecipientsBytes = 256UL * 1024;
+/// Where no message may be longer than `most`, a notice is made of no more of the header, and of recipients,
+/// than these: it is longer than what it is made of, and one that does not fit could never be sent.
+constexpr std::size_t header_share(std::size_t most) {
+  return most / 4;
+}
+constexpr std::size_t recipients_share(std::size_t most) {
+  return std::min(most / 16, kRecipientsBytes);
+}
 /// The longest notice that is taken, in octets.
 inline constexpr std::size_t kMaxNotice = 2 * 1024 * 1024;
 

@@ -84,7 +84,9 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   auto content = engine_->read_content(tell.id);
   const auto id = engine_->lease(1);
   if (!envelope || !content || !id) return false;
-  content->resize(std::min<std::size_t>(content->size(), slice_.notice_header_bytes));
+  const std::size_t most = slice_.max_message_bytes;
+  content->resize(
+      std::min({content->size(), std::size_t{slice_.notice_header_bytes}, spool_notice::header_share(most)}));
 
   spool_notice::Job job{next_notice_++,
                         tell.delayed,
@@ -99,7 +101,7 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   Notice notice{{tell.id, {}, tell.delayed}, *id, envelope->reverse_path, true};
   std::size_t bytes = 0;
   for (const auto i : wanted) {
-    if (bytes > spool_notice::kRecipientsBytes) break;
+    if (bytes > spool_notice::recipients_share(most)) break;
     const auto* attempted = engine_->find(tell.id)->state.find(i);
     auto& recipient = job.recipients.emplace_back();
     recipient.address = std::move(envelope->recipients[i]);
