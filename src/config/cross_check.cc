@@ -20,6 +20,7 @@ class Checker {
     sizes();
     times();
     domains();
+    sources();
     mailboxes();
     return std::move(complaints_);
   }
@@ -90,6 +91,24 @@ class Checker {
 
   void twice(std::string_view key, std::string_view other, const std::string& domain) {
     complain(key, other, fmt::format("{} is one of {} already", printable(domain, 64), other));
+  }
+
+  /// A connection comes from the source of its family, so a second one of a family would never be used.
+  void sources() {
+    constexpr std::string_view kTwice =
+        "names two addresses of one family; expected one IPv4 address, one IPv6 address, or one of each";
+    if (of_one_family(values_.list("smtp_client.source"))) {
+      complain("smtp_client.source", "smtp_client.source", std::string(kTwice));
+    }
+    for (const auto& row : values_.routes("routes")) {
+      if (!of_one_family(row.sources)) continue;
+      complaints_.push_back(
+          {fmt::format("routes.\"{}\"", printable(row.pattern, 64)), row.line, std::string(kTwice)});
+    }
+  }
+
+  static bool of_one_family(const std::vector<std::string>& addresses) {
+    return addresses.size() == 2 && addresses[0].contains(':') == addresses[1].contains(':');
   }
 
   void at_most(std::string_view less, std::string_view more) {

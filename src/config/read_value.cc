@@ -203,14 +203,15 @@ class RouteReader {
     } else {
       read_next_hop(member_.node);
     }
-    if (row_.next_hop.empty() && complaints_.empty()) complain(member_.node, kNeedsNextHop);
+    if (row_.next_hop.empty() && complaints_.empty())
+      complain(member_.node, fmt::format("has no next hop; {}", kExpected));
     if (!complaints_.empty()) return std::unexpected(std::move(complaints_));
     return std::move(row_);
   }
 
  private:
-  static constexpr std::string_view kNeedsNextHop =
-      "has no next hop; expected one such as \"relay.example.net\", \"[192.0.2.1]:25\" or { to = "
+  static constexpr std::string_view kExpected =
+      "expected a next hop such as \"relay.example.net\", \"[192.0.2.1]:25\" or { to = "
       "\"[192.0.2.1]:25\", from = [\"192.0.2.9\"] }";
 
   void complain(const Node& node, std::string_view text) {
@@ -222,7 +223,7 @@ class RouteReader {
     auto hop = node.kind == Kind::text && node.scalar.size() <= kLongestEntry
                    ? normalize_next_hop(node.scalar)
                    : std::nullopt;
-    if (!hop) return complain(node, fmt::format("{} is not accepted; it {}", describe(node), kNeedsNextHop));
+    if (!hop) return complain(node, fmt::format("{} is not accepted; {}", describe(node), kExpected));
     row_.next_hop = std::move(*hop);
   }
 
