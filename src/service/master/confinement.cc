@@ -1,5 +1,6 @@
 #include "service/master/confinement.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sternpost {
@@ -31,6 +32,11 @@ std::vector<std::uint16_t> tcp_ports_of(const Row& row, const config::MasterSlic
       break;
   }
   return {};
+}
+
+bool may_be_connected(const Row& row, const config::MasterSlice& settings, const std::string& path) {
+  return row.outbound == Outbound::smtp &&
+         std::ranges::find(settings.local_sockets, path) != settings.local_sockets.end();
 }
 
 }  // namespace sternpost

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "runtime/sandbox.h"
@@ -16,5 +17,8 @@ Confinement confinement_of(const Row& row, bool as_root, std::uint32_t uid_base,
 
 /// The ports to which the row may make TCP connections under this configuration.
 std::vector<std::uint16_t> tcp_ports_of(const Row& row, const config::MasterSlice& settings);
+
+/// Whether master connects this Unix-domain socket for the row: only what the configuration names.
+bool may_be_connected(const Row& row, const config::MasterSlice& settings, const std::string& path);
 
 }  // namespace sternpost

@@ -117,6 +117,18 @@ TEST(plan, lets_dns_and_smtp_alone_connect_each_only_to_its_ports) {
   }
 }
 
+TEST(plan, has_master_connect_smtp_alone_and_only_to_sockets_that_the_configuration_names) {
+  config::MasterSlice settings;
+  settings.local_sockets = {"/run/dovecot/lmtp"};
+  for (const auto& row : plan()) {
+    const bool is_smtp = row.self == Compartment::smtp;
+    EXPECT_EQ(may_be_connected(row, settings, "/run/dovecot/lmtp"), is_smtp) << to_string(row.self);
+    for (const auto* other : {"/run/dovecot/auth", "/run/dovecot/../dovecot/lmtp", "run/dovecot/lmtp", ""}) {
+      EXPECT_FALSE(may_be_connected(row, settings, other)) << to_string(row.self) << ": " << other;
+    }
+  }
+}
+
 TEST(plan, knows_the_default_of_the_registry) {
   const auto* parameter = config::find_parameter("sandbox.uid_base");
   ASSERT_NE(parameter, nullptr);

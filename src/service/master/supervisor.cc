@@ -342,10 +342,10 @@ void Supervisor::drain(Process& process, bool urgent) {
 /// Of what smtp asks for, master connects only what the configuration names.
 void Supervisor::connect_local(Process& asker, const control::AskConnect& ask) {
   if (asker.row() != Compartment::smtp) return;
-  const auto names = [&](const config::MasterSlice& settings) {
-    return std::ranges::find(settings.local_sockets, ask.path) != settings.local_sockets.end();
-  };
-  if (!names(resources_.settings) && !(reload_ && names(reload_->settings))) {
+  const auto& row = plan_row(asker.row());
+  const bool named = may_be_connected(row, resources_.settings, ask.path) ||
+                     (reload_ && may_be_connected(row, reload_->settings, ask.path));
+  if (!named) {
     return asker.send(control::ConnectAnswer{ask.request, "the configuration does not name this socket"});
   }
   const auto socket = launcher_.connect_socket(ask.path);
