@@ -24,18 +24,20 @@ struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
-/// The service, with the test as smtpd, qmgr and users.
+/// The service, with the test as smtpd, qmgr, users and dns.
 class RouterServiceTest : public testing::Test {
  protected:
   using IntakeEnd = Channel<ToIntake, FromIntake>;
   using QmgrEnd = Channel<ToQmgr, FromQmgr>;
   using UsersEnd = Channel<users::ToUsers, users::FromUsers>;
+  using DnsEnd = Channel<dns::ToDns, dns::FromDns>;
 
   void SetUp() override {
     config::RouterSlice slice;
     slice.hostname = "mx.example.org";
     slice.domains = {"example.org"};
     slice.extension_delimiter = "+";
+    slice.mx_port = 25;
     auto made = RouterService::make(
         {.loop = loop,
          .instance = 0,
@@ -55,7 +57,8 @@ class RouterServiceTest : public testing::Test {
   std::unique_ptr<End> connect(Compartment row, Frames& frames) {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-    const auto bound = row == Compartment::users ? users::kMaxFrame : kMaxFrame;
+    auto bound = row == Compartment::users ? users::kMaxFrame : kMaxFrame;
+    if (row == Compartment::dns) bound = dns::kMaxFrame;
     auto end =
         std::make_unique<End>(loop, UniqueFd(ends[0]), FrameLimits{.max_frame = bound}, traffic,
                               typename End::Handlers{.on_frame = [&frames](auto&& frame) -> Result<void> {
@@ -78,6 +81,32 @@ class RouterServiceTest : public testing::Test {
     run();
   }
 
+  static Route route_to(std::uint64_t id, std::vector<std::string> domains) {
+    Route route{QueueId{id}, {}};
+    std::uint32_t index = 0;
+    for (const auto& domain : domains) {
+      route.recipients.push_back({index++, *mail::Mailbox::from_wire("user@" + domain)});
+    }
+    return route;
+  }
+
+  static dns::Answer mx(std::uint64_t request, std::vector<dns::MxRecord> hosts) {
+    dns::Answer answer;
+    answer.request = request;
+    answer.outcome = hosts.empty() ? dns::Outcome::no_data : dns::Outcome::found;
+    answer.mx = std::move(hosts);
+    return answer;
+  }
+
+  /// All that qmgr was told, whatever frames it came in.
+  [[nodiscard]] std::vector<RoutedRecipient> routed() const {
+    std::vector<RoutedRecipient> all;
+    for (const auto& frame : to_qmgr) {
+      for (const auto& one : std::get<Routed>(frame).recipients) all.push_back(one);
+    }
+    return all;
+  }
+
   boost::asio::io_context loop;
   TrafficCounters traffic;
   NoRecords records;
@@ -88,6 +117,7 @@ class RouterServiceTest : public testing::Test {
   std::vector<ToIntake> to_intake;
   std::vector<ToQmgr> to_qmgr;
   std::vector<users::ToUsers> to_users;
+  std::vector<dns::ToDns> to_dns;
 };
 
 TEST_F(RouterServiceTest, AQuestionWaitsForAUsersChannelAndIsAnsweredOnce) {
@@ -158,6 +188,118 @@ TEST_F(RouterServiceTest, ARouteIsAnsweredWhenAllItsRecipientsAreInBoundedFrames
     }
   }
   EXPECT_EQ(answered, 1000U);
+}
+
+TEST_F(RouterServiceTest, ADomainOfOthersGoesWhereTheDnsSays) {
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  auto dns_end = connect<DnsEnd>(Compartment::dns, to_dns);
+  qmgr->send(route_to(7, {"far.example", "FAR.example", "near.example"}));
+  run();
+  ASSERT_THAT(to_dns, SizeIs(2)) << "one look-up for each domain";
+  const auto far = std::get<dns::Lookup>(to_dns[0]);
+  EXPECT_EQ(far.kind, dns::Kind::mx);
+  EXPECT_EQ(far.name, "far.example");
+  dns_end->send(mx(far.request, {{10, "a.far.example"}, {20, "b.far.example"}}));
+  run();
+  EXPECT_THAT(to_qmgr, SizeIs(0)) << "not all is known";
+  dns_end->send(mx(std::get<dns::Lookup>(to_dns[1]).request, {}));
+  run();
+  const auto all = routed();
+  ASSERT_THAT(all, SizeIs(3));
+  for (const auto& one : all) {
+    EXPECT_EQ(one.reply.code, 250);
+    EXPECT_EQ(one.agent, spool_qmgr::Agent::smtp);
+    EXPECT_EQ(one.site, one.index == 2 ? "smtp implicit near.example:25"
+                                       : "smtp mx 10 a.far.example:25 20 b.far.example:25");
+  }
+}
+
+TEST_F(RouterServiceTest, LookUpsThatALostDnsOwesAreAskedAgain) {
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  auto first = connect<DnsEnd>(Compartment::dns, to_dns);
+  qmgr->send(route_to(7, {"far.example"}));
+  run();
+  ASSERT_THAT(to_dns, SizeIs(1));
+  first.reset();
+  run();
+  EXPECT_EQ(closed, (std::vector<Closed>{{Compartment::dns, ErrorClass::temporary, true}}));
+  qmgr->send(route_to(8, {"near.example"}));
+  run();
+  to_dns.clear();
+  auto second = connect<DnsEnd>(Compartment::dns, to_dns);
+  run();
+  ASSERT_THAT(to_dns, SizeIs(2)) << "what was owed, and what was asked meanwhile";
+  for (const auto& frame : to_dns) {
+    second->send(mx(std::get<dns::Lookup>(frame).request, {{10, "a.example"}}));
+  }
+  run();
+  EXPECT_THAT(routed(), SizeIs(2));
+}
+
+TEST_F(RouterServiceTest, AnAnswerOfDnsToNoQuestionIsAViolation) {
+  auto dns_end = connect<DnsEnd>(Compartment::dns, to_dns);
+  dns_end->send(mx(77, {}));
+  run();
+  EXPECT_EQ(closed, (std::vector<Closed>{{Compartment::dns, ErrorClass::peer, true}}));
+}
+
+TEST_F(RouterServiceTest, ADnsThatDoesNotKnowDefersAndOneThatSaysNoFails) {
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  auto dns_end = connect<DnsEnd>(Compartment::dns, to_dns);
+  qmgr->send(route_to(7, {"slow.example"}));
+  qmgr->send(route_to(8, {"gone.example"}));
+  run();
+  ASSERT_THAT(to_dns, SizeIs(2));
+  for (const auto& frame : to_dns) {
+    const auto& lookup = std::get<dns::Lookup>(frame);
+    auto answer = mx(lookup.request, {});
+    const bool slow = lookup.name == "slow.example";
+    answer.outcome = slow ? dns::Outcome::unavailable : dns::Outcome::no_name;
+    if (slow) answer.why = "no server answers";
+    dns_end->send(answer);
+  }
+  run();
+  const auto all = routed();
+  ASSERT_THAT(all, SizeIs(2));
+  const bool slow_first = std::get<Routed>(to_qmgr[0]).id == QueueId{7};
+  EXPECT_TRUE(all[slow_first ? 0 : 1].reply.temporary());
+  EXPECT_TRUE(all[slow_first ? 1 : 0].reply.permanent());
+}
+
+TEST_F(RouterServiceTest, ANameThatTheDnsCannotHoldIsAnsweredWithoutIt) {
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  auto dns_end = connect<DnsEnd>(Compartment::dns, to_dns);
+  std::string name;
+  for (int i = 0; i < 35; ++i) name += "aaaaaa.";
+  name += "ab.example";
+  ASSERT_GT(name.size(), dns::kLongestName);
+  ASSERT_LE(name.size(), 255U);
+  qmgr->send(route_to(7, {name}));
+  run();
+  EXPECT_THAT(to_dns, SizeIs(0));
+  ASSERT_THAT(routed(), SizeIs(1));
+  EXPECT_TRUE(routed()[0].reply.permanent());
+}
+
+TEST_F(RouterServiceTest, LongSitesComeInBoundedFrames) {
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  auto dns_end = connect<DnsEnd>(Compartment::dns, to_dns);
+  qmgr->send(route_to(7, std::vector<std::string>(1'000, "far.example")));
+  run();
+  ASSERT_THAT(to_dns, SizeIs(1));
+  std::vector<dns::MxRecord> hosts;
+  for (int i = 0; i < 20; ++i) {
+    hosts.push_back({10, std::string(60, 'h') + "." + std::string(60, 'h') + "." + std::string(60, 'h') +
+                             ".mx" + std::to_string(i) + ".far.example"});
+  }
+  dns_end->send(mx(std::get<dns::Lookup>(to_dns[0]).request, std::move(hosts)));
+  run();
+  EXPECT_GT(to_qmgr.size(), 5U);
+  for (const auto& frame : to_qmgr) EXPECT_LT(encode(std::get<Routed>(frame)).size(), kMaxFrame - 16);
+  const auto all = routed();
+  ASSERT_THAT(all, SizeIs(1'000));
+  EXPECT_GT(all.back().site.size(), 3'000U);
+  EXPECT_EQ(all.back().index, 999U);
 }
 
 TEST_F(RouterServiceTest, AnIntakeThatLeftIsNotAnswered) {

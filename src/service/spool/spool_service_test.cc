@@ -1,188 +1,9 @@
-// The service with real channels and a real disk; its peers are played by the test.
-#include "service/spool/spool_service.h"
-
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include "service/spool/spool_service_test_rig.h"
 
 namespace sternpost::spool_service {
 namespace {
 
-class Records : public RecordSink {
- public:
-  void record(Record record) override { all.push_back(std::move(record)); }
-  [[nodiscard]] std::size_t count(Decision decision) const {
-    return static_cast<std::size_t>(std::ranges::count(all, decision, &Record::decision));
-  }
-  std::vector<Record> all;
-};
-
-/// The other end of a channel; keeps the frames that came.
-template <class In, class Out>
-struct Peer {
-  std::unique_ptr<Channel<In, Out>> channel;
-  std::vector<In> frames;
-  bool closed = false;
-
-  template <class T>
-  void send(const T& frame) {
-    channel->send(frame);
-  }
-  template <class T>
-  std::vector<T> of() const {
-    std::vector<T> found;
-    for (const auto& frame : frames) {
-      if (const auto* one = std::get_if<T>(&frame)) found.push_back(*one);
-    }
-    return found;
-  }
-};
-using Intake = Peer<spool_intake::FromSpool, spool_intake::ToSpool>;
-using Qmgr = Peer<spool_qmgr::FromSpool, spool_qmgr::ToSpool>;
-using Agent = Peer<spool_agent::ToAgent, spool_agent::FromAgent>;
-using Admin = Peer<spool_admin::FromSpool, spool_admin::ToSpool>;
-
-class spool_service : public testing::Test {
- protected:
-  spool_service() {
-    char name[] = "/tmp/sternpost-service-XXXXXX";
-    folder_ = ::mkdtemp(name);
-    start();
-  }
-  ~spool_service() override {
-    service_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
-  void start(std::uint32_t initial_peers = 0) {
-    service_.reset();
-    ServiceContext context{.loop = loop_,
-                           .slice = encode(slice_),
-                           .initial_peers = initial_peers,
-                           .records = records_,
-                           .traffic = traffic_,
-                           .exit = [this] { exited_ = true; },
-                           .channel_closed =
-                               [this](Compartment row, const Error& why, bool last) {
-                                 EXPECT_FALSE(last) << "spool's peers see to new channels";
-                                 if (why.what_to_do == ErrorClass::peer) breaches_.push_back(row);
-                               }};
-    context.folders.emplace_back(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    auto made = SpoolService::make(std::move(context));
-    ASSERT_TRUE(made) << made.error().text;
-    service_ = std::move(*made);
-  }
-
-  template <class P>
-  std::unique_ptr<P> connect(Compartment row) {
-    int ends[2];
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-    service_->peer(row, 0, UniqueFd(ends[0]));
-    auto peer = std::make_unique<P>();
-    attach(*peer, UniqueFd(ends[1]));
-    return peer;
-  }
-  template <class In, class Out>
-  void attach(Peer<In, Out>& peer, UniqueFd socket) {
-    peer.channel = std::make_unique<Channel<In, Out>>(
-        loop_, std::move(socket), FrameLimits{.max_frame = 512 * 1024}, traffic_,
-        typename Channel<In, Out>::Handlers{[&peer](In&& frame) -> Result<void> {
-                                              peer.frames.push_back(std::move(frame));
-                                              return {};
-                                            },
-                                            [&peer](const Error&) { peer.closed = true; }});
-  }
-
-  /// Until nothing is left to do and no timer runs out for longer than outcomes wait for company. Each event
-  /// begins the wait anew, so that a slow disk or a busy machine only makes it longer.
-  void settle() {
-    loop_.restart();
-    while (loop_.run_one_for(Milliseconds(60)) > 0) {
-    }
-  }
-
-  QueueId lease(Intake& intake, std::uint32_t count) {
-    intake.send(spool_intake::Lease{count});
-    settle();
-    const auto leased = intake.of<spool_intake::Leased>();
-    EXPECT_FALSE(leased.empty());
-    return leased.empty() ? QueueId{} : leased.back().first;
-  }
-
-  static mail::Envelope envelope(std::uint32_t recipients) {
-    mail::Envelope one;
-    for (std::uint32_t i = 0; i < recipients; ++i) {
-      one.recipients.push_back(*mail::Mailbox::from_wire("user" + std::to_string(i) + "@example.org"));
-    }
-    return one;
-  }
-
-  QueueId commit(Intake& intake, std::string content, std::uint32_t recipients = 1) {
-    const auto id = lease(intake, 1);
-    intake.send(spool_intake::Commit{id, envelope(recipients), std::move(content), false});
-    settle();
-    return id;
-  }
-
-  std::unique_ptr<Agent> agent() {
-    auto one = connect<Agent>(Compartment::virtual_mailbox);
-    one->send(spool_agent::InHand{});
-    settle();
-    return one;
-  }
-
-  static spool_agent::Outcome delivered(const spool_agent::Job& job) {
-    spool_agent::Outcome outcome{job.job, {}};
-    for (const auto& recipient : job.recipients) {
-      outcome.recipients.push_back(
-          {recipient.index, mail::Disposition::delivered, {250, {2, 0, 0}, "ok"}, {}});
-    }
-    return outcome;
-  }
-
-  static spool_qmgr::Orders order(QueueId id, std::vector<std::uint32_t> recipients) {
-    return {{{id, spool_qmgr::Agent::virtual_mailbox, std::move(recipients)}}};
-  }
-
-  /// Changes the first byte of it on the disk.
-  void damage(const std::string& content) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-      const auto at = bytes.find(content);
-      if (at == std::string::npos) continue;
-      file.clear();
-      file.seekp(static_cast<std::streamoff>(at));
-      file.put('X');
-    }
-  }
-
-  std::uint64_t counter(std::string_view name) {
-    for (const auto& one : service_->counters()) {
-      if (one.name == name) return one.value;
-    }
-    return 0;
-  }
-
-  std::string folder_;
-  boost::asio::io_context loop_;
-  config::SpoolSlice slice_{.segment_bytes = 1 << 20U,
-                            .spare_segments = 2,
-                            .max_message_bytes = 400000,
-                            .max_spool_bytes = 16 << 20U,
-                            .min_free_bytes = 0,
-                            .max_buffered_bytes = 1 << 20U};
-  Records records_;
-  TrafficCounters traffic_;
-  bool exited_ = false;
-  std::vector<Compartment> breaches_;
-  std::unique_ptr<Service> service_;
-};
+class spool_service : public SpoolServiceRig {};
 
 TEST_F(spool_service, carries_a_message_from_intake_to_agent_and_records_its_outcome) {
   const auto intake = connect<Intake>(Compartment::smtpd);
@@ -350,6 +171,52 @@ TEST_F(spool_service, hands_no_recipient_twice_and_opens_what_a_lost_agent_had) 
   hands = agent();  // the order waited for it
   ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
   EXPECT_EQ(hands->of<spool_agent::Job>()[0].recipients.size(), 2U);
+}
+
+TEST_F(spool_service, hands_each_order_to_an_agent_of_its_row_whoever_else_is_away) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto client = agent(Compartment::smtp);
+  const auto id = commit(*intake, "content", 3);
+  qmgr->send(spool_qmgr::Orders{{{id, spool_qmgr::Agent::virtual_mailbox, {0}},
+                                 {id, spool_qmgr::Agent::smtp, {1}, "smtp host a.example:25"},
+                                 {id, spool_qmgr::Agent::smtp, {2}, "smtp host b.example:25"}}});
+  settle();
+  auto jobs = client->of<spool_agent::Job>();
+  ASSERT_EQ(jobs.size(), 2U);
+  EXPECT_EQ(jobs[0].site, "smtp host a.example:25");
+  EXPECT_EQ(jobs[1].recipients.at(0).index, 2U);
+  const auto hands = agent();
+  ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
+  EXPECT_EQ(hands->of<spool_agent::Job>()[0].recipients.at(0).index, 0U);
+  EXPECT_EQ(client->of<spool_agent::Job>().size(), 2U);
+}
+
+TEST_F(spool_service, hands_on_whether_the_content_has_eight_bits) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto client = agent(Compartment::smtp);
+  const auto first = lease(*intake, 2);
+  auto eight = envelope(1);
+  eight.eight_bit = true;
+  intake->send(spool_intake::Commit{first, envelope(1), "seven", false});
+  intake->send(spool_intake::Commit{{first.value + 1}, std::move(eight), "eight", false});
+  settle();
+  qmgr->send(spool_qmgr::Orders{
+      {{first, spool_qmgr::Agent::smtp, {0}, "a"}, {{first.value + 1}, spool_qmgr::Agent::smtp, {0}, "a"}}});
+  settle();
+  const auto jobs = client->of<spool_agent::Job>();
+  ASSERT_EQ(jobs.size(), 2U);
+  EXPECT_FALSE(jobs[0].eight_bit);
+  EXPECT_TRUE(jobs[1].eight_bit);
+}
+
+TEST_F(spool_service, closes_the_channel_of_a_qmgr_that_names_a_site_without_end) {
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  qmgr->send(spool_qmgr::Orders{{{QueueId{1}, spool_qmgr::Agent::smtp, {0}, std::string(17UL * 1024, 'x')}}});
+  settle();
+  EXPECT_TRUE(qmgr->closed);
+  EXPECT_EQ(breaches_, std::vector{Compartment::qmgr});
 }
 
 TEST_F(spool_service, closes_the_channel_of_an_agent_that_reports_on_what_it_was_not_handed) {
