@@ -11,11 +11,18 @@ What is demanded, number by number:
   refused to have been asked for while master was away;
 - nothing is refused for good, and no client waits in vain.
 
+Of what is handed on, and of what fails there:
+- every 250 is at the next hop, whole, for each recipient that it relays to; a further copy under the same id needs
+  an agent (smtp, or master) that was killed after the first one was begun, before the second was;
+- every 250 with a recipient that the next hop refuses has exactly one notice in the mailbox of its sender, which
+  names that recipient; the next hop has nothing for it.
+
 In hand means: made before the agent's end, and not recorded in the history as delivered before the kill.
 """
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -24,8 +31,10 @@ from pathlib import Path
 
 import kill_client
 from harness import maildir
+from kill_sink import number_of
 
 AGENTS = ("virtual", "master")
+RELAY_AGENTS = ("smtp", "master")
 # Files bear the time of the kernel's last tick before they were made: up to 10 ms too early, never too late.
 TICK = 0.01
 
@@ -68,9 +77,12 @@ class Findings:
     leftovers: int = 0
     second_queueings: int = 0  # explained by an attempt without an answer
     second_deliveries: int = 0  # explained by a killed agent
+    relayed: int = 0
+    notices: int = 0
 
     def table(self):
         rows = [("messages acknowledged", self.acknowledged), ("files in mailboxes", self.files),
+                ("handed on", self.relayed), ("notices to senders", self.notices),
                 ("left in tmp by killed agents", self.leftovers),
                 ("queued again: unanswered attempt", self.second_queueings),
                 ("delivered again: killed agent", self.second_deliveries)]
@@ -107,15 +119,18 @@ def _seconds(text):
     return datetime.fromisoformat(text).timestamp()
 
 
-def audit(attempts, kills, mail, users, history):
-    """`mail` is the folder of the Maildirs, one for each of `users`; `history` the decision records."""
-    return _Audit(attempts, list(kills), deliveries_of(history)).run(Path(mail), users)
+def audit(attempts, kills, mail, users, history, sink=None):
+    """`mail` is the folder of the Maildirs, one for each of `users`; `history` the decision records; `sink` the
+    next hop, where messages were handed on.
+    """
+    return _Audit(attempts, list(kills), deliveries_of(history), sink).run(Path(mail), users)
 
 
 class _Audit:
-    def __init__(self, attempts, kills, deliveries):
+    def __init__(self, attempts, kills, deliveries, sink):
         self.findings = Findings()
-        self.kills, self.deliveries = kills, deliveries
+        self.kills, self.deliveries, self.sink = kills, deliveries, sink
+        self.notices = defaultdict(lambda: defaultdict(set))  # number -> id of the message -> ids of notices
         self.findings.results.update(attempt.result for attempt in attempts)
         self.findings.kills.update(kill.compartment for kill in kills)
         self.attempts = defaultdict(list)
@@ -129,6 +144,9 @@ class _Audit:
         for number in sorted(self.attempts):
             for user in kill_client.recipients_of(number, users):
                 self._check_number(number, user, delivered.pop((number, user), []))
+            if self.sink:
+                self._check_relayed(number)
+                self._check_notices(number)
         for (number, user), files in delivered.items():
             self._fail(f"number {number} is not {user}'s, but is in {files[0].path}")
         return self.findings
@@ -164,6 +182,9 @@ class _Audit:
             self.findings.leftovers += len(maildir.leftovers(mail / user))
             for message in maildir.read(mail / user):
                 self.findings.files += 1
+                if self.sink and message.return_path == "<>":
+                    self._take_notice(message, user, users)
+                    continue
                 number = _number_of(message)
                 if number is None or number not in self.attempts:
                     self._fail(f"{message.path} is no message of this run")
@@ -209,6 +230,63 @@ class _Audit:
                            f"{records}")
         if len([record for record in records if not record.again]) > len(made):
             self._fail(f"number {number}, id {queue_id}: {len(made)} files of {user} for the records {records}")
+
+
+    # --- what was handed on, and what failed --------------------------------------------------------------
+
+    def _take_notice(self, message, user, users):
+        """Files a notice under the message that it is about."""
+        number = number_of(message.content)
+        about = re.search(rb"^X-Sternpost-Queue-ID: (\w+)\r$", message.content, re.MULTILINE)
+        failed = re.findall(rb"^Final-Recipient: rfc822; (\S+)\r$", message.content, re.MULTILINE)
+        if number not in self.attempts or about is None:
+            return self._fail(f"{message.path} is no notice about a message of this run")
+        if user != kill_client.sender_of(number, users):
+            self._fail(f"the notice {message.path} about number {number} went to {user}")
+        if [one.decode() for one in failed] != kill_client.refused_of(number):
+            self._fail(f"the notice {message.path} about number {number} names {failed}")
+        self.notices[number][about[1].decode()].add(message.queue_id)
+
+    def _known_ids(self, number, found, what):
+        """That each acknowledged id is among those found, and each other one has an attempt without an answer."""
+        attempts = self.attempts[number]
+        known = {a.id for a in attempts if a.result == kill_client.ACKNOWLEDGED}
+        unanswered = [a for a in attempts if a.result == kill_client.AMBIGUOUS]
+        for missing in known - set(found):
+            self._fail(f"LOST: number {number}, acknowledged as {missing}, has {what} for {sorted(found) or 'nothing'}")
+        if len(set(found) - known) > len(unanswered):
+            self._fail(f"DUPLICATE: number {number} has {what} for {sorted(found)} beside {sorted(known)}, but "
+                       f"{len(unanswered)} attempts ended without an answer")
+
+    def _check_relayed(self, number):
+        for recipient in kill_client.relayed_of(number):
+            by_id = defaultdict(list)
+            for copy in self.sink.copies.get(recipient, []):
+                self.findings.relayed += 1
+                by_id[copy.queue_id].append(copy)
+                if copy.content != kill_client.content_of(number):
+                    self._fail(f"number {number} is damaged at the next hop")
+            self._known_ids(number, by_id, "a copy at the next hop")
+            for queue_id, copies in by_id.items():
+                copies.sort(key=lambda copy: copy.begun)
+                for first, second in zip(copies, copies[1:]):
+                    if any(kill.compartment in RELAY_AGENTS and kill.gone >= first.begun - TICK
+                           and kill.at <= second.begun for kill in self.kills):
+                        self.findings.second_deliveries += 1
+                    else:
+                        self._fail(f"DUPLICATE: number {number}, id {queue_id}, handed on at {first.ended:.3f} and "
+                                   f"again at {second.begun:.3f}, though no agent was killed with it in hand")
+
+    def _check_notices(self, number):
+        for recipient in kill_client.refused_of(number):
+            if self.sink.copies.get(recipient):
+                self._fail(f"number {number}: the next hop took {recipient}")
+            found = self.notices.get(number, {})
+            self._known_ids(number, found, "a notice")
+            for queue_id, notices in found.items():
+                self.findings.notices += len(notices)
+                if len(notices) > 1:
+                    self._fail(f"TOLD TWICE: number {number}, id {queue_id}, has the notices {sorted(notices)}")
 
 
 def _cut(kill, attempt):

@@ -17,10 +17,13 @@ from collections import deque
 from dataclasses import asdict, dataclass
 
 from harness.session import wire_form
+from kill_sink import REFUSED, RELAYED
 
 ANSWER_SECONDS = 30
 LARGE_EVERY = 50
 TWO_RECIPIENTS_EVERY = 10
+RELAYED_EVERY = 2
+REFUSED_EVERY = 5
 
 # How an attempt can end.
 ACKNOWLEDGED = "acknowledged"  # 250 to the final dot
@@ -50,6 +53,21 @@ class Attempt:
     text: str = ""
     port: int = 0
     connected: float = 0.0
+
+
+def relayed_of(number):
+    """To whom elsewhere the message with this number goes."""
+    return [f"number-{number}@{RELAYED}"] if number % RELAYED_EVERY == 0 else []
+
+
+def refused_of(number):
+    """Of whom its sender must be told that they are not there."""
+    return [f"nobody-{number}@{REFUSED}"] if number % REFUSED_EVERY == 0 else []
+
+
+def sender_of(number, users):
+    """Somebody with a mailbox here, so that notices arrive."""
+    return users[number % len(users)]
 
 
 def recipients_of(number, users):
@@ -86,14 +104,15 @@ class NumberedClient:
 
     `pause` is how long a session rests between two messages, in seconds: a steady load without a flood. With
     `strangers` each transaction names a recipient, too, whom nobody has ever named and who must be refused, so
-    that no answer remembered from earlier ones will do.
+    that no answer remembered from earlier ones will do. With `relays` some messages go to others besides, and
+    some to addresses elsewhere that do not exist.
     """
 
     def __init__(self, port, log_path, users, domain="example.org", sessions=50, total=None, allowed=None,
-                 per_session=40, pause=0.0, strangers=False):
+                 per_session=40, pause=0.0, strangers=False, relays=False):
         self.port, self.users, self.domain = port, users, domain
         self.sessions, self.total, self.per_session = sessions, total, per_session
-        self.pause, self.strangers = pause, strangers
+        self.pause, self.strangers, self.relays = pause, strangers, relays
         self.attempts = []
         self.acknowledged = 0
         self.in_flight = 0  # numbers that a session works on now
@@ -235,13 +254,17 @@ class NumberedClient:
         """One transaction; whether the session can go on."""
         attempt = Attempt(number, "", time.time(), 0.0, port=_port_of(writer), connected=connected)
         try:
+            sender = f"sender-{number}@client.example.net"
             to = "".join(f"RCPT TO:<{user}@{self.domain}>\r\n" for user in recipients_of(number, self.users))
+            if self.relays:
+                sender = f"{sender_of(number, self.users)}+{number}@{self.domain}"
+                to += "".join(f"RCPT TO:<{one}>\r\n" for one in relayed_of(number) + refused_of(number))
             wanted = [250] * (1 + to.count("\r\n"))
             if self.strangers:
                 to += f"RCPT TO:<stranger-{number}-{len(self.attempts)}@{self.domain}>\r\n"
                 wanted.append(550)
             self._asking[attempt.port] = time.time()
-            writer.write(f"MAIL FROM:<sender-{number}@client.example.net>\r\n{to}".encode())
+            writer.write(f"MAIL FROM:<{sender}>\r\n{to}".encode())
             replies = [await self._reply(reader) for _ in wanted]
             self._asking.pop(attempt.port)
             for (code, text), expected in zip(replies, wanted):

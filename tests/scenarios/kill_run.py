@@ -8,7 +8,8 @@ started again, as systemd would. config is killed in the middle of a reload, whi
 end the queue must run empty, and kill_audit joins the logs.
 
 Mailboxes are those of the system's users, and every transaction names a stranger besides, so that users is
-asked again and again.
+asked again and again. Every second message goes to a next hop as well, and every fifth to an address there that is
+refused, of which the sender, who has a mailbox here, must be told once.
 """
 
 import argparse
@@ -26,27 +27,32 @@ from harness import proc
 from harness.instance import Instance
 from harness.waiting import wait_for
 from kill_client import NumberedClient
+from kill_sink import REFUSED, RELAYED, KillSink
 from kill_work import Asker, Frozen, Work
 
-COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "dns", "config", "master")
+COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "dns", "smtp", "bounce",
+                "config", "master")
 USERS = tuple(sorted(entry.pw_name for entry in pwd.getpwall() if 0 < entry.pw_uid < 65534)[:8])
 RESTART_SECONDS = 30
 CONFIG_SECONDS = 2
 ANSWER_SECONDS = 70  # master waits for the answers to a reload no longer than 60 s
 
 
-def make_instance():
+def make_instance(sink=None):
     """An instance whose mailboxes are those of the first few users that the system has."""
+    hop = f"[127.0.0.1]:{sink.port}" if sink else "[127.0.0.1]:1"
     return Instance(users=USERS, smtp={"max_errors": 100_000},
                     mailboxes={"source": "system", "first_uid": 1, "list": None},
+                    routes={RELAYED: hop, REFUSED: hop},
+                    queue={"retry_min": "1s", "retry_max": "2s"},
                     log={"max_file": "4 GiB"})  # the audit needs the whole history
 
 
 class KillRun:
     """One run against one instance that is already started."""
 
-    def __init__(self, instance, messages, kills_each, sessions=50, seed=None, progress=None):
-        self.instance = instance
+    def __init__(self, instance, sink, messages, kills_each, sessions=50, seed=None, progress=None):
+        self.instance, self.sink = instance, sink
         self.messages = messages
         self.seed = random.randrange(1 << 32) if seed is None else seed
         self.random = random.Random(self.seed)
@@ -57,9 +63,9 @@ class KillRun:
         self.client_log = instance.directory / "client.jsonl"
         self.kill_log = instance.directory / "kills.jsonl"
         self.client = NumberedClient(instance.port, self.client_log, USERS, sessions=sessions, allowed=0,
-                                    strangers=True)
+                                    strangers=True, relays=True)
         self.asker = Asker(instance)
-        self.work = Work(self.client, instance.port)
+        self.work = Work(self.client, instance.port, sink)
         self.kills = []
 
     def run(self, seconds):
@@ -89,7 +95,8 @@ class KillRun:
         if code != 0:
             complaints.append(f"the instance ended with {code} after SIGTERM")
         findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.kills,
-                                    self.instance.state / "mail", USERS, self.instance.history(killed=True))
+                                    self.instance.state / "mail", USERS, self.instance.history(killed=True),
+                                    self.sink)
         findings.failures += complaints
         return findings
 
@@ -217,11 +224,12 @@ def main():
     if os.geteuid() != 0:
         parser.error("only root may look at what a compartment has in hand")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("kill test: ended by SIGTERM"))
-    instance = make_instance()
+    sink = KillSink().start()
+    instance = make_instance(sink)
     run = None
     try:
         instance.start()
-        run = KillRun(instance, options.messages, options.kills, options.sessions, options.seed,
+        run = KillRun(instance, sink, options.messages, options.kills, options.sessions, options.seed,
                       lambda text: print(f"\r{text}   ", end="", file=sys.stderr, flush=True))
         began = time.monotonic()
         findings = run.run(options.seconds)

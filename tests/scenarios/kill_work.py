@@ -78,8 +78,8 @@ def control_connections(pid):
 class Work:
     """Finds out for each compartment what it has in hand. The process stands still meanwhile."""
 
-    def __init__(self, client, port):
-        self.client, self.port = client, port
+    def __init__(self, client, port, sink):
+        self.client, self.port, self.sink = client, port, sink
 
     def of(self, process, since):
         """What it has in hand, in words; empty where it has nothing. It stands still since `since`."""
@@ -94,6 +94,12 @@ class Work:
         if process.name == "virtual":
             reached = self.client.acknowledged
             return self._awaited(lambda: self.client.acknowledged > reached, "a message to be delivered")
+        if process.name == "smtp":
+            reached = self.client.acknowledged
+            return self._awaited(lambda: self.client.acknowledged > reached + 2, "a message to be handed on")
+        if process.name == "bounce":
+            reached = self.sink.refused
+            return self._awaited(lambda: self.sink.refused > reached, "a notice to be written")
         return f"{self.client.in_flight} sessions of clients" if self.client.in_flight else ""
 
     @staticmethod

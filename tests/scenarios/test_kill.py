@@ -2,6 +2,7 @@
 
 import pytest
 from kill_run import COMPARTMENTS, KillRun, make_instance
+from kill_sink import KillSink
 
 pytestmark = pytest.mark.root_only  # only root may look at what a compartment has in hand
 
@@ -11,9 +12,10 @@ KILLS_EACH = 3
 
 @pytest.fixture
 def run(request):
-    instance = make_instance()
+    sink = KillSink().start()
+    instance = make_instance(sink)
     instance.start()
-    kill_run = KillRun(instance, MESSAGES, KILLS_EACH)
+    kill_run = KillRun(instance, sink, MESSAGES, KILLS_EACH)
     yield kill_run
     report = getattr(request.node, "report_call", None)
     if report is not None and report.failed:
@@ -21,6 +23,7 @@ def run(request):
               f"--seed {kill_run.seed}")
         print(instance.report())
     instance.remove()
+    sink.stop()
 
 
 def test_no_acknowledged_message_is_lost_or_doubled_when_compartments_are_killed(run):
