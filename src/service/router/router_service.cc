@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "service/router/settings.h"
@@ -11,6 +12,10 @@ namespace {
 
 /// What one Routed frame carries, in octets, but for one recipient more.
 constexpr std::size_t kRoutedBytes = 256UL * 1024;
+
+/// Answers that wait for who asked: one look-up may answer all that wait at once, each with a site of its own
+/// length. Nobody who asks what he may ask loses his channel for it.
+constexpr std::size_t kMaxUnsent = Inquiries::kMaxWaiting * (route::kMaxSiteText + 1024);
 
 /// The answers to one Route, gathered until all are there.
 struct RouteJob {
@@ -117,17 +122,18 @@ void RouterService::connect(std::list<std::shared_ptr<Channel<In, Out>>>& channe
                             UniqueFd socket) {
   using Peer = Channel<In, Out>;
   const auto at = channels.emplace(channels.end());
-  *at = std::make_shared<Peer>(context_.loop, std::move(socket), FrameLimits{.max_frame = kMaxFrame},
-                               context_.traffic,
-                               typename Peer::Handlers{.on_frame = [this, at](In&& frame) -> Result<void> {
-                                                         this->take_question(*at, std::move(frame));
-                                                         return {};
-                                                       },
-                                                       .on_closed =
-                                                           [this, at, row, &channels](const Error& why) {
-                                                             context_.channel_closed(row, why, false);
-                                                             channels.erase(at);
-                                                           }});
+  *at =
+      std::make_shared<Peer>(context_.loop, std::move(socket),
+                             FrameLimits{.max_frame = kMaxFrame, .max_unsent = kMaxUnsent}, context_.traffic,
+                             typename Peer::Handlers{.on_frame = [this, at](In&& frame) -> Result<void> {
+                                                       this->take_question(*at, std::move(frame));
+                                                       return {};
+                                                     },
+                                                     .on_closed =
+                                                         [this, at, row, &channels](const Error& why) {
+                                                           context_.channel_closed(row, why, false);
+                                                           channels.erase(at);
+                                                         }});
 }
 
 void RouterService::connect_users(UniqueFd socket) {
@@ -144,7 +150,7 @@ void RouterService::connect_users(UniqueFd socket) {
                                    asked_users_.clear();
                                    users_.reset();
                                  }});
-  (void)inquiries_.take_wanted(Topic::Of::user);
+  std::ignore = inquiries_.take_wanted(Topic::Of::user);
   ask_users(inquiries_.all_wanted(Topic::Of::user));
 }
 
@@ -161,7 +167,7 @@ void RouterService::connect_dns(UniqueFd socket) {
                 asked_dns_.clear();
                 dns_.reset();
               }});
-  (void)inquiries_.take_wanted(Topic::Of::mx);
+  std::ignore = inquiries_.take_wanted(Topic::Of::mx);
   ask_dns(inquiries_.all_wanted(Topic::Of::mx));
 }
 

@@ -38,6 +38,12 @@ class RouterServiceTest : public testing::Test {
     slice.domains = {"example.org"};
     slice.extension_delimiter = "+";
     slice.mx_port = 25;
+    start(std::move(slice));
+    intake = connect<IntakeEnd>(Compartment::smtpd, to_intake);
+  }
+
+  void start(config::RouterSlice slice) {
+    intake.reset();
     auto made = RouterService::make(
         {.loop = loop,
          .instance = 0,
@@ -50,7 +56,6 @@ class RouterServiceTest : public testing::Test {
                                   bool last) { closed.push_back({row, why.what_to_do, last}); }});
     ASSERT_TRUE(made);
     service = std::move(*made);
-    intake = connect<IntakeEnd>(Compartment::smtpd, to_intake);
   }
 
   template <class End, class Frames>
@@ -96,6 +101,15 @@ class RouterServiceTest : public testing::Test {
     answer.outcome = hosts.empty() ? dns::Outcome::no_data : dns::Outcome::found;
     answer.mx = std::move(hosts);
     return answer;
+  }
+
+  static std::vector<dns::MxRecord> many_long_hosts() {
+    std::vector<dns::MxRecord> hosts;
+    for (int i = 0; i < 20; ++i) {
+      hosts.push_back({10, std::string(60, 'h') + "." + std::string(60, 'h') + "." + std::string(60, 'h') +
+                               ".mx" + std::to_string(i) + ".far.example"});
+    }
+    return hosts;
   }
 
   /// All that qmgr was told, whatever frames it came in.
@@ -287,12 +301,7 @@ TEST_F(RouterServiceTest, LongSitesComeInBoundedFrames) {
   qmgr->send(route_to(7, std::vector<std::string>(1'000, "far.example")));
   run();
   ASSERT_THAT(to_dns, SizeIs(1));
-  std::vector<dns::MxRecord> hosts;
-  for (int i = 0; i < 20; ++i) {
-    hosts.push_back({10, std::string(60, 'h') + "." + std::string(60, 'h') + "." + std::string(60, 'h') +
-                             ".mx" + std::to_string(i) + ".far.example"});
-  }
-  dns_end->send(mx(std::get<dns::Lookup>(to_dns[0]).request, std::move(hosts)));
+  dns_end->send(mx(std::get<dns::Lookup>(to_dns[0]).request, many_long_hosts()));
   run();
   EXPECT_GT(to_qmgr.size(), 5U);
   for (const auto& frame : to_qmgr) EXPECT_LT(encode(std::get<Routed>(frame)).size(), kMaxFrame - 16);
@@ -300,6 +309,19 @@ TEST_F(RouterServiceTest, LongSitesComeInBoundedFrames) {
   ASSERT_THAT(all, SizeIs(1'000));
   EXPECT_GT(all.back().site.size(), 3'000U);
   EXPECT_EQ(all.back().index, 999U);
+}
+
+TEST_F(RouterServiceTest, AnswersWaitForQmgrHoweverManyBecomeReadyAtOnce) {
+  // What makes them large does not matter here; a long rule does it without much work.
+  config::RouterSlice slice;
+  slice.domains = {"example.org"};
+  slice.routes = {{"*", "[192.0.2.1]", {}, {"routes", std::string(60UL * 1024, 'f'), 1}}};
+  start(std::move(slice));
+  auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
+  qmgr->send(route_to(7, std::vector<std::string>(1'500, "far.example")));
+  run();
+  EXPECT_THAT(closed, SizeIs(0));
+  EXPECT_THAT(routed(), SizeIs(1'500));
 }
 
 TEST_F(RouterServiceTest, AnIntakeThatLeftIsNotAnswered) {

@@ -259,7 +259,8 @@ void SmtpService::finished(Connection& connection, smtp::Finished&& result) {
   const auto attempt = std::exchange(used.attempt, nullptr);
   const bool lost =
       std::ranges::any_of(result.recipients, [](const auto& one) { return one.scope == smtp::Scope::host; });
-  if (lost && used.fresh && !connection.failed_here()) down_.failed(to_string(connection.endpoint()), steady_now());
+  if (lost && used.fresh && !connection.failed_here())
+    down_.failed(to_string(connection.endpoint()), steady_now());
   attempt->take_result(std::move(result), connection.endpoint(), connection.transcript(), true);
   used.fresh = false;
   if (attempt->done()) {
