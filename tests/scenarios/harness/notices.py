@@ -22,8 +22,8 @@ class Notice:
 
     @property
     def text(self):
-        """What a person reads first."""
-        return self.message.get_payload()[0].get_content()
+        """What a person reads first, as one line."""
+        return " ".join(self.message.get_payload()[0].get_content().replace("\n>", "\n").split())
 
     @property
     def statuses(self):

@@ -137,7 +137,7 @@ class ScriptedPeer:
         return [line for meeting in list(self.meetings) for line in meeting.said]
 
     def mend(self):
-        """From now on a good server, to those that come anew."""
+        """From now on a good server."""
         self.replies = {}
 
     def narrow(self):
@@ -165,19 +165,19 @@ class ScriptedPeer:
             self._sockets.append(connection)
             meeting = Meeting(address[0], time.time())
             self.meetings.append(meeting)
-            threading.Thread(target=self._serve, args=(connection, meeting, dict(self.replies)), daemon=True).start()
+            threading.Thread(target=self._serve, args=(connection, meeting), daemon=True).start()
 
-    def _serve(self, connection, meeting, replies):
+    def _serve(self, connection, meeting):
         with connection:
             try:
-                self._converse(connection, _Lines(connection), meeting, replies)
+                self._converse(connection, _Lines(connection), meeting)
             except (_Over, OSError):
                 pass
         meeting.over = True
 
-    def _converse(self, connection, lines, meeting, replies):
+    def _converse(self, connection, lines, meeting):
         def answer(stage, argument=""):
-            return self._answer(connection, lines, replies.get(stage, _GOOD.get(stage)), argument)
+            return self._answer(connection, lines, self.replies.get(stage, _GOOD.get(stage)), argument)
 
         answer("greeting")
         message = None
@@ -193,13 +193,13 @@ class ScriptedPeer:
                 if answer(verb, argument) != 2:
                     message = None
             elif verb == "RCPT":
-                if message is None and "RCPT" not in replies:
+                if message is None and "RCPT" not in self.replies:
                     self._send(connection, b"503 5.5.1 MAIL first\r\n")
                 elif answer(verb, argument) == 2 and message is not None:
                     message.recipients.append(re.match(r"TO:<(.*)>", argument, re.IGNORECASE)[1])
             elif verb == "DATA":
                 refused = message is None or not message.recipients
-                if refused and "DATA" not in replies:
+                if refused and "DATA" not in self.replies:
                     self._send(connection, b"503 5.5.1 no recipients\r\n")
                 elif answer(verb) == 3:
                     self._take_content(lines, meeting, message, answer)
