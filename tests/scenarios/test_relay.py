@@ -172,10 +172,10 @@ def test_a_route_for_all_domains_below_and_the_nearest_one_counts(make_instance)
     with Sink() as near, Sink() as below, Sink() as rest:
         instance = make_instance(routes={"a.example": near.next_hop, ".example": below.next_hop,
                                          "*": rest.next_hop}).start()
-        fate.submit(instance, "1@a.example", "2@b.example", "3@c.a.example", "4@example", "5@else.test")
+        fate.submit(instance, "1@a.example", "2@b.example", "3@c.a.example", "4@example", "5@else.example.net")
         assert near.wait(1, instance)[0].recipients == ("<1@a.example>",)
         assert sorted(below.messages()[0].recipients) == ["<2@b.example>", "<3@c.a.example>"]
-        assert sorted(rest.messages()[0].recipients) == ["<4@example>", "<5@else.test>"]
+        assert sorted(rest.messages()[0].recipients) == ["<4@example>", "<5@else.example.net>"]
 
 
 def test_why_and_the_list_tell_where_it_goes(make_instance, sink):

@@ -45,6 +45,8 @@ def free_port():
 def configuration(port, users=USERS, smtp=None, **tables):
     """A small working configuration as nested dictionaries; `smtp` and other tables add to it.
 
+    What is no table is a key at the top of the file.
+
     A value None takes a key out.
     """
     table = {
@@ -61,6 +63,9 @@ def configuration(port, users=USERS, smtp=None, **tables):
         },
     }
     for name, values in tables.items():
+        if not isinstance(values, dict):
+            table[name] = values
+            continue
         merged = {**table.get(name, {}), **values}
         table[name] = {key: value for key, value in merged.items() if value is not None}
     return table

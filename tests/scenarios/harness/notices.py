@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 
 import pytest
 
@@ -23,7 +24,8 @@ class Notice:
     @property
     def text(self):
         """What a person reads first, as one line."""
-        return " ".join(self.message.get_payload()[0].get_content().replace("\n>", "\n").split())
+        text = self.message.get_payload()[0].get_content()
+        return " ".join(re.sub(r"(?m)^[ \t]*>", "", text).split())
 
     @property
     def statuses(self):

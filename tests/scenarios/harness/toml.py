@@ -1,6 +1,7 @@
 """Writes the little TOML that a configuration needs (Python 3.11 only reads it)."""
 
 import json
+import re
 
 
 def _value(value):
@@ -15,11 +16,15 @@ def _value(value):
     raise TypeError(f"no TOML for {value!r}")
 
 
+def _key(name):
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+
+
 def dumps(table, path=()):
     """The text of nested dictionaries: plain values first, then each table under its header."""
     lines = []
     if path:
-        lines.append("[" + ".".join(path) + "]")
+        lines.append("[" + ".".join(_key(part) for part in path) + "]")
     lines += [f"{json.dumps(key)} = {_value(v)}" for key, v in table.items() if not isinstance(v, dict)]
     for key, value in table.items():
         if isinstance(value, dict):
