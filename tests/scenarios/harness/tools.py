@@ -27,12 +27,17 @@ def _peer_folder(package):
     return Path(done.stdout.strip()), ""
 
 
-def peer_program(package, name):
-    """A program of a package that scripts/peer-path extracts, or a visible skip where apt cannot fetch it."""
+def peer_folder(package):
+    """The folder of a package that scripts/peer-path extracts, or a visible skip where apt cannot fetch it."""
     folder, why = _peer_folder(package)
     if folder is None:
         pytest.skip(f"Debian's {package} could not be fetched: {why}")
-    return folder / "bin" / name
+    return folder
+
+
+def peer_program(package, name):
+    """A program of such a package."""
+    return peer_folder(package) / "bin" / name
 
 
 def postfix_program(name):
