@@ -68,6 +68,14 @@ Result<void> allow_ports(int ruleset, const std::vector<std::uint16_t>& ports) {
   return {};
 }
 
+/// A bind to no port in particular, which names the address that a connection comes from.
+Result<void> allow_sources(int ruleset) {
+  const NetworkPort rule{kBindTcp, 0};
+  if (::syscall(SYS_landlock_add_rule, ruleset, kRuleNetworkPort, &rule, 0) != 0)
+    return fail_errno("allowing source addresses by Landlock");
+  return {};
+}
+
 }  // namespace
 
 int landlock_abi() {
@@ -76,7 +84,7 @@ int landlock_abi() {
 }
 
 Result<void> apply_landlock(const std::vector<Folder>& folders, const std::vector<int>& descriptors,
-                            const std::vector<std::uint16_t>& tcp_connect_ports) {
+                            const std::vector<std::uint16_t>& tcp_connect_ports, bool tcp_sources) {
   const int abi = landlock_abi();
   RulesetAttributes attributes;
   attributes.files = handled_files(abi);
@@ -97,6 +105,9 @@ Result<void> apply_landlock(const std::vector<Folder>& folders, const std::vecto
   }
   if (abi >= kFirstAbiWithPorts) {
     if (auto done = allow_ports(ruleset.get(), tcp_connect_ports); !done) return done;
+    if (tcp_sources) {
+      if (auto done = allow_sources(ruleset.get()); !done) return done;
+    }
   }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return fail_errno("restricting files by Landlock");

@@ -14,9 +14,10 @@ int landlock_abi();
 
 /// Allows files only below `folders` (descriptors in the same order), TCP connections only to these ports,
 /// and listening by TCP, abstract sockets and signals to others not at all, as far as the kernel's ABI
-/// reaches. Needs no_new_privs.
+/// reaches. With `tcp_sources` connections may choose the address that they come from. Needs no_new_privs.
 [[nodiscard]] Result<void> apply_landlock(const std::vector<Folder>& folders,
                                           const std::vector<int>& descriptors,
-                                          const std::vector<std::uint16_t>& tcp_connect_ports);
+                                          const std::vector<std::uint16_t>& tcp_connect_ports,
+                                          bool tcp_sources);
 
 }  // namespace sternpost

@@ -90,7 +90,8 @@ Result<std::vector<std::string>> confine(const Confinement& confinement,
 
   const int abi = landlock_abi();
   if (abi >= least_landlock_abi(confinement)) {
-    if (auto done = apply_landlock(confinement.folders, descriptors.folders, confinement.tcp_connect_ports);
+    if (auto done = apply_landlock(confinement.folders, descriptors.folders, confinement.tcp_connect_ports,
+                                   confinement.tcp_sources);
         !done) {
       return fail_with(std::move(done));
     }

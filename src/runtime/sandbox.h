@@ -49,16 +49,17 @@ struct Confinement {
   std::vector<SyscallSet> calls;
   std::vector<std::uint16_t> socket_families;  ///< AF_* that socket() may be called with; usually none
   /// Ports to which TCP connections may be made, with a socket family and where Landlock has them (ABI 4).
-  /// TCP never binds or listens on a socket of its own. Datagrams go to any port: seccomp does not see
-  /// addresses.
+  /// TCP never binds to a port or listens on a socket of its own. Datagrams go to any port: seccomp does not
+  /// see addresses.
   std::vector<std::uint16_t> tcp_connect_ports;
+  bool tcp_sources = false;  ///< those connections may choose the address, not the port, that they come from
   std::uint64_t max_descriptors = 0;
   bool weaker = false;  ///< go on without a layer that the kernel lacks
   static constexpr auto fields() {
     return std::tuple(&Confinement::change_user, &Confinement::uid, &Confinement::gid,
                       &Confinement::empty_root, &Confinement::folders, &Confinement::calls,
                       &Confinement::socket_families, &Confinement::tcp_connect_ports,
-                      &Confinement::max_descriptors, &Confinement::weaker);
+                      &Confinement::tcp_sources, &Confinement::max_descriptors, &Confinement::weaker);
   }
 };
 

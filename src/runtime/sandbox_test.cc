@@ -208,6 +208,26 @@ int connect_error(std::uint16_t port) {
   return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
 }
 
+TEST_F(SandboxTest, tcp_chooses_its_source_address_and_no_port_where_that_is_granted) {
+  if (landlock_abi() < 4) GTEST_SKIP() << "this kernel's Landlock has no ports";
+  const auto named = listening();
+  auto confinement = base();
+  confinement.socket_families = {AF_INET};
+  confinement.tcp_connect_ports = {port_of(named.get())};
+  confinement.tcp_sources = true;
+  EXPECT_EQ(confined(confinement, {},
+                     [port = port_of(named.get())] {
+                       const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+                       const auto taken = loopback(port), any = loopback(0);
+                       const auto* chosen = reinterpret_cast<const sockaddr*>(&taken);
+                       const auto* free = reinterpret_cast<const sockaddr*>(&any);
+                       if (::bind(fd.get(), chosen, sizeof(taken)) == 0 || errno != EACCES) return 1;
+                       if (::bind(fd.get(), free, sizeof(any)) != 0) return 2;
+                       return ::connect(fd.get(), chosen, sizeof(taken)) == 0 ? 0 : 3;
+                     }),
+            0);
+}
+
 TEST_F(SandboxTest, tcp_connects_to_the_named_ports_alone_and_does_not_listen) {
   if (landlock_abi() < 4) GTEST_SKIP() << "this kernel's Landlock has no ports";
   const auto named = listening(), other = listening();

@@ -17,6 +17,7 @@ Confinement confinement_of(const Row& row, bool as_root, std::uint32_t uid_base,
   confinement.calls.assign(row.calls.begin(), row.calls.end());
   confinement.socket_families.assign(row.socket_families.begin(), row.socket_families.end());
   confinement.tcp_connect_ports = std::move(tcp_ports);
+  confinement.tcp_sources = row.outbound == Outbound::smtp;
   confinement.max_descriptors = row.max_descriptors;
   confinement.weaker = weaker;
   return confinement;
