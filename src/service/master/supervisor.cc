@@ -163,7 +163,7 @@ void Supervisor::on_frame(Process& process, control::FromService&& frame) {
                  [&](control::AskStatus& ask) {
                    if (process.row() == Compartment::admin) begin_status(process, ask.request);
                  },
-                 [&](const control::AskConnect& ask) { connect_local(process, ask); },
+                 [&](control::AskConnect& ask) { connect_local(process, ask); },
                  [&](control::AskRun& ask) {
                    if (process.row() != Compartment::admin) return;
                    const auto answer = [this, asker = process.instance(), ask](const std::string& refused) {

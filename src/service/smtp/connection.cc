@@ -62,9 +62,7 @@ Connection::Connection(boost::asio::io_context& loop, ConnectionHost& host, std:
       last_progress_(steady_now()) {}
 
 void Connection::open(std::chrono::seconds patience) {
-  connect_patience_ = patience;
-  connecting_ = true;
-  last_progress_ = steady_now();
+  await_socket(patience);
   if (const int error = begin_connect(); error != 0) return fail_soon(error);
   socket_.async_wait(
       Descriptor::wait_write,
@@ -111,6 +109,12 @@ void Connection::on_connected(const boost::system::error_code& failed) {
   host_.reached(*this);
   engine_.connected();
   pump();
+}
+
+void Connection::await_socket(std::chrono::seconds patience) {
+  connect_patience_ = patience;
+  connecting_ = true;
+  last_progress_ = steady_now();
 }
 
 void Connection::adopt(UniqueFd socket, std::string_view refused) {

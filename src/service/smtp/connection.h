@@ -42,7 +42,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Begins to connect, within `patience`.
   void open(std::chrono::seconds patience);
-  /// Takes a socket that is connected already; none where it could not be, with the reason.
+  /// A socket that is connected already comes by adopt(), within `patience`.
+  void await_socket(std::chrono::seconds patience);
+  /// Takes that socket; none where it could not be connected, with the reason.
   void adopt(UniqueFd socket, std::string_view refused = {});
   /// Only while idle(); also before the connection stands.
   void deliver(smtp::Delivery delivery);

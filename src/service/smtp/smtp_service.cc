@@ -239,6 +239,7 @@ void SmtpService::connect_next(const AttemptPtr& attempt) {
 /// This process makes no Unix-domain sockets: master connects the ones that the configuration names.
 void SmtpService::connect_local(const ConnectionPtr& connection) {
   asked_master_.emplace(connection->number(), connection);
+  connection->await_socket(seconds(slice_.connect_seconds));
   context_.tell_master(control::AskConnect{connection->number(), connection->endpoint().address});
 }
 
