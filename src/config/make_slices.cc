@@ -199,7 +199,8 @@ VirtualSlice make_virtual(const Values& values) {
   slice.mailbox_source = mailbox_source(values);
   slice.mailboxes = mailbox_entries(values);
   slice.domains = values.list("domains");
-  std::ranges::copy(values.list("virtual_domains"), std::back_inserter(slice.domains));
+  slice.virtual_domains = values.list("virtual_domains");
+  std::ranges::copy(slice.virtual_domains, std::back_inserter(slice.domains));
   slice.extension_delimiter = values.text("mailboxes.extension_delimiter");
   slice.postmaster = values.text("postmaster");
   slice.max_batch = values.small("mailboxes.max_batch");

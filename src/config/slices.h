@@ -186,7 +186,8 @@ struct VirtualSlice {
   std::string hostname;
   MailboxSource mailbox_source = MailboxSource::system;
   std::vector<MailboxEntry> mailboxes;
-  std::vector<std::string> domains;
+  std::vector<std::string> domains;          ///< the virtual ones too
+  std::vector<std::string> virtual_domains;  ///< their mailboxes are listed, whatever the source
   std::string extension_delimiter;
   std::string postmaster;
   std::uint32_t max_batch = 0;  ///< messages that share one pair of syncs
@@ -194,8 +195,9 @@ struct VirtualSlice {
   bool operator==(const VirtualSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&VirtualSlice::hostname, &VirtualSlice::mailbox_source, &VirtualSlice::mailboxes,
-                      &VirtualSlice::domains, &VirtualSlice::extension_delimiter, &VirtualSlice::postmaster,
-                      &VirtualSlice::max_batch, &VirtualSlice::mailbox_rule);
+                      &VirtualSlice::domains, &VirtualSlice::virtual_domains,
+                      &VirtualSlice::extension_delimiter, &VirtualSlice::postmaster, &VirtualSlice::max_batch,
+                      &VirtualSlice::mailbox_rule);
   }
 };
 

@@ -42,10 +42,17 @@ MailboxMap::MailboxMap(MapSettings settings) : settings_(std::move(settings)) {
   settings_.hostname = mail::fold_case(settings_.hostname);
   settings_.postmaster = mail::fold_case(settings_.postmaster);
   for (auto& domain : settings_.domains) domain = mail::fold_case(domain);
+  for (auto& domain : settings_.virtual_domains) domain = mail::fold_case(domain);
 }
 
 bool MailboxMap::is_ours(std::string_view domain) const {
   return std::find(settings_.domains.begin(), settings_.domains.end(), domain) != settings_.domains.end();
+}
+
+/// Whether the mailboxes of a domain of ours are those that the table names.
+bool MailboxMap::is_listed(std::string_view domain) const {
+  const auto& listed = settings_.virtual_domains;
+  return !settings_.system_users || std::find(listed.begin(), listed.end(), domain) != listed.end();
 }
 
 std::optional<MailboxFolder> MailboxMap::find(const mail::Mailbox& recipient) const {
@@ -58,17 +65,17 @@ std::optional<MailboxFolder> MailboxMap::find(const mail::Mailbox& recipient) co
     return postmaster(domain);
   }
   if (!ours) return std::nullopt;
-  if (!settings_.system_users) return folder_of(table_.find(whole, domain));
+  if (is_listed(domain)) return folder_of(table_.find(whole, domain));
   const auto user = base ? *base : std::string_view(whole);
   if (!route::is_user_name(user)) return std::nullopt;
   return MailboxFolder{std::string(user), settings_.mailbox_rule};
 }
 
 std::optional<MailboxFolder> MailboxMap::postmaster(std::string_view domain) const {
+  if (is_ours(domain) && is_listed(domain)) {
+    if (auto folder = listed_postmaster(domain)) return folder;
+  }
   if (!settings_.system_users) {
-    if (is_ours(domain)) {
-      if (auto folder = listed_postmaster(domain)) return folder;
-    }
     for (const auto& other : settings_.domains) {
       if (auto folder = listed_postmaster(other)) return folder;
     }

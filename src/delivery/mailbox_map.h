@@ -24,6 +24,7 @@ struct MapSettings {
   std::string extension_delimiter;
   std::string postmaster;  ///< the user part that postmaster's mail goes to
   bool system_users = true;
+  std::vector<std::string> virtual_domains;  ///< those of `domains` whose mailboxes are listed in any case
   std::vector<route::ListedMailbox> mailboxes;
   Rule mailbox_rule;
 };
@@ -43,6 +44,7 @@ class MailboxMap {
 
  private:
   [[nodiscard]] bool is_ours(std::string_view domain) const;
+  [[nodiscard]] bool is_listed(std::string_view domain) const;
   [[nodiscard]] std::optional<MailboxFolder> postmaster(std::string_view domain) const;
   [[nodiscard]] std::optional<MailboxFolder> listed_postmaster(std::string_view domain) const;
 

@@ -49,6 +49,19 @@ TEST(MailboxMap, AListedMailboxHasItsFolderAndRule) {
   EXPECT_EQ(map.find(*mail::Mailbox::from_wire("x@example.net"))->rule.line, 2U);
 }
 
+TEST(MailboxMap, AVirtualDomainHasItsListedMailboxesAndNoSystemUsers) {
+  auto s = settings(true);
+  s.domains.emplace_back("Shop.example");
+  s.virtual_domains = {"Shop.example"};
+  s.mailboxes = {{"sales@shop.example", "shop/sales", {"list", "f", 1}}};
+  const MailboxMap map(std::move(s));
+  EXPECT_EQ(folder(map, "Sales+x@shop.example"), "shop/sales");
+  EXPECT_EQ(map.find(*mail::Mailbox::from_wire("sales@shop.example"))->rule.line, 1U);
+  EXPECT_EQ(folder(map, "bob@shop.example"), std::nullopt) << "a user of the system is not there";
+  EXPECT_EQ(folder(map, "bob@example.org"), "bob");
+  EXPECT_EQ(folder(map, "postmaster@shop.example"), "ann");
+}
+
 TEST(MailboxMap, PostmasterGoesToTheConfiguredUserAndAlwaysSomewhere) {
   EXPECT_EQ(folder(MailboxMap(settings(true)), "Postmaster"), "ann");
   EXPECT_EQ(folder(MailboxMap(settings(true)), "postmaster+x@mx.example.org"), "ann");

@@ -105,3 +105,16 @@ def test_the_lowest_uid_with_a_mailbox_can_be_another(three_lines):
         assert send(instance, f"{user}@example.org")[0] == 250
         arrived(instance, instance.state / "mail" / user)
     assert send(instance, "root@example.org")[0] == 550  # nothing is delivered as uid 0
+
+
+def test_mailboxes_that_are_listed_stand_beside_those_of_users_in_domains_of_their_own(three_lines):
+    instance = three_lines(virtual_domains=["shop.example"],
+                           mailboxes={"list": {"sales@shop.example": "shop/sales/"}})
+    with Session(instance.port) as session:
+        codes = [code for code, _ in session.begin(SENDER, [
+            "sales@shop.example", f"{USER}@shop.example", "sales@example.org", f"{USER}@example.org"])[1:]]
+    assert codes == [250, 550, 550, 250]
+    for recipient in ("Sales@Shop.Example", f"{USER}@example.org"):
+        assert send(instance, recipient)[0] == 250
+    arrived(instance, instance.state / "mail" / "shop" / "sales")
+    arrived(instance, instance.state / "mail" / USER)

@@ -6,6 +6,7 @@ delivery::MapSettings to_settings(const config::VirtualSlice& slice) {
   delivery::MapSettings settings;
   settings.hostname = slice.hostname;
   settings.domains = slice.domains;
+  settings.virtual_domains = slice.virtual_domains;
   settings.extension_delimiter = slice.extension_delimiter;
   settings.postmaster = slice.postmaster;
   settings.system_users = slice.mailbox_source == config::MailboxSource::system;
