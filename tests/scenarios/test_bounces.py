@@ -96,7 +96,7 @@ def test_mail_that_is_late_is_told_once_and_delivered(bouncing, peer):
     assert warning.delayed == ["ann@peer.example", "ben@peer.example"] and warning.failed == []
     assert "450 4.2.1 try later" in warning.text
     before = len(fate.records(instance, queue_id, "deferred", by="smtp"))
-    fate.wait_records(instance, queue_id, "deferred", number=before + 4)
+    fate.wait_records(instance, queue_id, "deferred", number=before + 2)
     assert len(notices.read(instance, "alice")) == 1
     (record,) = bounced(instance, queue_id)
     assert record["rule"]["name"] == "delay warning"

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import threading
 
 import pytest
 from harness import fate, tools
 from harness.instance import Instance
 from harness.next_hops import Sink
+from harness.scripted_peer import ScriptedPeer
 from harness.session import Session
 from harness.waiting import wait_for
 
@@ -129,6 +131,41 @@ def test_an_idle_connection_is_closed_after_its_time(make_instance, sink):
     fate.submit(instance, "ann@sink.example")
     sink.wait(1, instance)
     wait_for(lambda: counters(instance)["connections"] == 0, 20, lambda: f"no connection: {counters(instance)}")
+
+
+def test_few_connections_serve_many_sites(make_instance):
+    """More sites than connections may stand: they take turns."""
+    with Sink() as one, Sink() as two, Sink() as three:
+        sinks = {"one": one, "two": two, "three": three}
+        instance = make_instance(routes={f"{name}.example": sink.next_hop for name, sink in sinks.items()},
+                                 smtp_client={"max_sessions": 2, "idle_time": "30s"}).start()
+        with Session(instance.port) as session:
+            for number in range(30):
+                recipient = f"r{number}@{list(sinks)[number % 3]}.example"
+                assert session.deliver(fate.SENDER, [recipient], fate.CONTENT)[0] == 250
+        for sink in sinks.values():
+            assert len({message.recipients for message in sink.wait(10, instance)}) == 10
+        assert counters(instance)["connections"] <= 2
+
+
+def test_who_ends_without_a_connection_gives_his_turn_to_the_next(make_instance, sink):
+    """The only connection is busy; then its place goes to mail that cannot be connected for at all."""
+    go_on = threading.Event()
+
+    def verdict(_):
+        assert go_on.wait(20)
+        return b"250 2.0.0 taken\r\n"
+
+    with ScriptedPeer({"content": verdict}) as peer:
+        instance = make_instance(
+            routes={"busy.example": peer.next_hop, "odd.example": {"to": sink.next_hop, "from": ["::1"]},
+                    "sink.example": sink.next_hop}, smtp_client={"max_sessions": 1}).start()
+        fate.submit(instance, "ann@busy.example")
+        wait_for(lambda: any(meeting.messages for meeting in peer.meetings), 20, "the content to arrive")
+        for recipient in ("ann@odd.example", "ben@odd.example", "ann@sink.example"):
+            fate.wait_records(instance, fate.submit(instance, recipient), "routed", by="qmgr")
+        go_on.set()
+        wait_for(sink.count, 10, lambda: f"the last message\n{instance.report()}")
 
 
 def test_many_messages_by_many_sessions_all_arrive_once(relay, sink):

@@ -1,6 +1,7 @@
 """Next hops that hang, close, or talk nonsense at every place: mail waits with the reason, and arrives once."""
 
 import itertools
+import socket
 import threading
 from dataclasses import dataclass
 
@@ -176,6 +177,23 @@ def test_a_server_that_takes_no_content_is_given_up(make_instance):
         instance.wait_queue_empty(30)
         (message,) = peer.taken
         assert message.content.endswith(content)
+
+
+def test_a_connection_that_does_not_come_to_be_is_given_up(make_instance):
+    """A listener whose queue is full answers nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        instance = make_instance(routes={"full.example": f"[127.0.0.1]:{port}"}, queue=fate.RETRIES,
+                                 smtp_client={**fate.PATIENCE, "connect_timeout": "1s"}).start()
+        queue_id = fate.submit(instance, "ann@full.example")
+        (record, *_) = fate.wait_records(instance, queue_id, "deferred")
+        assert record["outcome"] == f"451 4.4.1 [127.0.0.1]:{port}: timed out waiting for the connection"
+        for one in waiting:
+            one.close()
 
 
 def test_a_connection_that_the_server_ends_while_idle_costs_nothing(make_instance):

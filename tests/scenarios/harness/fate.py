@@ -12,7 +12,7 @@ CONTENT = b"From: alice@example.org\r\nSubject: onward\r\n\r\nsome text\r\n"
 # Attempts that follow each other quickly.
 RETRIES = {"retry_min": "1s", "retry_max": "2s"}
 # A next hop that does nothing is given up soon.
-PATIENCE = {"connect_timeout": "2s", "reply_timeout": "1s", "data_timeout": "1s", "final_timeout": "1s"}
+PATIENCE = {"connect_timeout": "2s", "reply_timeout": "2s", "data_timeout": "2s", "final_timeout": "2s"}
 
 
 def submit(instance, *recipients, content=CONTENT, sender=SENDER, options=""):
