@@ -16,8 +16,8 @@ import time
 from collections import deque
 from dataclasses import asdict, dataclass
 
+import kill_sink
 from harness.session import wire_form
-from kill_sink import REFUSED, RELAYED
 
 ANSWER_SECONDS = 30
 LARGE_EVERY = 50
@@ -57,12 +57,12 @@ class Attempt:
 
 def relayed_of(number):
     """To whom elsewhere the message with this number goes."""
-    return [f"number-{number}@{RELAYED}"] if number % RELAYED_EVERY == 0 else []
+    return [f"number-{number}@{kill_sink.RELAYED}"] if number % RELAYED_EVERY == 0 else []
 
 
 def refused_of(number):
     """Of whom its sender must be told that they are not there."""
-    return [f"nobody-{number}@{REFUSED}"] if number % REFUSED_EVERY == 0 else []
+    return [f"nobody-{number}@{kill_sink.REFUSED}"] if number % REFUSED_EVERY == 0 else []
 
 
 def sender_of(number, users):

@@ -81,7 +81,7 @@ class KillRun:
                 self._await_work(allowed, portion, deadline)
                 allowed += portion
                 killed = self._kill(target)
-            self.progress(f"{turn + 1}/{len(self.targets)} kills, {self.client.acknowledged} acknowledged")
+            self.progress(f"{turn + 1}/{len(self.targets)} kills, {self.client.acknowledged} acknowledged; last: {target}")
         self.client.finish_at(max(allowed, self.messages))
         self.client.join(max(1.0, deadline - time.monotonic()))
         self.instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
