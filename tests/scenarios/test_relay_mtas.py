@@ -1,5 +1,7 @@
 """What Postfix and Exim take from this server is one message, whatever stands in it."""
 
+import os
+
 import pytest
 from harness import fate
 from harness.instance import Instance
@@ -17,7 +19,8 @@ SMUGGLERS = {
     "CRLF . CRLF": b"\r\n.\r\n", "CRLF .. CRLF": b"\r\n..\r\n", "CRLF . text": b"\r\n.hidden\r\n",
     "many dots": b"\r\n" + b".\r\n" * 30_000, "8-bit": b" Gr\xc3\xbc\xc3\x9fe\r\n.\r\n",
 }
-SMUGGLED = b"MAIL FROM:<evil@evil.example>\r\nRCPT TO:<victim@peer.example>\r\nDATA\r\nSubject: smuggled\r\n\r\nevil\r\n.\r\n"
+SMUGGLED = (b"MAIL FROM:<evil@evil.example>\r\nRCPT TO:<victim@peer.example>\r\nDATA\r\n"
+            b"Subject: smuggled\r\n\r\nevil\r\n.\r\n")
 # What holds a bare CR, a bare LF or a NUL is not taken from anybody. What goes out is without them all the same:
 # the writer of content has unit tests with each row.
 PASSED_ON = {"CRLF . CRLF", "CRLF .. CRLF", "CRLF . text", "many dots", "8-bit"}
@@ -30,7 +33,6 @@ def content_of(name):
 @pytest.fixture(scope="module", params=[Postfix, Exim], ids=["postfix", "exim"])
 def through(request):
     """A server, an instance that hands mail on to it, and the names of the contents that were taken here."""
-    import os
     if request.param is Postfix and os.geteuid() != 0:
         pytest.skip("Postfix changes users, which needs root")
     with request.param() as peer, ScriptedPeer() as strict:

@@ -5,6 +5,7 @@ stages are "greeting", the verbs, and "content" for the end of the content. An a
 HANG, CLOSE, an iterator of pieces to send, or a function of what stood behind the verb that answers one of these.
 """
 
+import os
 import re
 import select
 import socket
@@ -104,9 +105,16 @@ class ScriptedPeer:
         self.meetings = []
         self._closing = threading.Event()
         self._sockets = []
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, port), family=family, backlog=100)
-        self.port = self._listener.getsockname()[1]
+        if address.startswith("/"):  # the path of a Unix-domain socket
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(address)
+            os.chmod(address, 0o666)
+            self._listener.listen(100)
+            self.port = 0
+        else:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self._listener = socket.create_server((address, port), family=family, backlog=100)
+            self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -124,7 +132,7 @@ class ScriptedPeer:
 
     @property
     def next_hop(self):
-        return f"[{self.address}]:{self.port}"
+        return f"[{self.address}]:{self.port}" if self.port else f"unix:{self.address}"
 
     @property
     def taken(self):
@@ -163,7 +171,7 @@ class ScriptedPeer:
                 connection.close()
                 return
             self._sockets.append(connection)
-            meeting = Meeting(address[0], time.time())
+            meeting = Meeting(address[0] if address else "", time.time())
             self.meetings.append(meeting)
             threading.Thread(target=self._serve, args=(connection, meeting), daemon=True).start()
 
