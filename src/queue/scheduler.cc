@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "queue/retry.h"
 
@@ -21,21 +22,6 @@ Sites::JobEnd end_of(const mail::RecipientOutcome& outcome) {
   }
   // An agent that speaks for itself of the network reached nobody.
   return subject == 4 && outcome.remote.empty() ? Sites::JobEnd::unreachable : Sites::JobEnd::trouble;
-}
-
-/// Whether a site is meant by `name`: all of what it is called, or one of the hosts in it, with or without
-/// port and brackets.
-bool is_called(std::string_view site, std::string_view name) {
-  if (site == name) return true;
-  while (!site.empty()) {
-    auto word = site.substr(0, site.find(' '));
-    site.remove_prefix(std::min(site.size(), word.size() + 1));
-    if (word == name) return true;
-    word = word.substr(0, word.starts_with('/') ? word.size() : word.rfind(':'));
-    if (word == name) return true;
-    if (word.starts_with('[') && word.ends_with(']') && word.substr(1, word.size() - 2) == name) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -261,7 +247,7 @@ void Scheduler::defer(Entry& entry, QueueId id, Recipient& recipient, const mail
 void Scheduler::finish(Entry& entry, std::uint32_t index) {
   auto* recipient = entry.find(index);
   if (recipient->site == kNoSite) {
-    (void)entry.take_address(index);
+    std::ignore = entry.take_address(index);
   } else {
     sites_.release(recipient->site);
   }
@@ -409,76 +395,6 @@ void Scheduler::not_told(QueueId id, WallTime now) {
   entry.telling = false;
   entry.tell_after = now + kTellAgain;
   settle(at);
-}
-
-/// Recipients that only wait, at any site or at this one.
-std::size_t Scheduler::hurry(Entries::iterator at, SiteId only, WallTime now) {
-  auto& [id, entry] = *at;
-  std::size_t hurried = 0;
-  for (auto& recipient : entry.recipients) {
-    if (only != kNoSite && recipient.site != only) continue;
-    if (recipient.state == State::parked) ++hurried;
-    if (recipient.state != State::waiting) continue;
-    recipient.due = now;
-    ++hurried;
-  }
-  start_due(entry, id, now);
-  settle(at);
-  return hurried;
-}
-
-std::optional<std::size_t> Scheduler::flush(QueueId id, WallTime now) {
-  const auto at = entries_.find(id);
-  if (at == entries_.end()) return std::nullopt;
-  for (const auto& recipient : at->second.recipients) {
-    if (recipient.site != kNoSite) sites_.unblock(recipient.site);
-  }
-  at->second.tell_after = now;
-  return hurry(at, kNoSite, now);
-}
-
-std::optional<std::size_t> Scheduler::flush_site(std::string_view name, WallTime now) {
-  std::optional<std::size_t> hurried;
-  for (const auto site : sites_.used()) {
-    if (!is_called(sites_.name(site), name)) continue;
-    hurried = hurried.value_or(0);
-    sites_.unblock(site);
-    for (auto at = entries_.begin(); at != entries_.end();) {
-      const auto next = std::next(at);  // settling may end the entry
-      const bool has =
-          std::ranges::any_of(at->second.recipients, [&](const Recipient& one) { return one.site == site; });
-      if (has) *hurried += hurry(at, site, now);
-      at = next;
-    }
-  }
-  return hurried;
-}
-
-std::size_t Scheduler::flush_all(WallTime now) {
-  for (const auto site : sites_.used()) sites_.unblock(site);
-  std::size_t hurried = 0;
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    const auto next = std::next(at);
-    hurried += hurry(at, kNoSite, now);
-    at = next;
-  }
-  return hurried;
-}
-
-std::optional<WallTime> Scheduler::next_attempt(QueueId id) const {
-  const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.held) return std::nullopt;
-  std::optional<WallTime> next;
-  for (const auto& recipient : at->second.recipients) {
-    auto due = recipient.due;
-    if (recipient.state == State::parked) {
-      due = std::min(due, sites_.blocked_until(recipient.site));
-    } else if (recipient.state != State::waiting) {
-      continue;
-    }
-    if (!next || due < *next) next = due;
-  }
-  return next;
 }
 
 void Scheduler::note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next) {

@@ -8,6 +8,8 @@ from harness.instance import Instance
 from harness.name_servers import NameServers
 from harness.next_hops import Sink
 
+pytestmark = pytest.mark.release_only
+
 
 # All sinks listen at one port, which is also the one that the instance listens at, at other addresses.
 SINKS = {"two": "127.0.0.2", "three": "127.0.0.3", "four": "127.0.0.4", "six": "::1"}

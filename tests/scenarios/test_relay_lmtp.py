@@ -9,6 +9,8 @@ from harness.mail_servers import Dovecot
 from harness.scripted_peer import CLOSE, ScriptedPeer
 from harness.waiting import wait_for
 
+pytestmark = pytest.mark.release_only
+
 CONTENT = b"Subject: hello\r\n\r\n.a dot\r\n" + b"x" * 60 + b"\r\n.\r\n"
 
 

@@ -9,6 +9,8 @@ from harness.mail_servers import Exim, Postfix
 from harness.scripted_peer import ScriptedPeer
 from harness.session import Session
 
+pytestmark = pytest.mark.release_only
+
 # Sequences with which servers were made to see the end of the content where there is none: the rows of the table
 # in the notes on SMTP smuggling of 2023 (hannob/smtpsmug, The-Login/SMTP-Smuggling-Tools).
 SMUGGLERS = {

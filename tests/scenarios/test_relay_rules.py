@@ -7,6 +7,8 @@ from harness.next_hops import Sink
 from harness.session import Session
 from harness.waiting import wait_for
 
+pytestmark = pytest.mark.release_only
+
 
 @pytest.fixture
 def sink():

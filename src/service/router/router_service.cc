@@ -17,18 +17,11 @@ constexpr std::size_t kRoutedBytes = 256UL * 1024;
 /// length. Nobody who asks what he may ask loses his channel for it.
 constexpr std::size_t kMaxUnsent = Inquiries::kMaxWaiting * (route::kMaxSiteText + 1024);
 
-/// The answers to one Route, gathered until all are there.
-struct RouteJob {
-  QueueId id;
-  std::vector<RoutedRecipient> recipients;
-  std::size_t outstanding = 0;
-};
-
 template <class C>
-void send_routed(C& channel, RouteJob& job) {
-  Routed routed{job.id, {}};
+void send_routed(C& channel, QueueId id, std::vector<RoutedRecipient>&& recipients) {
+  Routed routed{id, {}};
   std::size_t bytes = 0;
-  for (auto& recipient : job.recipients) {
+  for (auto& recipient : recipients) {
     bytes += sizeof(recipient) + recipient.site.size() + recipient.reply.text.size() +
              recipient.rule.name.size() + recipient.rule.file.size();
     routed.recipients.push_back(std::move(recipient));
@@ -210,17 +203,15 @@ void RouterService::take_question(const std::shared_ptr<IntakeChannel>& channel,
 
 void RouterService::take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame) {
   auto& route = std::get<Route>(frame);
-  const auto job = std::make_shared<RouteJob>(RouteJob{route.id, {}, route.recipients.size()});
-  job->recipients.reserve(route.recipients.size());
+  const auto job = std::make_shared<RouteJob>(RouteJob{route.id, channel, {}});
   for (auto& recipient : route.recipients) {
     ++routed_;
     inquiries_.ask([this, address = std::move(recipient.address)](
                        const route::Known& known) { return router_.route(address, known); },
-                   [weak = std::weak_ptr(channel), job, index = recipient.index](route::Ruling&& ruling) {
-                     job->recipients.push_back({index, std::move(ruling.reply), to_wire(ruling.agent),
-                                                std::move(ruling.site), std::move(ruling.rule)});
-                     if (--job->outstanding > 0) return;
-                     if (const auto to = weak.lock()) send_routed(*to, *job);
+                   [this, job, index = recipient.index](route::Ruling&& ruling) {
+                     if (job->ready.empty()) answered_.push_back(job);
+                     job->ready.push_back({index, std::move(ruling.reply), to_wire(ruling.agent),
+                                           std::move(ruling.site), std::move(ruling.rule)});
                    },
                    steady_now());
   }
@@ -243,10 +234,19 @@ Result<void> RouterService::take_answer(dns::Answer&& answer) {
   return {};
 }
 
+/// What is known of a message goes out at once: nobody waits for a recipient whose domain does not answer.
+void RouterService::send_answers() {
+  for (const auto& job : std::exchange(answered_, {})) {
+    auto ready = std::exchange(job->ready, {});
+    if (const auto to = job->asker.lock()) send_routed(*to, job->id, std::move(ready));
+  }
+}
+
 void RouterService::act() {
   inquiries_.expire(steady_now());
   if (users_) ask_users(inquiries_.take_wanted(Topic::Of::user));
   if (dns_) ask_dns(inquiries_.take_wanted(Topic::Of::mx));
+  send_answers();
   const auto next = inquiries_.next_expiry();
   if (!next) {
     timer_.cancel();

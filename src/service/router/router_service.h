@@ -44,6 +44,14 @@ class RouterService final : public Service {
   void connect_dns(UniqueFd socket);
   void ask_users(const std::vector<std::string>& names);
   void ask_dns(const std::vector<std::string>& names);
+  /// The recipients of one message on their way to their sites.
+  struct RouteJob {
+    QueueId id;
+    std::weak_ptr<QmgrChannel> asker;
+    std::vector<RoutedRecipient> ready;  ///< in answered_ while there are any
+  };
+  void send_answers();
+
   void take_question(const std::shared_ptr<IntakeChannel>& channel, FromIntake&& frame);
   void take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame);
   Result<void> take_answer(users::Found&& found);
@@ -59,6 +67,7 @@ class RouterService final : public Service {
   std::unique_ptr<UsersChannel> users_;
   std::unique_ptr<DnsChannel> dns_;
   Asked asked_users_, asked_dns_;
+  std::vector<std::shared_ptr<RouteJob>> answered_;
   std::uint64_t next_request_ = 1;
   boost::asio::steady_timer timer_;
   EndOfTurn act_at_end_;

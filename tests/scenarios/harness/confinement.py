@@ -26,10 +26,18 @@ class Row:
     starts_processes: bool = False
     makes_sockets: bool = False
     asks_dns: bool = False  # datagrams to anywhere, TCP to port 53
+    connects: bool = False  # TCP to port 25 and those of the next hops, from any port
     root: str = "empty"
     uid: str = "own"
     # Descriptors beyond channels and the loop: what the links may begin with.
     listens: bool = False
+
+    @property
+    def network(self):
+        """What the plan's cell says, where the row listens nowhere."""
+        if self.asks_dns:
+            return "DNS only"
+        return "outbound" if self.connects else "none"
 
     @property
     def files(self):
@@ -50,6 +58,8 @@ ROWS = {
     "log": Row(folder="log"),
     "admin": Row(listens=True),
     "dns": Row(asks_dns=True),
+    "smtp": Row(connects=True),
+    "bounce": Row(),
 }
 
 # Short-lived, so that it stands apart from the rows that always run.
@@ -89,8 +99,8 @@ _SOCKETS = (
     ("bind", "bind", (-1, sockaddr_in("127.0.0.1", 25), 16)),
 )
 
-# The same for dns, which makes sockets of the two families and no others.
-_SOCKETS_BEYOND_DNS = (
+# The same for dns and smtp, which make sockets of the two families and no others.
+_SOCKETS_BEYOND_THE_INTERNET = (
     ("socket AF_INET, raw", "socket", (AF_INET, SOCK_RAW, 17)),
     ("socket AF_INET, packets", "socket", (AF_INET, SOCK_SEQPACKET, 132)),
     ("socket AF_UNIX", "socket", (AF_UNIX, SOCK_STREAM, 0)),
@@ -101,11 +111,11 @@ _SOCKETS_BEYOND_DNS = (
     ("sendto with Fast Open", "sendto", (-1, b"x", 1, MSG_FASTOPEN, sockaddr_in("127.0.0.1", 25), 16)),
 )
 
-_SOCKETS_OF_DNS = (
+_STREAMS = (
     ("socket AF_INET", "socket", (AF_INET, SOCK_STREAM, 0)),
     ("socket AF_INET6", "socket", (AF_INET6, SOCK_STREAM, 0)),
-    ("socket AF_INET, datagrams", "socket", (AF_INET, SOCK_DGRAM, 0)),
 )
+_DATAGRAMS = (("socket AF_INET, datagrams", "socket", (AF_INET, SOCK_DGRAM, 0)),)
 
 _PROCESSES = (
     ("fork", "fork", ()),
@@ -139,9 +149,10 @@ def probes_of(row):
     for what, call, arguments in _OPENS:
         probes.append(Probe(what, call, arguments, None if row.reads_passwd else BY_VIEW))
     probes += [Probe(*probe, BY_VIEW) for probe in _OPENS_OF_OTHERS]
-    if row.asks_dns:
-        probes += [Probe(*probe, BY_FILTER) for probe in _SOCKETS_BEYOND_DNS]
-        probes += [Probe(*probe, None) for probe in _SOCKETS_OF_DNS]
+    if row.asks_dns or row.connects:
+        probes += [Probe(*probe, BY_FILTER) for probe in _SOCKETS_BEYOND_THE_INTERNET]
+        probes += [Probe(*probe, None) for probe in _STREAMS]
+        probes += [Probe(*probe, None if row.asks_dns else BY_FILTER) for probe in _DATAGRAMS]
     elif not row.makes_sockets:
         probes += [Probe(*probe, BY_FILTER) for probe in _SOCKETS]
     if not row.starts_processes:
