@@ -66,7 +66,7 @@ void Attempt::settle(std::size_t index, mail::Disposition disposition, mail::Rep
 }
 
 void Attempt::take_result(smtp::Finished&& result, const Endpoint& endpoint,
-                          std::vector<std::string> dialogue, bool anywhere_else) {
+                          std::vector<std::string> dialogue) {
   std::vector<std::size_t> left;
   bool all_delivered = true;
   const auto remote = to_remote(endpoint);
@@ -76,7 +76,7 @@ void Attempt::take_result(smtp::Finished&& result, const Endpoint& endpoint,
     all_delivered = all_delivered && one.disposition == mail::Disposition::delivered;
     // In our own words, the host is part of the sentence.
     if (!one.by_server) one.reply.text.insert(0, to_string(endpoint) + ": ");
-    if (one.scope == smtp::Scope::host && anywhere_else) {
+    if (one.scope == smtp::Scope::host) {
       left.push_back(open_[i]);
       last_trouble_ = std::move(one.reply);
       last_remote_ = std::move(said_by);
@@ -86,6 +86,15 @@ void Attempt::take_result(smtp::Finished&& result, const Endpoint& endpoint,
   }
   if (!all_delivered) finished_.dialogue = std::move(dialogue);
   open_ = std::move(left);
+}
+
+void Attempt::came_back(const Endpoint& endpoint) {
+  const auto tried = endpoints_.begin() + static_cast<std::ptrdiff_t>(next_);
+  endpoints_.erase(
+      std::remove_if(tried, endpoints_.end(),
+                     [&](const Endpoint& other) { return other.preference >= endpoint.preference; }),
+      endpoints_.end());
+  if (next_endpoint() == nullptr && last_trouble_.code == 0) give_up(loops_back(site_));
 }
 
 void Attempt::give_up(const mail::Reply& reply) {

@@ -51,10 +51,11 @@ class Attempt {
   [[nodiscard]] smtp::Delivery delivery() const;
   [[nodiscard]] bool done() const { return open_.empty(); }
 
-  /// What came of that delivery at `endpoint`. Those whom another host may take stay open, unless
-  /// `anywhere_else` is false.
-  void take_result(smtp::Finished&& result, const Endpoint& endpoint, std::vector<std::string> dialogue,
-                   bool anywhere_else);
+  /// What came of that delivery at `endpoint`. Those whom another host may take stay open.
+  void take_result(smtp::Finished&& result, const Endpoint& endpoint, std::vector<std::string> dialogue);
+  /// The connection to `endpoint` came to this server itself: only hosts that are preferred to it may still
+  /// have the mail. Where none was, it fails.
+  void came_back(const Endpoint& endpoint);
   /// All that is open ends so, by our own word.
   void give_up(const mail::Reply& reply);
   /// The same with what the last host met with; there was one.

@@ -27,6 +27,11 @@ smtp::RecipientResult by_us(Scope scope, std::string text) {
   return {Disposition::deferred, scope, {451, {4, 4, 2}, std::move(text)}, false};
 }
 
+Endpoint at_preference(Endpoint endpoint, std::uint16_t preference) {
+  endpoint.preference = preference;
+  return endpoint;
+}
+
 class AttemptTest : public testing::Test {
  protected:
   static Attempt attempt_of(std::uint32_t recipients) {
@@ -69,7 +74,7 @@ TEST_F(AttemptTest, AnswersSettleAndAreQuotedWithTheHostThatGaveThem) {
   auto attempt = attempt_of(2);
   attempt.take_result({{by_server(Disposition::delivered, Scope::answer, kAccepted),
                         by_server(Disposition::failed, Scope::answer, kRefused)}},
-                      kFirst, {"S: 550"}, true);
+                      kFirst, {"S: 550"});
   ASSERT_TRUE(attempt.done());
   const auto job = attempt.take_finished();
   const auto outcome = to_outcome(job);
@@ -87,8 +92,7 @@ TEST_F(AttemptTest, AnswersSettleAndAreQuotedWithTheHostThatGaveThem) {
 
 TEST_F(AttemptTest, TheDialogueIsNotKeptWhereAllWasDelivered) {
   auto attempt = attempt_of(1);
-  attempt.take_result({{by_server(Disposition::delivered, Scope::answer, kAccepted)}}, kFirst, {"S: 250"},
-                      true);
+  attempt.take_result({{by_server(Disposition::delivered, Scope::answer, kAccepted)}}, kFirst, {"S: 250"});
   EXPECT_THAT(attempt.take_finished().dialogue, IsEmpty());
 }
 
@@ -96,7 +100,7 @@ TEST_F(AttemptTest, TroubleWithAHostLeavesItsRecipientsForTheNextOne) {
   auto attempt = attempt_of(3);
   attempt.take_result({{by_server(Disposition::failed, Scope::answer, kRefused),
                         by_us(Scope::host, "lost connection"), by_us(Scope::host, "lost connection")}},
-                      kFirst, {"C: RCPT"}, true);
+                      kFirst, {"C: RCPT"});
   EXPECT_FALSE(attempt.done());
   EXPECT_THAT(recipients_of(attempt), ElementsAre("user1@example.net", "user2@example.net"));
   ASSERT_NE(attempt.next_endpoint(), nullptr);
@@ -104,7 +108,7 @@ TEST_F(AttemptTest, TroubleWithAHostLeavesItsRecipientsForTheNextOne) {
   attempt.take_endpoint();
   attempt.take_result({{by_server(Disposition::delivered, Scope::answer, kAccepted),
                         by_server(Disposition::deferred, Scope::answer, kLater)}},
-                      kSecond, {"S: 451"}, true);
+                      kSecond, {"S: 451"});
   ASSERT_TRUE(attempt.done());
   const auto outcome = to_outcome(attempt.take_finished());
   EXPECT_EQ(outcome.recipients[0].remote, "a.example [192.0.2.1]");
@@ -116,7 +120,7 @@ TEST_F(AttemptTest, TroubleWithAHostLeavesItsRecipientsForTheNextOne) {
 TEST_F(AttemptTest, WhatTheServerMayHaveAcceptedIsNotTriedElsewhere) {
   auto attempt = attempt_of(1);
   attempt.take_result({{by_us(Scope::unknown, "lost connection waiting for the reply to the content")}},
-                      kFirst, {"C: ."}, true);
+                      kFirst, {"C: ."});
   EXPECT_TRUE(attempt.done());
   const auto outcome = to_outcome(attempt.take_finished());
   EXPECT_EQ(outcome.recipients[0].disposition, Disposition::deferred);
@@ -125,18 +129,12 @@ TEST_F(AttemptTest, WhatTheServerMayHaveAcceptedIsNotTriedElsewhere) {
   EXPECT_EQ(outcome.recipients[0].remote, "") << "these are our words";
 }
 
-TEST_F(AttemptTest, NothingIsTriedElsewhereWhereThatIsNotWanted) {
-  auto attempt = attempt_of(1);
-  attempt.take_result({{by_us(Scope::host, "no")}}, kFirst, {}, false);
-  EXPECT_TRUE(attempt.done());
-}
-
 TEST_F(AttemptTest, AfterTheLastHostItsTroubleIsTheOutcome) {
   auto attempt = attempt_of(1);
-  attempt.take_result({{by_us(Scope::host, "cannot connect: refused")}}, kFirst, {}, true);
+  attempt.take_result({{by_us(Scope::host, "cannot connect: refused")}}, kFirst, {});
   attempt.take_endpoint();
   attempt.take_result({{by_server(Disposition::deferred, Scope::host, {421, {4, 3, 2}, "busy"})}}, kSecond,
-                      {"S: 421"}, true);
+                      {"S: 421"});
   EXPECT_EQ(attempt.next_endpoint(), nullptr);
   EXPECT_FALSE(attempt.done());
   attempt.give_up_after_last();
@@ -147,10 +145,42 @@ TEST_F(AttemptTest, AfterTheLastHostItsTroubleIsTheOutcome) {
   EXPECT_EQ(outcome.recipients[0].remote, "b.example [192.0.2.2]");
 }
 
+TEST_F(AttemptTest, BehindThisServerOnlyBetterHostsAreTried) {
+  auto alone = attempt_of(1);
+  alone.set_itinerary({at_preference(kFirst, 10), at_preference(kSecond, 10)});
+  alone.take_endpoint();
+  alone.came_back(at_preference(kFirst, 10));
+  ASSERT_TRUE(alone.done());
+  const auto outcome = to_outcome(alone.take_finished());
+  EXPECT_EQ(outcome.recipients[0].disposition, Disposition::failed);
+  EXPECT_EQ(to_string(outcome.recipients[0].reply.status), "5.4.6");
+
+  auto down_and_therefore_last = attempt_of(1);
+  down_and_therefore_last.set_itinerary({at_preference(kFirst, 20), at_preference(kSecond, 10)});
+  down_and_therefore_last.take_endpoint();
+  down_and_therefore_last.came_back(at_preference(kFirst, 20));
+  EXPECT_FALSE(down_and_therefore_last.done());
+  ASSERT_NE(down_and_therefore_last.next_endpoint(), nullptr);
+  EXPECT_EQ(down_and_therefore_last.next_endpoint()->preference, 10);
+}
+
+TEST_F(AttemptTest, MailThatABetterHostMayTakeLaterWaitsForIt) {
+  auto attempt = attempt_of(1);
+  attempt.set_itinerary({at_preference(kFirst, 10), at_preference(kSecond, 20)});
+  attempt.take_endpoint();
+  attempt.take_result({{by_us(Scope::host, "cannot connect: refused")}}, at_preference(kFirst, 10), {});
+  attempt.take_endpoint();
+  attempt.came_back(at_preference(kSecond, 20));
+  EXPECT_FALSE(attempt.done());
+  EXPECT_EQ(attempt.next_endpoint(), nullptr);
+  attempt.give_up_after_last();
+  EXPECT_EQ(to_outcome(attempt.take_finished()).recipients[0].disposition, Disposition::deferred);
+}
+
 TEST_F(AttemptTest, AHostThatRefusesAllForGoodDefersOnly) {
   auto attempt = attempt_of(1);
   attempt.take_result({{by_server(Disposition::deferred, Scope::host, {554, {5, 3, 2}, "no service"})}},
-                      kFirst, {}, true);
+                      kFirst, {});
   attempt.give_up_after_last();
   EXPECT_EQ(to_outcome(attempt.take_finished()).recipients[0].disposition, Disposition::deferred);
 }
@@ -174,7 +204,7 @@ TEST_F(AttemptTest, TextsAreBounded) {
   attempt.take_result(
       {{by_server(Disposition::failed, Scope::answer, {550, {5, 0, 0}, std::string(5'000, 'x')}),
         by_us(Scope::unknown, std::string(5'000, 'y'))}},
-      long_name, {}, true);
+      long_name, {});
   for (const auto& one : to_outcome(attempt.take_finished()).recipients) {
     EXPECT_EQ(one.reply.text.size(), 512U);
     EXPECT_LE(one.remote.size(), mail::RecipientOutcome::kMaxRemote);

@@ -39,6 +39,20 @@ SocketAddress to_sockaddr(const std::string& address, std::uint16_t port) {
   return made;
 }
 
+/// The octets of the IP address of one end of a socket, by getsockname or getpeername; empty where there is
+/// none.
+std::string name_of(int socket, int (*ask)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  if (ask(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  const auto octets = [](const auto& address) {
+    return std::string(reinterpret_cast<const char*>(&address), sizeof(address));
+  };
+  if (storage.ss_family == AF_INET) return octets(reinterpret_cast<const sockaddr_in&>(storage).sin_addr);
+  if (storage.ss_family == AF_INET6) return octets(reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr);
+  return {};
+}
+
 /// What the system says of an error, without a pointer into static memory.
 std::string_view describe(int error) {
   const char* text = ::strerrordesc_np(error);
@@ -104,11 +118,23 @@ void Connection::on_connected(const boost::system::error_code& failed) {
   socklen_t size = sizeof(error);
   if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   if (error != 0) return lost(error);
+  begin();
+}
+
+void Connection::begin() {
   connecting_ = false;
   last_progress_ = steady_now();
-  host_.reached(*this);
-  engine_.connected();
+  if (host_.reached(*this)) {
+    engine_.connected();
+  } else {
+    engine_.disconnected("the connection came back to this server");
+  }
   pump();
+}
+
+bool Connection::to_this_host() {
+  const auto local = name_of(socket_.native_handle(), ::getsockname);
+  return !local.empty() && local == name_of(socket_.native_handle(), ::getpeername);
 }
 
 void Connection::await_socket(std::chrono::seconds patience) {
@@ -119,17 +145,14 @@ void Connection::await_socket(std::chrono::seconds patience) {
 
 void Connection::adopt(UniqueFd socket, std::string_view refused) {
   if (closed_) return;
-  connecting_ = false;
   if (!socket) {
+    connecting_ = false;
     engine_.disconnected(refused);
     return pump();
   }
   socket_.assign(socket.release());
   socket_.native_non_blocking(true);
-  last_progress_ = steady_now();
-  host_.reached(*this);
-  engine_.connected();
-  pump();
+  begin();
 }
 
 void Connection::deliver(smtp::Delivery delivery) {

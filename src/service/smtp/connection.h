@@ -24,8 +24,8 @@ class ConnectionHost {
  public:
   virtual ~ConnectionHost() = default;
 
-  /// The connection stands.
-  virtual void reached(Connection& connection) = 0;
+  /// The connection stands. False where it is not wanted: its delivery has then failed.
+  virtual bool reached(Connection& connection) = 0;
   /// The result of the delivery in hand. The connection may be used again if it is idle().
   virtual void finished(Connection& connection, smtp::Finished&& result) = 0;
   /// The connection is closed, after its last result. It may be destroyed when the call chain has ended.
@@ -61,6 +61,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] std::uint32_t deliveries() const { return deliveries_; }
   [[nodiscard]] std::vector<std::string> transcript() const { return engine_.transcript(); }
 
+  /// Whether a connection that stands has both its ends at one address.
+  [[nodiscard]] bool to_this_host();
   /// Nobody was asked for the connection: this process could not have a socket for it.
   [[nodiscard]] bool failed_here() const { return failed_here_; }
 
@@ -73,6 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] int begin_connect();
   void fail_soon(int error);
   void on_connected(const boost::system::error_code& error);
+  void begin();
   void pump();
   bool write_output();
   void wait_readable();

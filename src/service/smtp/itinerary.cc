@@ -60,6 +60,10 @@ mail::Reply nowhere(const route::Site& site, const std::vector<HostAddresses>& h
 
 }  // namespace
 
+mail::Reply loops_back(const route::Site& site) {
+  return {554, {5, 4, 6}, fmt::format("mail for {} loops back to this server", site.hosts.front().name)};
+}
+
 std::string to_remote(const Endpoint& endpoint) {
   if (endpoint.port == 0) return endpoint.address;
   return endpoint.host.empty() ? fmt::format("[{}]", endpoint.address)
@@ -100,15 +104,13 @@ std::expected<std::vector<Endpoint>, mail::Reply> plan_itinerary(const route::Si
         wrong_family = true;
         continue;
       }
-      Endpoint endpoint{host.name == address ? "" : host.name, address, host.port, std::move(*source)};
+      Endpoint endpoint{host.name == address ? "" : host.name, address, host.port, std::move(*source),
+                        host.preference};
       const bool down = traveller.is_down(endpoint);
       stops.push_back({host.preference, order[i], stops.size(), down, std::move(endpoint)});
     }
   }
-  if (stops.empty() && kept_from_us) {
-    return Refused(
-        {554, {5, 4, 6}, fmt::format("mail for {} loops back to this server", site.hosts.front().name)});
-  }
+  if (stops.empty() && kept_from_us) return Refused(loops_back(site));
   if (stops.empty() && wrong_family) {
     return Refused({451,
                     {4, 4, 0},

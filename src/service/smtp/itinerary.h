@@ -16,10 +16,11 @@ namespace sternpost::smtp_client {
 
 /// What is connected to.
 struct Endpoint {
-  std::string host;         ///< the name by which it was found; empty where the site names the address
-  std::string address;      ///< an IP address, or the path of a Unix-domain socket
-  std::uint16_t port = 0;   ///< 0 for a path
-  std::string source = {};  ///< the address that the connection comes from; empty: the kernel chooses
+  std::string host;              ///< the name by which it was found; empty where the site names the address
+  std::string address;           ///< an IP address, or the path of a Unix-domain socket
+  std::uint16_t port = 0;        ///< 0 for a path
+  std::string source = {};       ///< the address that the connection comes from; empty: the kernel chooses
+  std::uint16_t preference = 0;  ///< of the host at its site
   bool operator==(const Endpoint&) const = default;
 };
 
@@ -47,6 +48,9 @@ struct Traveller {
 
 /// The most addresses of a site that are tried for one delivery.
 inline constexpr std::size_t kMaxEndpoints = 5;
+
+/// What is said of mail for a site where this server itself stands first (RFC 5321 section 5.1).
+mail::Reply loops_back(const route::Site& site);
 
 /// At least one endpoint, or why there is none: 5.4.6 where mail would come back to us, 5.4.4 where no host
 /// has an address, 4.4.3 where the DNS does not say. Hosts of one preference are tried in random order; where

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "route/host_port.h"
-#include "service/smtp/own_address.h"
 #include "service/smtp/records.h"
 
 namespace sternpost::smtp_client {
@@ -50,6 +49,7 @@ SmtpService::SmtpService(ServiceContext&& context, config::SmtpSlice slice)
       lmtp_limits_(limits_of(slice_, smtp::ClientProtocol::lmtp)),
       read_buffer_(kReadBuffer),
       dns_(context_),
+      own_(slice_.own),
       random_(std::random_device{}()),
       begin_at_end_(context_.loop, [this] { begin_jobs(); }),
       sweep_timer_(context_.loop),
@@ -202,7 +202,7 @@ void SmtpService::resolved(const std::shared_ptr<Gathering>& gathering) {
   const auto& attempt = gathering->attempt;
   auto endpoints = plan_itinerary(
       attempt->site(), gathering->hosts,
-      {[this](std::string_view address, std::uint16_t port) { return is_own(address, port); },
+      {[this](std::string_view address, std::uint16_t port) { return own_.include(address, port); },
        [this](const Endpoint& endpoint) { return down_.is_down(to_string(endpoint), steady_now()); },
        [this](std::size_t below) { return choose(below); }});
   if (!endpoints) {
@@ -251,8 +251,13 @@ void SmtpService::from_master(control::ToService&& frame, std::vector<UniqueFd>&
   asked.mapped()->adopt(descriptors.empty() ? UniqueFd() : std::move(descriptors.front()), answer->refused);
 }
 
-void SmtpService::reached(Connection& connection) {
-  down_.reached(to_string(connection.endpoint()));
+/// What listens on all addresses of this host is known by the connection's two ends.
+bool SmtpService::reached(Connection& connection) {
+  const auto& endpoint = connection.endpoint();
+  down_.reached(to_string(endpoint));
+  const bool own = endpoint.port != 0 && connection.to_this_host() && own_.everywhere(endpoint.port);
+  connections_.at(connection.number()).own = own;
+  return !own;
 }
 
 void SmtpService::finished(Connection& connection, smtp::Finished&& result) {
@@ -260,9 +265,13 @@ void SmtpService::finished(Connection& connection, smtp::Finished&& result) {
   const auto attempt = std::exchange(used.attempt, nullptr);
   const bool lost =
       std::ranges::any_of(result.recipients, [](const auto& one) { return one.scope == smtp::Scope::host; });
-  if (lost && used.fresh && !connection.failed_here())
-    down_.failed(to_string(connection.endpoint()), steady_now());
-  attempt->take_result(std::move(result), connection.endpoint(), connection.transcript(), true);
+  if (used.own) {
+    attempt->came_back(connection.endpoint());
+  } else {
+    if (lost && used.fresh && !connection.failed_here())
+      down_.failed(to_string(connection.endpoint()), steady_now());
+    attempt->take_result(std::move(result), connection.endpoint(), connection.transcript());
+  }
   used.fresh = false;
   if (attempt->done()) {
     end(attempt);
@@ -312,15 +321,6 @@ void SmtpService::serve_waiting() {
     waiting_.pop_front();
     start(attempt);
   }
-}
-
-bool SmtpService::is_own(std::string_view address, std::uint16_t port) const {
-  return std::ranges::any_of(slice_.own, [&](const config::Listener& own) {
-    if (own.port != 0 && own.port != port) return false;
-    if (own.address == address) return true;
-    const bool all = own.address == "0.0.0.0" || own.address == "::";
-    return all && is_address_of_this_host(std::string(address));
-  });
 }
 
 std::size_t SmtpService::choose(std::size_t below) {

@@ -22,6 +22,7 @@
 #include "service/smtp/connection.h"
 #include "service/smtp/dns_link.h"
 #include "service/smtp/host_memory.h"
+#include "service/smtp/own_addresses.h"
 
 namespace sternpost::smtp_client {
 
@@ -53,6 +54,7 @@ class SmtpService final : public Service, private ConnectionHost {
     std::string site;
     AttemptPtr attempt;  ///< null while it is idle
     bool fresh = true;   ///< it has delivered nothing yet
+    bool own = false;    ///< it came to this server itself
   };
 
   /// The addresses of a site's hosts while they are gathered.
@@ -63,7 +65,7 @@ class SmtpService final : public Service, private ConnectionHost {
   };
 
   // ConnectionHost
-  void reached(Connection& connection) override;
+  bool reached(Connection& connection) override;
   void finished(Connection& connection, smtp::Finished&& result) override;
   void closed(Connection& connection) override;
   std::span<char> read_buffer() override { return read_buffer_; }
@@ -83,7 +85,6 @@ class SmtpService final : public Service, private ConnectionHost {
   void go_on(Used& used);
   void end(const AttemptPtr& attempt);
   void serve_waiting();
-  [[nodiscard]] bool is_own(std::string_view address, std::uint16_t port) const;
   [[nodiscard]] std::size_t choose(std::size_t below);
   void start_sweeping();
   void sweep();
@@ -95,6 +96,7 @@ class SmtpService final : public Service, private ConnectionHost {
   std::vector<char> read_buffer_;
   AgentDesk desk_;
   DnsLink dns_;
+  OwnAddresses own_;
   HostMemory down_;
   std::unique_ptr<SpoolChannel> spool_;
   std::map<std::uint64_t, Used> connections_;

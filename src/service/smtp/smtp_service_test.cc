@@ -1,6 +1,11 @@
 #include "service/smtp/smtp_service.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <sys/resource.h>
+
+#include <array>
 
 #include "service/smtp/smtp_service_test_rig.h"
 
@@ -13,6 +18,22 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 class SmtpServiceTest : public SmtpServiceRig {};
+
+/// An IPv4 address that is not of the loopback; empty where there is none.
+std::string an_address_of_this_host() {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return {};
+  std::string found;
+  for (const auto* one = all; one != nullptr && found.empty(); one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    if ((one->ifa_flags & IFF_UP) == 0 || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    std::array<char, INET_ADDRSTRLEN> text{};
+    const auto& address = reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr;
+    if (::inet_ntop(AF_INET, &address, text.data(), text.size()) != nullptr) found = text.data();
+  }
+  ::freeifaddrs(all);
+  return found;
+}
 
 TEST_F(SmtpServiceTest, DeliversAndRecordsWhatIsDurable) {
   TestServer server(loop);
@@ -351,6 +372,20 @@ TEST_F(SmtpServiceTest, WhereWeListenOnAllAddressesEachOfThisHostIsOurs) {
   ASSERT_TRUE(await_outcomes(2));
   EXPECT_EQ(to_string(outcome_of(1).reply.status), "5.4.6");
   EXPECT_EQ(disposition_of(2), Disposition::deferred) << "another port is another server";
+}
+
+TEST_F(SmtpServiceTest, AConnectionShowsThatAnAddressIsOfThisHost) {
+  const auto ours = an_address_of_this_host();
+  if (ours.empty()) GTEST_SKIP() << "this host has no address but those of its loopback";
+  TestServer server(loop);
+  server.start(INADDR_ANY);
+  slice.own = {{"0.0.0.0", server.port}};
+  start();
+  hand(1, "smtp host [" + ours + "]:" + std::to_string(server.port));
+  ASSERT_TRUE(await_outcomes(1));
+  EXPECT_EQ(disposition_of(1), Disposition::failed);
+  EXPECT_EQ(to_string(outcome_of(1).reply.status), "5.4.6");
+  EXPECT_THAT(server.contents, SizeIs(0));
 }
 
 TEST_F(SmtpServiceTest, MasterConnectsLocalSockets) {

@@ -30,11 +30,11 @@ class TestServer {
 
   explicit TestServer(boost::asio::io_context& loop) : loop_(loop), listener_(loop) {}
 
-  void listen(int backlog = 100) {
+  void listen(int backlog = 100, in_addr_t at = INADDR_LOOPBACK) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(at);
     socklen_t size = sizeof(address);
     ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
     ASSERT_EQ(::listen(fd.get(), backlog), 0);
@@ -42,8 +42,8 @@ class TestServer {
     port = ntohs(address.sin_port);
     listener_.assign(fd.release());
   }
-  void start() {
-    listen();
+  void start(in_addr_t at = INADDR_LOOPBACK) {
+    listen(100, at);
     accept();
   }
   /// The port refuses connections from now on.
