@@ -23,13 +23,21 @@ class QmgrServiceTest : public testing::Test {
   using RouterEnd = Channel<router::FromQmgr, router::ToQmgr>;
   using AdminEnd = Channel<FromQmgr, ToQmgr>;
 
-  void SetUp() override {
+  static config::QmgrSlice make_slice() {
     config::QmgrSlice slice;
     slice.max_active_messages = 100;
     slice.site_concurrency = 50;
     slice.retry_min_seconds = 60;
     slice.retry_max_seconds = 600;
     slice.expire_seconds = 86400;
+    slice.max_backlog = 1000;
+    slice.max_lag_seconds = 600;
+    slice.max_memory_bytes = 1UL << 30U;
+    return slice;
+  }
+
+  void SetUp() override {
+    const auto slice = make_slice();
     auto made = QmgrService::make({.loop = loop,
                                    .instance = 0,
                                    .slice = encode(slice),
@@ -146,9 +154,66 @@ TEST_F(QmgrServiceTest, ADeferralIsRecordedWithItsNextAttemptAndCounted) {
   EXPECT_EQ(counts.deferred, 1U);
 }
 
+TEST_F(QmgrServiceTest, ABacklogIsToldAsPressureAndRecordedWithItsCause) {
+  to_spool.clear();
+  spool->send(spool_qmgr::Load{.messages = 300, .memory_bytes = 0, .disk_bytes = 0, .max_disk_bytes = 0});
+  run();
+  ASSERT_THAT(to_spool, SizeIs(1));
+  EXPECT_EQ(std::get<spool_qmgr::Pressure>(to_spool[0]).level, queue::PressureLevel::slow);
+  spool->send(spool_qmgr::Load{.messages = 1500, .memory_bytes = 0, .disk_bytes = 0, .max_disk_bytes = 0});
+  run();
+  ASSERT_THAT(to_spool, SizeIs(2));
+  const auto& pressure = std::get<spool_qmgr::Pressure>(to_spool[1]);
+  EXPECT_EQ(pressure.level, queue::PressureLevel::refuse);
+  EXPECT_EQ(pressure.cause, "backlog: 1500 messages wait for their first attempt, 1000 may");
+  ASSERT_FALSE(records.made.empty());
+  const auto& record = records.made.back();
+  EXPECT_EQ(record.decision, Decision::pressure);
+  EXPECT_EQ(record.facts.at(0).value, "refuse");
+  EXPECT_EQ(record.outcome, pressure.cause);
+
+  to_spool.clear();
+  spool = connect<SpoolEnd>(Compartment::spool, to_spool);
+  run();
+  ASSERT_FALSE(to_spool.empty());
+  EXPECT_EQ(std::get<spool_qmgr::Pressure>(to_spool[0]).level, queue::PressureLevel::refuse)
+      << "a new spool is told";
+}
+
+TEST_F(QmgrServiceTest, FlushesAndTellsTheNextAttempt) {
+  give(1);
+  route_all();
+  const auto attempted = wall_now();
+  spool->send(spool_qmgr::Recorded{
+      {{QueueId{1}, {{0, mail::Disposition::deferred, {452, {4, 2, 2}, "full"}, attempted}}}}});
+  run();
+  admin->send(AskNext{7, {QueueId{1}, QueueId{99}}});
+  run();
+  const auto& next = std::get<NextAttempts>(to_admin.back());
+  EXPECT_EQ(next.request, 7U);
+  ASSERT_THAT(next.messages, SizeIs(2));
+  ASSERT_TRUE(next.messages[0].at);
+  EXPECT_GT(*next.messages[0].at, attempted);
+  EXPECT_FALSE(next.messages[1].at) << "it is not there";
+
+  to_spool.clear();
+  admin->send(Flush{8, QueueId{1}, {}});
+  run();
+  const auto& flushed = std::get<Flushed>(to_admin.back());
+  EXPECT_EQ(flushed.request, 8U);
+  EXPECT_TRUE(flushed.known);
+  EXPECT_EQ(flushed.recipients, 1U);
+  admin->send(Flush{9, QueueId{99}, {}});
+  admin->send(Flush{10, {}, "no such site"});
+  run();
+  for (std::size_t back = 1; back <= 2; ++back) {
+    EXPECT_FALSE(std::get<Flushed>(to_admin[to_admin.size() - back]).known);
+  }
+}
+
 TEST_F(QmgrServiceTest, TakesANewSliceOnlyWhenItIsOne) {
   EXPECT_FALSE(service->new_slice("garbage", false));
-  config::QmgrSlice slice;
+  auto slice = make_slice();
   slice.site_concurrency = 1;
   slice.max_active_messages = 10;
   EXPECT_TRUE(service->new_slice(encode(slice), true));

@@ -114,17 +114,27 @@ class SpoolLinkTest : public testing::Test {
   TrafficCounters counters;
   std::vector<std::uint64_t> committed;
   std::vector<mail::Reply> refused;
+  std::vector<std::string> pressures;
   std::vector<std::string> violations;
   SpoolLink link{
       loop,
       counters,
       {[this](SpoolLink::Sent&& message) { committed.push_back(message.session); },
        [this](const SpoolLink::Sent&, const mail::Reply& reply, const Rule&) { refused.push_back(reply); },
-       [] {},
+       [] {}, [this](const spool_intake::Pressure& pressure) { pressures.push_back(pressure.cause); },
        [this](const Error& why, bool) {
          if (why.what_to_do == ErrorClass::peer) violations.push_back(why.text);
        }}};
 };
+
+TEST_F(SpoolLinkTest, tells_of_pressure_by_the_newest_spool) {
+  auto first = connect(100);
+  auto second = connect(200);
+  first->press(queue::PressureLevel::close, "old");
+  second->press(queue::PressureLevel::slow, "new");
+  run(loop);
+  EXPECT_EQ(pressures, std::vector<std::string>{"new"});
+}
 
 TEST_F(SpoolLinkTest, keeps_ids_ahead) {
   EXPECT_FALSE(link.take_id());

@@ -92,6 +92,9 @@ class FakeSpool {
   void not_committed(QueueId id, mail::Reply reply) {
     channel_.send(spool_intake::NotCommitted{id, std::move(reply)});
   }
+  void press(queue::PressureLevel level, std::string cause) {
+    channel_.send(spool_intake::Pressure{level, std::move(cause)});
+  }
   void state(QueueId id, bool committed) { channel_.send(spool_intake::CommitState{id, committed}); }
   void lease(std::uint32_t count) {
     channel_.send(spool_intake::Leased{{next_id_}, count});

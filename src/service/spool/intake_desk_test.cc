@@ -84,7 +84,7 @@ TEST_F(intake_desk, refuses_messages_for_nobody_and_for_more_than_frames_hold) {
   EXPECT_TRUE(std::holds_alternative<spool::AddMessage>(
       *desk_.take(kOne, Commit{{101}, envelope(1000), "x", false})));
   ASSERT_TRUE(desk_.take(kOne, Piece{{102}, "x"}));
-  const auto taken = desk_.take(kOne, Commit{{102}, envelope(20000), "x", false});
+  const auto taken = desk_.take(kOne, Commit{{102}, envelope(100'000), "x", false});
   ASSERT_TRUE(taken);
   EXPECT_EQ(std::get<mail::Reply>(*taken).code, 452);
   EXPECT_EQ(desk_.buffered_bytes(), 0U);

@@ -94,14 +94,24 @@ void SpoolService::connect_qmgr(UniqueFd socket) {
                               forget_qmgr();
                               qmgr_.reset();
                             }});
+  // It has none until it says so.
+  press({});
   load_told_ = {};
   tell_load();
 }
 
-/// About once a second: pressure need not be known sooner, and nobody wakes up for it alone.
+/// About once a second: pressure need not be known sooner. Nobody wakes up for it alone, but while there is
+/// pressure: with intakes closed, nothing else may ever happen that shows its end.
 void SpoolService::tell_load() {
   const auto now = std::chrono::steady_clock::now();
-  if (!qmgr_ || now - load_told_ < kLoadInterval) return;
+  if (!qmgr_) return;
+  if (pressure_.level != queue::PressureLevel::none) {
+    load_timer_.expires_after(kLoadInterval);
+    load_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) tell_load();
+    });
+  }
+  if (now - load_told_ < kLoadInterval) return;
   load_told_ = now;
   constexpr std::uint64_t kBytesOfMessage = 200;
   const auto stats = engine_->stats();
@@ -112,9 +122,14 @@ void SpoolService::tell_load() {
 Result<void> SpoolService::take_pressure(const spool_qmgr::Pressure& pressure) {
   constexpr std::size_t kLongestCause = 512;
   if (pressure.cause.size() > kLongestCause) return fail(ErrorClass::peer, "a cause without end");
-  pressure_ = {pressure.level, pressure.cause};
-  for (const auto& [channel, intake] : intakes_) intake->send(pressure_);
+  press({pressure.level, pressure.cause});
+  tell_load();
   return {};
+}
+
+void SpoolService::press(spool_intake::Pressure pressure) {
+  pressure_ = std::move(pressure);
+  for (const auto& [channel, intake] : intakes_) intake->send(pressure_);
 }
 
 /// A new qmgr knows nothing of what an earlier one ordered, asked and decided, and may come to another end.

@@ -19,7 +19,8 @@ void SpoolService::connect_intake(Compartment row, UniqueFd socket) {
             std::erase_if(asked_leases_, [&](const auto& asked) { return asked.first == channel; });
             intakes_.erase(channel);
           }});
-  if (pressure_.level != queue::PressureLevel::none) intakes_[channel]->send(pressure_);
+  // Also where there is none: it may have heard of some from the spool before this one.
+  intakes_[channel]->send(pressure_);
 }
 
 Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&& frame) {

@@ -73,6 +73,7 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
                    }),
       maintain_at_end_(context_.loop, [this] { maintain(); }),
       company_timer_(context_.loop),
+      load_timer_(context_.loop),
       rest_timer_(context_.loop),
       retry_timer_(context_.loop),
       hand_timer_(context_.loop) {}

@@ -96,6 +96,7 @@ class SpoolService final : public Service {
   void answer_bounce(const ByBounce& by, const Settled& settled);
   void not_told(QueueId id);
   Result<void> take_pressure(const spool_qmgr::Pressure& pressure);
+  void press(spool_intake::Pressure pressure);
   void tell_load();
   void bounce_gone();
   [[nodiscard]] bool agents_are_known() const;
@@ -163,6 +164,7 @@ class SpoolService final : public Service {
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;
   boost::asio::steady_timer company_timer_;  ///< outcomes wait for more
+  boost::asio::steady_timer load_timer_;     ///< under pressure
   boost::asio::steady_timer rest_timer_;     ///< nobody waits for the disk
   boost::asio::steady_timer retry_timer_;    ///< after the disk failed
   boost::asio::steady_timer hand_timer_;     ///< an agent takes jobs more slowly than they come

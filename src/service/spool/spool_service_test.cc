@@ -103,7 +103,7 @@ TEST_F(spool_service, answers_a_pull_only_when_there_is_something) {
   const auto qmgr = connect<Qmgr>(Compartment::qmgr);
   qmgr->send(spool_qmgr::Pull{0, 10});
   settle();
-  EXPECT_TRUE(qmgr->frames.empty());
+  EXPECT_TRUE(qmgr->of<spool_qmgr::Pulled>().empty());
   const auto id = commit(*intake, "content");
   ASSERT_EQ(qmgr->of<spool_qmgr::Pulled>().size(), 1U);
   EXPECT_EQ(qmgr->of<spool_qmgr::Pulled>()[0].messages.at(0).id, id);
@@ -118,10 +118,10 @@ TEST_F(spool_service, tells_nobody_what_is_open_before_agents_said_what_they_hav
   const auto qmgr = connect<Qmgr>(Compartment::qmgr);
   qmgr->send(spool_qmgr::Pull{0, 10});
   settle();
-  EXPECT_TRUE(qmgr->frames.empty()) << "a peer is still to come";
+  EXPECT_TRUE(qmgr->of<spool_qmgr::Pulled>().empty()) << "a peer is still to come";
   const auto hands = connect<Agent>(Compartment::virtual_mailbox);
   settle();
-  EXPECT_TRUE(qmgr->frames.empty()) << "it has not spoken";
+  EXPECT_TRUE(qmgr->of<spool_qmgr::Pulled>().empty()) << "it has not spoken";
   const auto id = QueueId{1};
   hands->send(spool_agent::InHand{{{5, id, {1}}}});
   settle();
