@@ -25,7 +25,7 @@ struct WaitingJob {
 class AgentDesk {
  public:
   /// Content that waits in memory, of jobs and of what precedes them.
-  static constexpr std::size_t kMaxBytes = 1UL << 30U;
+  static constexpr std::size_t kMaxBytes = spool_agent::kMaxBytesInHand;
   /// Jobs that are not acknowledged.
   static constexpr std::size_t kMaxJobs = spool_agent::kMaxJobs;
   /// Bytes of jobs in one frame of an announcement, but for one job more.

@@ -22,9 +22,12 @@ namespace sternpost::spool_agent {
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
 inline constexpr std::size_t kMaxFrame = 512 * 1024;
 
-/// What an agent may have in hand, all frames of InHand together.
+/// What an agent may have in hand: spool hands it no more, and takes no longer announcement in all frames of
+/// InHand together.
 inline constexpr std::size_t kMaxJobs = 20'000;
 inline constexpr std::size_t kMaxRecipientsInHand = 1'000'000;
+/// Content of jobs without an outcome, which waits in the agent's memory.
+inline constexpr std::size_t kMaxBytesInHand = 1UL << 30U;
 
 /// Names a job on its channel; chosen by spool, never reused during spool's life. An agent that announces
 /// jobs to a new spool keeps their numbers; spool's numbers start at a random 63-bit value, so none meet.

@@ -30,20 +30,36 @@ bool JobBook::in_hand(QueueId id, std::uint32_t recipient) const {
 void JobBook::put(spool_agent::JobId job, JobInHand in_hand) {
   std::ranges::sort(in_hand.recipients);
   recipients_[in_hand.id].insert(in_hand.recipients.begin(), in_hand.recipients.end());
+  auto& load = loads_[in_hand.channel];
+  ++load.jobs;
+  load.recipients += in_hand.recipients.size();
+  load.bytes += in_hand.bytes;
   jobs_.emplace(job, std::move(in_hand));
 }
 
-spool_agent::JobId JobBook::hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients) {
+bool JobBook::has_room(ChannelId channel, std::size_t recipients, std::size_t bytes) const {
+  const auto at = loads_.find(channel);
+  if (at == loads_.end() || at->second.jobs == 0) return true;
+  const auto& load = at->second;
+  const auto most =
+      bytes > spool_agent::kPieceBytes ? spool_agent::kMaxBytesInHand / 2 : spool_agent::kMaxBytesInHand;
+  return load.jobs < spool_agent::kMaxJobs &&
+         load.recipients + recipients <= spool_agent::kMaxRecipientsInHand && load.bytes + bytes <= most;
+}
+
+spool_agent::JobId JobBook::hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients,
+                                 std::size_t bytes) {
   const auto job = next_++;
-  put(job, {channel, id, std::move(recipients), false});
+  put(job, {channel, id, std::move(recipients), bytes, false});
   return job;
 }
 
-Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& announced) {
-  auto& load = announced_[channel];
+Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& announced,
+                               const std::function<std::size_t(QueueId)>& bytes_of) {
+  const auto& load = loads_[channel];
   for (const auto& job : announced.jobs) {
-    load.recipients += job.recipients.size();
-    if (++load.jobs > spool_agent::kMaxJobs || load.recipients > spool_agent::kMaxRecipientsInHand) {
+    if (load.jobs >= spool_agent::kMaxJobs ||
+        load.recipients + job.recipients.size() > spool_agent::kMaxRecipientsInHand) {
       return fail(ErrorClass::peer, "more jobs or recipients were announced than an agent may have");
     }
     if (jobs_.contains(job.job)) return fail(ErrorClass::peer, "a job was announced whose number is taken");
@@ -57,7 +73,7 @@ Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& ann
       if (in_hand(job.id, recipient))
         return fail(ErrorClass::peer, "a recipient was announced that is in hand");
     }
-    put(job.job, {channel, job.id, job.recipients, false});
+    put(job.job, {channel, job.id, job.recipients, bytes_of(job.id), false});
   }
   return {};
 }
@@ -79,6 +95,11 @@ Result<QueueId> JobBook::report(ChannelId channel, const spool_agent::Outcome& o
 }
 
 void JobBook::release(const JobInHand& job) {
+  if (const auto load = loads_.find(job.channel); load != loads_.end()) {
+    --load->second.jobs;
+    load->second.recipients -= job.recipients.size();
+    load->second.bytes -= job.bytes;
+  }
   const auto at = recipients_.find(job.id);
   if (at == recipients_.end()) return;
   for (const auto recipient : job.recipients) at->second.erase(recipient);
@@ -93,7 +114,7 @@ void JobBook::finish(spool_agent::JobId job) {
 }
 
 std::vector<JobInHand> JobBook::closed(ChannelId channel) {
-  announced_.erase(channel);
+  loads_.erase(channel);
   std::vector<JobInHand> open_again;
   std::erase_if(jobs_, [&](const auto& entry) {
     const auto& job = entry.second;

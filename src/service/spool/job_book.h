@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -18,6 +19,7 @@ struct JobInHand {
   ChannelId channel = 0;
   QueueId id;
   std::vector<std::uint32_t> recipients;
+  std::size_t bytes = 0;  ///< of content
   bool reported = false;  ///< its outcome is here, and not durable yet
 };
 
@@ -30,11 +32,17 @@ class JobBook {
   [[nodiscard]] bool in_hand(QueueId id) const { return recipients_.contains(id); }
   [[nodiscard]] std::size_t jobs() const { return jobs_.size(); }
 
+  /// Whether the agent may have a job of so many recipients and bytes besides what it has. The last half of
+  /// the bytes is left to small jobs, so that a few large messages at slow sites do not hold up all others;
+  /// an agent with nothing in hand may have any.
+  [[nodiscard]] bool has_room(ChannelId channel, std::size_t recipients, std::size_t bytes) const;
   /// None of `recipients` may be in hand.
-  spool_agent::JobId hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients);
-  /// What an agent works on since an earlier spool. Peer where somebody else does, a number is taken, or it
-  /// is more than an agent may have in hand.
-  Result<void> announce(ChannelId channel, const spool_agent::InHand& announced);
+  spool_agent::JobId hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients,
+                          std::size_t bytes);
+  /// What an agent works on since an earlier spool; `bytes_of` answers for the content of a message. Peer
+  /// where somebody else does, a number is taken, or it is more than an agent may have in hand.
+  Result<void> announce(ChannelId channel, const spool_agent::InHand& announced,
+                        const std::function<std::size_t(QueueId)>& bytes_of);
   /// Takes an outcome: peer where the job is not the channel's, was reported before, or the recipients are
   /// not exactly the job's. The recipients stay in hand until finish().
   Result<QueueId> report(ChannelId channel, const spool_agent::Outcome& outcome);
@@ -47,6 +55,7 @@ class JobBook {
   struct Load {
     std::size_t jobs = 0;
     std::size_t recipients = 0;
+    std::size_t bytes = 0;
   };
 
   void put(spool_agent::JobId job, JobInHand in_hand);
@@ -55,7 +64,7 @@ class JobBook {
   spool_agent::JobId next_;
   std::unordered_map<spool_agent::JobId, JobInHand> jobs_;
   std::unordered_map<QueueId, std::unordered_set<std::uint32_t>> recipients_;
-  std::map<ChannelId, Load> announced_;  ///< in all frames so far
+  std::map<ChannelId, Load> loads_;  ///< of channels that are open
 };
 
 }  // namespace sternpost::spool_service

@@ -11,6 +11,8 @@ namespace {
 /// Bytes that may wait for an agent before it is handed more.
 constexpr std::size_t kMaxWaiting = 8UL << 20U;
 constexpr Milliseconds kHandAgain{5};
+/// Orders that are passed over in one go because the agent has no room for them.
+constexpr std::size_t kMostPassed = 100;
 constexpr Seconds kLoadInterval{1};
 constexpr std::size_t kMaxOrders = 1UL << 20U;
 /// Recipients of one order, and octets of its site.
@@ -50,7 +52,9 @@ Result<void> SpoolService::from_agent(ChannelId channel, spool_agent::FromAgent&
   auto& agent = agents_.at(channel);
   if (auto* in_hand = std::get_if<spool_agent::InHand>(&frame)) {
     if (agent.announced) return fail(ErrorClass::peer, "a second InHand");
-    if (auto taken = jobs_.announce(channel, *in_hand); !taken) return taken;
+    if (auto taken = jobs_.announce(channel, *in_hand, [this](QueueId id) { return content_bytes(id); });
+        !taken)
+      return taken;
     agent.announced = in_hand->last;
     work_at_end_.schedule();
     return {};
@@ -116,7 +120,7 @@ void SpoolService::tell_load() {
   constexpr std::uint64_t kBytesOfMessage = 200;
   const auto stats = engine_->stats();
   qmgr_->send(spool_qmgr::Load{stats.live, stats.live * kBytesOfMessage + desk_.buffered_bytes(),
-                               stats.segments * slice_.segment_bytes, slice_.max_spool_bytes});
+                               stats.needed_bytes, slice_.max_spool_bytes});
 }
 
 Result<void> SpoolService::take_pressure(const spool_qmgr::Pressure& pressure) {
@@ -276,17 +280,32 @@ void SpoolService::hand_orders() {
   });
 }
 
-/// To the newest agent of the row, as fast as it takes them. True where some are left that it will take.
+std::size_t SpoolService::content_bytes(QueueId id) const {
+  const auto* message = engine_->find(id);
+  return message == nullptr ? 0 : message->data.content_bytes;
+}
+
+/// To the newest agent of the row, as fast as it takes them and as much as it may have in hand: what does not
+/// fit lets others pass, and is looked at again when an outcome is recorded. True where some are left that
+/// the channel will take soon.
 bool SpoolService::hand_orders(Compartment row, OrderQueue& orders) {
   const auto newest = std::find_if(agents_.rbegin(), agents_.rend(), [&](const auto& entry) {
     return entry.second.row == row && entry.second.announced;
   });
   if (newest == agents_.rend()) return false;
-  while (!orders.empty() && newest->second.channel->unsent() < kMaxWaiting) {
-    hand(newest->first, orders.front());
+  const auto& [channel, agent] = *newest;
+  std::size_t passed = 0;
+  while (passed < std::min(orders.size(), kMostPassed) && agent.channel->unsent() < kMaxWaiting) {
+    auto order = std::move(orders.front());
     orders.pop_front();
+    if (jobs_.has_room(channel, order.recipients.size(), content_bytes(order.id))) {
+      hand(channel, order);
+    } else {
+      orders.push_back(std::move(order));
+      ++passed;
+    }
   }
-  return !orders.empty();
+  return passed < std::min(orders.size(), kMostPassed);
 }
 
 void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
@@ -315,7 +334,7 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   job.site = order.site;
   job.eight_bit = envelope->eight_bit;
   for (const auto i : recipients) job.recipients.push_back({i, envelope->recipients[i]});
-  job.job = jobs_.hand(channel, order.id, std::move(recipients));
+  job.job = jobs_.hand(channel, order.id, std::move(recipients), content->size());
   auto& agent = *agents_.at(channel).channel;
   std::string_view rest = *content;
   for (; rest.size() > spool_agent::kPieceBytes; rest.remove_prefix(spool_agent::kPieceBytes)) {

@@ -101,6 +101,7 @@ class SpoolService final : public Service {
   void bounce_gone();
   [[nodiscard]] bool agents_are_known() const;
   void answer_pull();
+  [[nodiscard]] std::size_t content_bytes(QueueId id) const;
   void hand_orders();
   bool hand_orders(Compartment row, OrderQueue& orders);
   void hand(ChannelId channel, const spool_qmgr::Order& order);
