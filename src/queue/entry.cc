@@ -23,7 +23,7 @@ void sort_unique(List& list) {
 
 void Entry::normalize() {
   sort_unique(recipients);
-  sort_unique(unrouted);
+  sort_unique(addresses);
 }
 
 Recipient* Entry::find(std::uint32_t index) {
@@ -31,16 +31,8 @@ Recipient* Entry::find(std::uint32_t index) {
   return at == recipients.end() || at->index != index ? nullptr : &*at;
 }
 
-AddressedRecipient Entry::take_address(std::uint32_t index) {
-  const auto at = lower(unrouted, index);
-  AddressedRecipient taken = std::move(*at);
-  unrouted.erase(at);
-  if (unrouted.empty()) unrouted.shrink_to_fit();
-  return taken;
-}
-
 const mail::Mailbox& Entry::address(std::uint32_t index) const {
-  return lower(unrouted, index)->address;
+  return lower(addresses, index)->address;
 }
 
 Category Entry::sort_out() const {
@@ -53,7 +45,9 @@ Category Entry::sort_out() const {
 
 bool Entry::wants_to_tell() const {
   if (held || telling) return false;
-  if (count(State::waiting) + count(State::parked) != recipients.size()) return false;
+  // Who is about to be tried may fail too, and one notice tells of all; but not for hours.
+  const bool nobody_is_tried = count(State::waiting) + count(State::parked) == recipients.size();
+  if (!nobody_is_tried && (!late || count(State::in_hand) + count(State::deciding) > 0)) return false;
   return !owing.empty() || (late && !warned && !recipients.empty());
 }
 
@@ -67,8 +61,8 @@ std::optional<WallTime> Entry::next_time(Seconds warn) const {
     for (const auto& recipient : recipients) {
       if (recipient.state == State::waiting || recipient.state == State::parked) consider(recipient.due);
     }
-    if (warn > Seconds(0) && !warned && !late) consider(arrival + warn);
   }
+  if (warn > Seconds(0) && !warned && !late && !recipients.empty()) consider(arrival + warn);
   if (wants_to_tell()) consider(tell_after);
   return next;
 }

@@ -1,4 +1,4 @@
-// What the scheduler knows of one message: no address once it is routed, 40 bytes for each recipient.
+// What the scheduler knows of one message: 40 bytes and the address for each recipient.
 #pragma once
 
 #include <array>
@@ -28,9 +28,10 @@ inline constexpr std::uint32_t kNoJob = UINT32_MAX;
 struct Recipient {
   std::uint32_t index = 0;
   std::uint32_t attempts = 0;
-  SiteId site = kNoSite;  ///< kNoSite: not routed; the address stands in Entry::unrouted
+  SiteId site = kNoSite;  ///< kNoSite: never routed
   std::uint32_t job = kNoJob;
   State state = State::waiting;
+  bool routed = false;  ///< the site is to be tried; otherwise router is asked before the next attempt
   WallTime due;
 };
 
@@ -41,23 +42,22 @@ inline constexpr std::size_t kCategories = 6;
 struct Entry {
   WallTime arrival;
   bool held = false;
-  std::vector<Recipient> recipients;         ///< those not finished, by index
-  std::vector<AddressedRecipient> unrouted;  ///< by index
-  std::vector<std::uint32_t> owing;          ///< failed, and the sender is not told yet
-  bool warned = false;                       ///< the sender knows that it is late
-  bool late = false;                         ///< he should
-  bool telling = false;                      ///< he is being told
-  WallTime tell_after;                       ///< not before
+  std::vector<Recipient> recipients;          ///< those not finished, by index
+  std::vector<AddressedRecipient> addresses;  ///< by index, of finished ones too
+  std::vector<std::uint32_t> owing;           ///< failed, and the sender is not told yet
+  bool warned = false;                        ///< the sender knows that it is late
+  bool late = false;                          ///< he should
+  bool telling = false;                       ///< he is being told
+  WallTime tell_after;                        ///< not before
   std::array<std::uint32_t, kStates> in_state{};
   Category category = Category::deferred;
   std::uint32_t counted = 0;      ///< recipients, as the category was settled last
+  bool asked = false;             ///< router owes an answer, as it was settled last
   std::optional<WallTime> timer;  ///< next_time(), as it was settled last
 
   /// Sorts both lists by index and drops repeated indexes.
   void normalize();
   [[nodiscard]] Recipient* find(std::uint32_t index);
-  /// Takes the address out; the recipient must have no site yet.
-  AddressedRecipient take_address(std::uint32_t index);
   [[nodiscard]] const mail::Mailbox& address(std::uint32_t index) const;
 
   void set(Recipient& recipient, State state) {
@@ -69,7 +69,8 @@ struct Entry {
   [[nodiscard]] Category sort_out() const;
   /// Nothing is left to do for it.
   [[nodiscard]] bool done() const { return recipients.empty() && owing.empty(); }
-  /// The sender is to be told of something now that nobody is being tried: of all at once.
+  /// The sender is to be told of something: of all at once, as soon as nobody is being tried, or where the
+  /// message is late, nobody is in hand.
   [[nodiscard]] bool wants_to_tell() const;
   /// When something is to be done next, by the clock alone; `warn`: the age at which a message is late, 0 for
   /// never.

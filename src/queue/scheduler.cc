@@ -16,12 +16,18 @@ constexpr std::size_t kMaxReplyText = 512;
 /// RFC 3463: subjects 3 (mail system) and 4 (network and routing) speak of the site, the others of the
 /// recipient.
 Sites::JobEnd end_of(const mail::RecipientOutcome& outcome) {
-  const auto subject = outcome.reply.status.subject;
-  if (outcome.disposition != mail::Disposition::deferred || (subject != 3 && subject != 4)) {
-    return Sites::JobEnd::done;
-  }
-  // An agent that speaks for itself of the network reached nobody.
-  return subject == 4 && outcome.remote.empty() ? Sites::JobEnd::unreachable : Sites::JobEnd::trouble;
+  if (outcome.disposition != mail::Disposition::deferred) return Sites::JobEnd::done;
+  constexpr std::uint16_t kServiceClosing = 421;
+  constexpr mail::EnhancedStatus kBadConnection{4, 4, 2};
+  const auto& reply = outcome.reply;
+  const bool by_host = !outcome.remote.empty();
+  // A host that serves nobody now, or us at no time: only such a refusal defers mail with a permanent reply.
+  if (by_host && (reply.code == kServiceClosing || reply.permanent())) return Sites::JobEnd::trouble;
+  const auto subject = reply.status.subject;
+  if (subject != 3 && subject != 4) return Sites::JobEnd::done;
+  // An agent that speaks for itself of the network reached nobody, unless it lost a connection that stood.
+  const bool reached = by_host || subject == 3 || reply.status == kBadConnection;
+  return reached ? Sites::JobEnd::trouble : Sites::JobEnd::unreachable;
 }
 
 }  // namespace
@@ -43,8 +49,10 @@ void Scheduler::forget_all() {
   free_jobs_.clear();
   timers_.clear();
   to_ask_.clear();
+  asked_ = 0;
   to_tell_.clear();
   spool_load_ = {};
+  first_pass_.reset();
   telling_.clear();
   decisions_.clear();
   failing_by_.clear();
@@ -63,6 +71,10 @@ void Scheduler::spool_lost() {
 void Scheduler::router_connected() {
   router_lost();
   router_up_ = true;
+  // It may know other routes than the one before it.
+  for (const auto site : sites_.used()) {
+    if (sites_.is_down(site)) ask_again(site);
+  }
 }
 
 void Scheduler::router_lost() {
@@ -73,13 +85,27 @@ void Scheduler::router_lost() {
       if (recipient.state == State::asking) entry.set(recipient, State::unasked);
     }
     to_ask_.push_back(id);
+    count_asked(entry);
   }
+}
+
+void Scheduler::count_asked(Entry& entry) {
+  const bool asked = entry.count(State::asking) > 0;
+  if (asked == std::exchange(entry.asked, asked)) return;
+  asked_ += asked ? 1 : -1;
+}
+
+void Scheduler::loaded(const SpoolLoad& load) {
+  spool_load_ = load;
+  if (!first_pass_) first_pass_ = load.messages;
+  if (entries_.size() >= load.messages) first_pass_ = 0;
 }
 
 Result<void> Scheduler::pulled(std::vector<Message>&& messages, std::uint64_t position, WallTime now) {
   if (!pull_outstanding_) return fail(ErrorClass::peer, "messages that were not pulled");
   pull_outstanding_ = false;
   cursor_ = position;
+  if (first_pass_) *first_pass_ -= std::min<std::uint64_t>(*first_pass_, messages.size());
   for (auto& message : messages) admit(std::move(message), now);
   return {};
 }
@@ -98,7 +124,7 @@ void Scheduler::admit(Message&& message, WallTime now) {
     auto& recipient = entry.recipients.emplace_back();
     recipient.index = open.index;
     recipient.attempts = open.attempts;
-    entry.unrouted.push_back({open.index, std::move(open.address)});
+    entry.addresses.push_back({open.index, std::move(open.address)});
   }
   entry.normalize();
   entry.in_state[static_cast<std::size_t>(State::waiting)] =
@@ -126,7 +152,7 @@ void Scheduler::place(Entry& entry, QueueId id, Recipient& recipient, const Open
 }
 
 void Scheduler::start(Entry& entry, QueueId id, Recipient& recipient) {
-  if (recipient.site != kNoSite) {
+  if (recipient.routed) {
     const bool down = sites_.is_down(recipient.site);
     entry.set(recipient, down ? State::parked : State::ready);
     if (down) recipient.due = entry.arrival + settings_.expire;
@@ -143,9 +169,10 @@ void Scheduler::start_due(Entry& entry, QueueId id, WallTime now) {
   for (auto& recipient : entry.recipients) {
     if (recipient.due > now) continue;
     if (recipient.state == State::waiting) start(entry, id, recipient);
-    // It may be that it has just been parked, too old.
+    // It may be that it has just been parked, too old; and the time may have been set anew since it was.
     if (recipient.state == State::parked && recipient.due <= now) {
-      expire(entry, id, recipient, sites_.reason(recipient.site), now);
+      recipient.due = entry.arrival + settings_.expire;
+      if (recipient.due <= now) expire(entry, id, recipient, sites_.reason(recipient.site), now);
     }
   }
 }
@@ -158,11 +185,17 @@ void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime 
     auto* recipient = entry.find(answer.index);
     if (recipient == nullptr || recipient->state != State::asking) continue;
     if (answer.reply.positive()) {
-      recipient->site = sites_.refer(answer.agent, answer.site);
+      const auto before = std::exchange(recipient->site, sites_.refer(answer.agent, answer.site));
+      recipient->routed = true;
       entry.set(*recipient, State::waiting);
       recipient->due = now;
       if (!entry.held) start(entry, id, *recipient);
-      notices_.emplace_back(RoutedNotice{id, entry.take_address(answer.index).address, std::move(answer)});
+      const bool changed = recipient->site != before;
+      if (before != kNoSite) {
+        if (changed && sites_.is_down(before)) ask_again(before);
+        sites_.release(before);
+      }
+      if (changed) notices_.emplace_back(RoutedNotice{id, entry.address(answer.index), std::move(answer)});
     } else {
       const auto disposition =
           answer.reply.permanent() ? mail::Disposition::failed : mail::Disposition::deferred;
@@ -171,6 +204,24 @@ void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime 
     }
   }
   settle(at);
+}
+
+/// Mail for one who waited at the site goes elsewhere now, so perhaps that of the others does.
+void Scheduler::ask_again(SiteId site) {
+  for (const auto& ready : sites_.take_rotation(site)) {
+    const auto at = entries_.find(ready.id);
+    if (at == entries_.end()) continue;
+    auto& entry = at->second;
+    const bool was_asked_for = entry.count(State::unasked) > 0;
+    for (const auto index : ready.indexes) {
+      auto* recipient = entry.find(index);
+      if (recipient == nullptr || recipient->site != site || recipient->state != State::parked) continue;
+      recipient->routed = false;
+      entry.set(*recipient, State::unasked);
+    }
+    if (!was_asked_for && entry.count(State::unasked) > 0) to_ask_.push_back(ready.id);
+    settle(at);
+  }
 }
 
 void Scheduler::decide(Entry& entry, QueueId id, Recipient& recipient, mail::Disposition disposition,
@@ -232,25 +283,19 @@ void Scheduler::defer(Entry& entry, QueueId id, Recipient& recipient, const mail
     expire(entry, id, recipient, outcome.reply, now);
     return;
   }
-  const bool down = recipient.site != kNoSite && sites_.is_down(recipient.site);
+  // Where the site was not reached, its own schedule waits with it: one attempt there speaks for all.
+  const bool unreached = end_of(outcome) == Sites::JobEnd::unreachable;
+  const bool down = unreached && recipient.routed && sites_.is_down(recipient.site);
+  recipient.routed = false;
   entry.set(recipient, State::waiting);
-  if (down && !entry.held) {
-    start(entry, id, recipient);
-    note_deferred(id, recipient.index, outcome.reply, sites_.blocked_until(recipient.site));
-    return;
-  }
-  recipient.due =
-      queue::next_attempt(settings_, id, entry.arrival, recipient.attempts, outcome.attempted, now);
+  recipient.due = down ? sites_.blocked_until(recipient.site)
+                       : queue::next_attempt(settings_, id, entry.arrival, recipient.attempts, now, now);
   note_deferred(id, recipient.index, outcome.reply, recipient.due);
 }
 
 void Scheduler::finish(Entry& entry, std::uint32_t index) {
   auto* recipient = entry.find(index);
-  if (recipient->site == kNoSite) {
-    std::ignore = entry.take_address(index);
-  } else {
-    sites_.release(recipient->site);
-  }
+  if (recipient->site != kNoSite) sites_.release(recipient->site);
   --entry.in_state[static_cast<std::size_t>(recipient->state)];
   entry.recipients.erase(entry.recipients.begin() + (recipient - entry.recipients.data()));
 }
@@ -356,6 +401,7 @@ void Scheduler::settle(Entries::iterator at) {
   auto& [id, entry] = *at;
   --in_category_[static_cast<std::size_t>(entry.category)];
   recipients_in_[static_cast<std::size_t>(entry.category)] -= entry.counted;
+  count_asked(entry);
   if (entry.done()) {
     if (entry.timer) timers_.erase({*entry.timer, id});
     entries_.erase(at);

@@ -7,6 +7,7 @@
 // What it keeps to, and its simulation checks:
 // - a recipient is ordered only when its route is known, its time has come, its message is not held and its
 //   last outcome is durable; while it is in hand it is not ordered again;
+// - router is asked again before each further attempt: where mail goes may have changed since the last one;
 // - the recipients of a message that become ready at one site at one time share jobs of up to
 //   kMaxJobRecipients;
 // - a site has at most its limit of jobs in hand, and turns go round among sites and messages;
@@ -45,6 +46,8 @@ class Scheduler {
   static constexpr std::uint32_t kMaxJobRecipients = 100;
   static constexpr std::uint32_t kMaxPull = 512;
   static constexpr std::uint32_t kMaxOrders = 512;
+  /// Messages for which router is asked at one time.
+  static constexpr std::int64_t kMaxAsked = 10'000;
   static constexpr std::uint64_t kRecipientsFactor = 160;
   /// Senders who are being told something at one time, and recipients that one notice tells of.
   static constexpr std::size_t kMaxTelling = 100;
@@ -74,7 +77,7 @@ class Scheduler {
   void not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now);
   void hold_changed(QueueId id, bool held, WallTime now);
   /// What the spool holds now; from time to time.
-  void loaded(const SpoolLoad& load) { spool_load_ = load; }
+  void loaded(const SpoolLoad& load);
   /// The pressure to be told to a spool that is new.
   [[nodiscard]] const Pressure& pressure() const { return gauge_.current(); }
   /// The sender knows, or need not: durably.
@@ -113,6 +116,8 @@ class Scheduler {
   void start_due(Entry& entry, QueueId id, WallTime now);
   void decide(Entry& entry, QueueId id, Recipient& recipient, mail::Disposition disposition,
               mail::Reply reply, const Rule& rule, WallTime now);
+  void ask_again(SiteId site);
+  void count_asked(Entry& entry);
   void expire(Entry& entry, QueueId id, Recipient& recipient, const mail::Reply& last, WallTime now);
   void defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
              WallTime now);
@@ -149,7 +154,8 @@ class Scheduler {
   std::vector<Job> jobs_;
   std::vector<std::uint32_t> free_jobs_;
   std::set<std::pair<WallTime, QueueId>> timers_;
-  std::vector<QueueId> to_ask_;
+  std::deque<QueueId> to_ask_;
+  std::int64_t asked_ = 0;  ///< messages for which router owes an answer
   std::deque<QueueId> to_tell_;
   std::set<QueueId> telling_;  ///< spool has not answered yet
   std::vector<Decided> decisions_;
@@ -157,6 +163,8 @@ class Scheduler {
   std::vector<Notice> notices_;
   PressureGauge gauge_;
   SpoolLoad spool_load_;
+  /// What the spool held when it came and was not pulled yet: most of it may have been attempted long ago.
+  std::optional<std::uint64_t> first_pass_;
   WallTime newest_arrival_;  ///< of what was pulled
 };
 

@@ -44,7 +44,9 @@ void Scheduler::fire_timers(WallTime now) {
 
 void Scheduler::ask(Actions& actions) {
   if (!router_up_) return;
-  for (const auto id : std::exchange(to_ask_, {})) {
+  while (!to_ask_.empty() && asked_ < kMaxAsked) {
+    const auto id = to_ask_.front();
+    to_ask_.pop_front();
     const auto at = entries_.find(id);
     if (at == entries_.end() || at->second.count(State::unasked) == 0) continue;
     auto& entry = at->second;
@@ -54,6 +56,7 @@ void Scheduler::ask(Actions& actions) {
       question.recipients.push_back({recipient.index, entry.address(recipient.index)});
       entry.set(recipient, State::asking);
     }
+    count_asked(entry);
     actions.questions.push_back(std::move(question));
   }
 }
@@ -117,18 +120,20 @@ void Scheduler::gauge(Actions& actions, WallTime now) {
 }
 
 /// What was not pulled yet waits for its first attempt, and so does what is on its way to it here. How long
-/// shows where pulling has stopped: what comes next arrived about when the last one did.
+/// shows where pulling has stopped: what comes next arrived about when the last one did. What an older qmgr
+/// knew says nothing of either until it has been seen: after a restart all of it is behind.
 Load Scheduler::load(WallTime now) const {
   constexpr std::uint64_t kBytesOfEntry = 300;
   constexpr std::uint64_t kBytesOfRecipient = 100;
   const auto in = [&](Category category) { return in_category_[static_cast<std::size_t>(category)]; };
   const std::uint64_t known = entries_.size();
-  const auto behind = spool_load_.messages > known ? spool_load_.messages - known : 0;
+  const auto seen = known + first_pass_.value_or(0);
+  const auto behind = spool_load_.messages > seen ? spool_load_.messages - seen : 0;
   std::uint64_t recipients = 0;
   for (const auto count : recipients_in_) recipients += count;
   Load load;
   load.backlog = behind + in(Category::ready) + in(Category::routing);
-  if (!pull_outstanding_ && behind > 0) load.lag = now - newest_arrival_;
+  if (!pull_outstanding_ && behind > 0 && first_pass_.value_or(0) == 0) load.lag = now - newest_arrival_;
   load.memory_bytes = spool_load_.memory_bytes + known * kBytesOfEntry + recipients * kBytesOfRecipient;
   load.disk_bytes = spool_load_.disk_bytes;
   load.max_disk_bytes = spool_load_.max_disk_bytes;

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "mail/extension.h"
 #include "queue/scheduler.h"
 
 namespace sternpost::queue {
@@ -28,6 +29,8 @@ bool is_called(std::string_view site, std::string_view name) {
 /// Recipients that only wait, at any site or at this one.
 std::size_t Scheduler::hurry(Entries::iterator at, SiteId only, WallTime now) {
   auto& [id, entry] = *at;
+  if (entry.held) return 0;
+  entry.tell_after = std::min(entry.tell_after, now);
   std::size_t hurried = 0;
   for (auto& recipient : entry.recipients) {
     if (only != kNoSite && recipient.site != only) continue;
@@ -45,16 +48,19 @@ std::optional<std::size_t> Scheduler::flush(QueueId id, WallTime now) {
   const auto at = entries_.find(id);
   if (at == entries_.end()) return std::nullopt;
   for (const auto& recipient : at->second.recipients) {
-    if (recipient.site != kNoSite) sites_.unblock(recipient.site);
+    if (recipient.site == kNoSite) continue;
+    // The first in the rotation is the one that finds out whether the site is up.
+    if (recipient.state == State::parked) sites_.bring_forward(recipient.site, id);
+    sites_.unblock(recipient.site);
   }
-  at->second.tell_after = now;
   return hurry(at, kNoSite, now);
 }
 
 std::optional<std::size_t> Scheduler::flush_site(std::string_view name, WallTime now) {
   std::optional<std::size_t> hurried;
+  const auto folded = mail::fold_case(name);
   for (const auto site : sites_.used()) {
-    if (!is_called(sites_.name(site), name)) continue;
+    if (!is_called(sites_.name(site), name) && !is_called(sites_.name(site), folded)) continue;
     hurried = hurried.value_or(0);
     sites_.unblock(site);
     for (auto at = entries_.begin(); at != entries_.end();) {

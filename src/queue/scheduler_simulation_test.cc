@@ -55,7 +55,8 @@ class World {
     bool owed = false;      ///< it failed, and the sender was not told
     std::uint32_t attempts = 0;
     WallTime last_attempt, first_possible;
-    std::string site;
+    std::string site;       ///< as router knows
+    std::string told_site;  ///< as the scheduler was told
     std::uint32_t defers_left = 0;
   };
   struct Model {
@@ -120,6 +121,23 @@ class World {
     if (chance(300)) break_router();
     if (chance(50)) toggle_hold();
     if (chance(2000)) release_all();
+    if (chance(200)) flush_some();
+  }
+
+  void flush_some() {
+    const auto id = 1 + pick(messages_.size());
+    const auto site = "site" + std::to_string(pick(3));
+    const auto which = pick(3);
+    for (auto& [number, model] : messages_) {
+      for (auto& recipient : model.recipients) {
+        if (which == 0 || (which == 1 && number == id) || (which == 2 && recipient.told_site == site)) {
+          recipient.first_possible = {};
+        }
+      }
+    }
+    if (which == 0) scheduler_.flush_all(now_);
+    if (which == 1) (void)scheduler_.flush(QueueId{id}, now_);
+    if (which == 2) (void)scheduler_.flush_site(site, now_);
   }
 
   void break_spool() {
@@ -247,13 +265,18 @@ class World {
     std::vector<RouteAnswer> answers;
     for (const auto& recipient : question.recipients) {
       if (recipient.address != address(recipient.index)) violated("the wrong address");
-      const auto& model = messages_.at(question.id.value).recipients.at(recipient.index);
+      auto& model = messages_.at(question.id.value).recipients.at(recipient.index);
+      if (chance(8)) model.site = "site" + std::to_string(pick(3));
       RouteAnswer answer{recipient.index, {250, {2, 1, 5}, "ok"}, Agent::virtual_mailbox, model.site, {}};
       if (chance(20)) answer.reply = {451, {4, 3, 0}, "users are away"};
       if (chance(50)) answer.reply = {550, {5, 1, 1}, "gone"};
       answers.push_back(std::move(answer));
     }
     from_router([this, id = question.id, answers = std::move(answers)]() mutable {
+      for (const auto& answer : answers) {
+        if (!answer.reply.positive()) continue;
+        messages_.at(id.value).recipients.at(answer.index).told_site = answer.site;
+      }
       scheduler_.routed(id, std::move(answers), now_);
     });
   }
@@ -273,6 +296,7 @@ class World {
       sites.insert(recipient.site);
     }
     if (sites.size() != 1) violated("a job for two sites");
+    if (*sites.begin() != order.site) violated("a job for another site than router's last word");
     auto& jobs = site_jobs_[*sites.begin()];
     if (++jobs > settings_.site_concurrency[0]) violated("a site beyond its limit");
     const auto life = spool_life_;

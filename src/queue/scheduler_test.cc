@@ -1,7 +1,4 @@
-#include "queue/scheduler.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "queue/scheduler_test_rig.h"
 
 namespace sternpost::queue {
 namespace {
@@ -9,70 +6,6 @@ namespace {
 using mail::Disposition;
 using testing::ElementsAre;
 using testing::SizeIs;
-
-constexpr WallTime kStart{1'700'000'000'000'000};
-
-class SchedulerTest : public testing::Test {
- protected:
-  static Settings settings() {
-    Settings s;
-    s.max_active_messages = 100;
-    s.site_concurrency = {4, 4};
-    s.retry_min = Seconds(60);
-    s.retry_max = Seconds(3600);
-    s.expire = Seconds(7200);
-    return s;
-  }
-
-  void SetUp() override {
-    scheduler.spool_connected();
-    scheduler.router_connected();
-  }
-
-  static mail::Mailbox address(std::uint32_t index) {
-    return *mail::Mailbox::from_wire("user" + std::to_string(index) + "@example.org");
-  }
-
-  static Message message(std::uint64_t id, std::uint32_t recipients = 1) {
-    Message m{.id = QueueId{id}, .arrival = kStart, .held = false, .recipients = {}};
-    for (std::uint32_t i = 0; i < recipients; ++i) {
-      m.recipients.push_back(
-          {.index = i, .address = address(i), .attempts = 0, .last_attempt = {}, .in_hand = false});
-    }
-    return m;
-  }
-
-  Actions give(std::vector<Message> messages) {
-    if (!pull_seen) (void)take();
-    EXPECT_TRUE(scheduler.pulled(std::move(messages), 1, now));
-    pull_seen = false;
-    return take();
-  }
-
-  Actions take() {
-    auto actions = scheduler.take(now);
-    if (actions.pull) pull_seen = true;
-    return actions;
-  }
-
-  void route(std::uint64_t id, std::uint32_t recipients, const std::string& site = "virtual") {
-    std::vector<RouteAnswer> answers;
-    for (std::uint32_t i = 0; i < recipients; ++i) {
-      answers.push_back({i, {250, {2, 1, 5}, "ok"}, Agent::virtual_mailbox, site, {"rule", "", 0}});
-    }
-    scheduler.routed(QueueId{id}, std::move(answers), now);
-  }
-
-  void record(std::uint64_t id, std::uint32_t index, Disposition disposition,
-              const mail::Reply& reply = {250, {2, 0, 0}, "ok"}) {
-    const mail::RecipientOutcome outcome{index, disposition, reply, now};
-    scheduler.recorded(QueueId{id}, std::span(&outcome, 1), now);
-  }
-
-  Scheduler scheduler{settings()};
-  WallTime now = kStart;
-  bool pull_seen = false;
-};
 
 TEST_F(SchedulerTest, AsksOrdersAndForgetsADeliveredMessage) {
   const auto asked = give({message(1)});
@@ -119,7 +52,7 @@ TEST_F(SchedulerTest, ASiteHasNoMoreJobsThanItsLimit) {
   EXPECT_THAT(take().orders, SizeIs(1));
 }
 
-TEST_F(SchedulerTest, ADeferredRecipientIsTriedAgainAtItsTimeWithoutAnotherQuestion) {
+TEST_F(SchedulerTest, ADeferredRecipientIsTriedAgainAtItsTimeWhereverItGoesThen) {
   (void)give({message(1)});
   route(1, 1);
   (void)take();
@@ -134,8 +67,42 @@ TEST_F(SchedulerTest, ADeferredRecipientIsTriedAgainAtItsTimeWithoutAnotherQuest
   EXPECT_THAT(take().orders, SizeIs(0));
   now = *waiting.wake;
   const auto again = take();
-  EXPECT_THAT(again.questions, SizeIs(0));
+  EXPECT_THAT(again.orders, SizeIs(0));
+  ASSERT_THAT(again.questions, SizeIs(1)) << "where it goes may have changed";
+  EXPECT_EQ(again.questions[0].recipients.at(0).address, address(0));
+  route(1, 1, "elsewhere");
+  const auto ordered = take();
+  ASSERT_THAT(ordered.orders, SizeIs(1));
+  EXPECT_EQ(ordered.orders[0].site, "elsewhere");
+  EXPECT_THAT(ordered.notices, SizeIs(1)) << "that is to be seen";
+}
+
+TEST_F(SchedulerTest, TheSameRouteIsNotRecordedTwice) {
+  (void)give({message(1)});
+  route(1, 1);
+  (void)take();
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  now = *take().wake;
+  (void)take();
+  route(1, 1);
+  const auto again = take();
   EXPECT_THAT(again.orders, SizeIs(1));
+  EXPECT_THAT(again.notices, SizeIs(0));
+}
+
+TEST_F(SchedulerTest, AnAttemptIsPlannedFromItsEndWhateverTheClockOfTheAgentSays) {
+  for (const auto attempted : {kStart - Seconds(7200), kStart + Seconds(7200)}) {
+    const auto id = static_cast<std::uint64_t>(attempted.microseconds);
+    (void)give({message(id)});
+    route(id, 1);
+    (void)take();
+    const mail::RecipientOutcome outcome{0, Disposition::deferred, {452, {4, 2, 2}, "full"}, attempted};
+    scheduler.recorded(QueueId{id}, std::span(&outcome, 1), now);
+    const auto next = scheduler.next_attempt(QueueId{id});
+    ASSERT_TRUE(next);
+    EXPECT_GE(*next, now + Seconds(60));
+    EXPECT_LT(*next, now + Seconds(70));
+  }
 }
 
 TEST_F(SchedulerTest, ADeferralOfAnOldMessageFailsItOnceAndSaysSoWhenDurable) {
@@ -211,107 +178,16 @@ TEST_F(SchedulerTest, TheSenderOfALateMessageIsWarnedOnce) {
   record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
   EXPECT_THAT(take().tells, SizeIs(0));
   now = kStart + Seconds(1000);
-  (void)take();
-  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
   const auto warned = take();
   ASSERT_THAT(warned.tells, SizeIs(1));
   EXPECT_TRUE(warned.tells[0].delayed);
   EXPECT_EQ(warned.tells[0].until, kStart + Seconds(7200));
   scheduler.told(QueueId{1}, {}, true);
+  route(1, 1);
+  EXPECT_THAT(take().orders, SizeIs(1));
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
   now = now + Seconds(100);
   EXPECT_THAT(take().tells, SizeIs(0));
-}
-
-mail::Reply no_connection() {
-  return {451, {4, 4, 1}, "no connection"};
-}
-
-TEST_F(SchedulerTest, ASiteThatIsDownIsTriedByOneJobAtATimeAndOpensForAll) {
-  (void)give({message(1), message(2), message(3)});
-  for (const std::uint64_t id : {1U, 2U, 3U}) route(id, 1, "far");
-  EXPECT_THAT(take().orders, SizeIs(3));
-  record(1, 0, Disposition::deferred, no_connection());
-  const auto down = take();
-  ASSERT_THAT(down.notices, testing::Not(testing::IsEmpty()));
-  record(2, 0, Disposition::deferred, no_connection());
-  record(3, 0, Disposition::deferred, no_connection());
-  const auto parked = take();
-  EXPECT_EQ(scheduler.counts().deferred, 3U);
-  EXPECT_EQ(scheduler.counts().ready, 0U) << "it takes nobody's place";
-  ASSERT_TRUE(parked.wake);
-  EXPECT_GE(*parked.wake, now + Seconds(60));
-  EXPECT_EQ(scheduler.next_attempt(QueueId{3}), parked.wake);
-
-  now = *parked.wake;
-  const auto probe = take();
-  ASSERT_THAT(probe.orders, SizeIs(1)) << "one finds out";
-  record(probe.orders[0].id.value, 0, Disposition::deferred, no_connection());
-  const auto again = take();
-  EXPECT_THAT(again.orders, SizeIs(0));
-  ASSERT_TRUE(again.wake);
-  EXPECT_GT(*again.wake, now + Seconds(60)) << "and longer";
-
-  now = *again.wake;
-  const auto found = take();
-  ASSERT_THAT(found.orders, SizeIs(1));
-  record(found.orders[0].id.value, 0, Disposition::delivered);
-  EXPECT_THAT(take().orders, SizeIs(2)) << "open for all that waited";
-}
-
-TEST_F(SchedulerTest, NewMailForASiteThatIsDownWaitsAndExpiresThere) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
-  (void)give({message(2)});
-  route(2, 1, "far");
-  EXPECT_THAT(take().orders, SizeIs(0));
-  EXPECT_EQ(scheduler.counts().deferred, 2U);
-  now = kStart + Seconds(7200);
-  const auto expired = take();
-  ASSERT_THAT(expired.decisions, SizeIs(2));
-  EXPECT_THAT(expired.decisions[1].recipients.at(0).reply.text, testing::HasSubstr("no connection"));
-}
-
-TEST_F(SchedulerTest, AProvenSiteIsNotDownForOneFailure) {
-  (void)give({message(1), message(2)});
-  for (const std::uint64_t id : {1U, 2U}) route(id, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::delivered);
-  record(2, 0, Disposition::deferred, no_connection());
-  EXPECT_EQ(scheduler.next_attempt(QueueId{2}).has_value(), true);
-  (void)give({message(3)});
-  route(3, 1, "far");
-  EXPECT_THAT(take().orders, SizeIs(1));
-}
-
-TEST_F(SchedulerTest, WhatARemoteHostSaysOfItsNetworkDoesNotTakeTheSiteDown) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  mail::RecipientOutcome outcome{0, Disposition::deferred, no_connection(), now};
-  outcome.remote = "mx.example [192.0.2.1]";
-  scheduler.recorded(QueueId{1}, std::span(&outcome, 1), now);
-  (void)give({message(2)});
-  route(2, 1, "far");
-  EXPECT_THAT(take().orders, SizeIs(1));
-}
-
-TEST_F(SchedulerTest, AFlushMakesDueWhatWaitsOfAMessageOrASite) {
-  (void)give({message(1), message(2)});
-  route(1, 1, "smtp mx 10 a.example:25");
-  route(2, 1, "smtp host [192.0.2.1]:25");
-  (void)take();
-  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
-  record(2, 0, Disposition::deferred, no_connection());
-  EXPECT_THAT(take().orders, SizeIs(0));
-  EXPECT_EQ(scheduler.flush(QueueId{1}, now), 1U);
-  EXPECT_THAT(take().orders, SizeIs(1));
-  EXPECT_EQ(scheduler.flush_site("192.0.2.1", now), 1U);
-  EXPECT_THAT(take().orders, SizeIs(1)) << "although it is down";
-  EXPECT_EQ(scheduler.flush_site("a.example", now), 0U) << "it is in hand";
-  EXPECT_EQ(scheduler.flush_site("b.example", now), std::nullopt);
-  EXPECT_EQ(scheduler.flush(QueueId{9}, now), std::nullopt);
 }
 
 TEST_F(SchedulerTest, ADeferralThatWasTheLastOneBeforeACrashFailsAtThePull) {
@@ -499,16 +375,35 @@ TEST_F(SchedulerTest, NewMailPassesHeldMailHoweverMuchThereIs) {
   }
 }
 
-TEST_F(SchedulerTest, TroubleAtASiteHalvesItsJobsAndARecipientsTroubleDoesNot) {
+TEST_F(SchedulerTest, AMessageThatWaitsForItsFirstTurnIsLateToo) {
+  auto s = settings();
+  s.warn = Seconds(1000);
+  scheduler.set(s);
   std::vector<Message> messages;
-  for (std::uint64_t i = 1; i <= 20; ++i) messages.push_back(message(i));
+  for (std::uint64_t id = 1; id <= 5; ++id) messages.push_back(message(id));
   (void)give(std::move(messages));
-  for (std::uint64_t i = 1; i <= 20; ++i) route(i, 1);
-  EXPECT_THAT(take().orders, SizeIs(4));
-  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "mailbox full"});
-  EXPECT_THAT(take().orders, SizeIs(1));
-  record(2, 0, Disposition::deferred, {452, {4, 3, 1}, "disk full"});
-  EXPECT_THAT(take().orders, SizeIs(0));
+  for (std::uint64_t id = 1; id <= 5; ++id) route(id, 1);
+  ASSERT_THAT(take().orders, SizeIs(4)) << "the site has no room for the fifth";
+  now = kStart + Seconds(1000);
+  const auto late = take();
+  ASSERT_THAT(late.tells, SizeIs(1));
+  EXPECT_EQ(late.tells[0].id, QueueId{5});
+  EXPECT_TRUE(late.tells[0].delayed);
+}
+
+TEST_F(SchedulerTest, RouterIsNotAskedForMoreThanItsShareAtOnce) {
+  auto s = settings();
+  s.max_active_messages = 20'000;
+  scheduler.set(s);
+  constexpr auto kMost = static_cast<std::uint64_t>(Scheduler::kMaxAsked);
+  std::vector<Message> messages;
+  for (std::uint64_t id = 1; id <= kMost + 2; ++id) messages.push_back(message(id));
+  EXPECT_THAT(give(std::move(messages)).questions, SizeIs(kMost));
+  EXPECT_THAT(take().questions, SizeIs(0));
+  route(1, 1);
+  const auto next = take();
+  ASSERT_THAT(next.questions, SizeIs(1));
+  EXPECT_EQ(next.questions[0].id, QueueId{kMost + 1});
 }
 
 }  // namespace

@@ -86,6 +86,12 @@ void Sites::add_ready(SiteId id, ReadyRecipients ready) {
   schedule(id);
 }
 
+void Sites::bring_forward(SiteId id, QueueId message) {
+  auto& rotation = sites_[id].rotation;
+  const auto at = std::ranges::find(rotation, message, &ReadyRecipients::id);
+  if (at != rotation.end()) std::rotate(rotation.begin(), at, at + 1);
+}
+
 void Sites::schedule(SiteId id) {
   auto& site = sites_[id];
   if (site.listed || site.blocked || site.rotation.empty() || site.jobs >= limit(id)) return;

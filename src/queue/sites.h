@@ -82,6 +82,11 @@ class Sites {
   /// All sites that somebody refers to.
   [[nodiscard]] std::vector<SiteId> used() const;
 
+  /// The same, which then waits there no more.
+  [[nodiscard]] std::deque<ReadyRecipients> take_rotation(SiteId site) {
+    return std::exchange(sites_[site].rotation, {});
+  }
+
   /// At the end of the site's rotation; joins the last turn there if that is of the same message.
   void add_ready(SiteId site, QueueId id, std::uint32_t index);
   void add_ready(SiteId site, ReadyRecipients ready);
@@ -109,6 +114,8 @@ class Sites {
   /// where it was down until now.
   Turned ended(SiteId site, std::uint32_t round, JobEnd how, WallTime now);
   void take_down(SiteId site, const mail::Reply& reason, WallTime now, WallTime until);
+  /// What waits there of this message has its turn next.
+  void bring_forward(SiteId site, QueueId id);
   /// A blocked site is free at once.
   void unblock(SiteId site);
 

@@ -133,6 +133,9 @@ void AdminService::ask(Connection& connection, spool_admin::Act& request) {
 }
 
 void AdminService::ask(Connection& connection, qmgr::Flush& request) {
+  if (request.site.size() > qmgr::kLongestSite) {
+    return answer(connection.request, admin::Done{"no site has so long a name"});
+  }
   if (!qmgr_) return answer(connection.request, admin::Done{"qmgr is not running just now; try again"});
   connection.asks_qmgr = true;
   request.request = connection.request;

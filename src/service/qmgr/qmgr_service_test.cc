@@ -156,6 +156,7 @@ TEST_F(QmgrServiceTest, ADeferralIsRecordedWithItsNextAttemptAndCounted) {
 
 TEST_F(QmgrServiceTest, ABacklogIsToldAsPressureAndRecordedWithItsCause) {
   to_spool.clear();
+  spool->send(spool_qmgr::Load{.messages = 0, .memory_bytes = 0, .disk_bytes = 0, .max_disk_bytes = 0});
   spool->send(spool_qmgr::Load{.messages = 300, .memory_bytes = 0, .disk_bytes = 0, .max_disk_bytes = 0});
   run();
   ASSERT_THAT(to_spool, SizeIs(1));
@@ -178,6 +179,18 @@ TEST_F(QmgrServiceTest, ABacklogIsToldAsPressureAndRecordedWithItsCause) {
   ASSERT_FALSE(to_spool.empty());
   EXPECT_EQ(std::get<spool_qmgr::Pressure>(to_spool[0]).level, queue::PressureLevel::refuse)
       << "a new spool is told";
+}
+
+TEST_F(QmgrServiceTest, WhatWasQueuedBeforeItCameIsNoBacklog) {
+  to_spool.clear();
+  spool->send(spool_qmgr::Load{.messages = 50'000, .memory_bytes = 0, .disk_bytes = 0, .max_disk_bytes = 0});
+  run();
+  EXPECT_THAT(to_spool, SizeIs(0)) << "most of it was attempted long ago";
+  spool->send(spool_qmgr::Load{.messages = 51'500, .memory_bytes = 0, .disk_bytes = 0, .max_disk_bytes = 0});
+  run();
+  ASSERT_THAT(to_spool, SizeIs(1));
+  EXPECT_EQ(std::get<spool_qmgr::Pressure>(to_spool[0]).cause,
+            "backlog: 1500 messages wait for their first attempt, 1000 may");
 }
 
 TEST_F(QmgrServiceTest, FlushesAndTellsTheNextAttempt) {

@@ -1,0 +1,81 @@
+// The scheduler on virtual time; the test plays spool, router and the agents.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "queue/scheduler.h"
+
+namespace sternpost::queue {
+inline constexpr WallTime kStart{1'700'000'000'000'000};
+
+class SchedulerTest : public testing::Test {
+ protected:
+  static Settings settings() {
+    Settings s;
+    s.max_active_messages = 100;
+    s.site_concurrency = {4, 4};
+    s.retry_min = Seconds(60);
+    s.retry_max = Seconds(3600);
+    s.expire = Seconds(7200);
+    return s;
+  }
+
+  void SetUp() override {
+    scheduler.spool_connected();
+    scheduler.router_connected();
+  }
+
+  static mail::Mailbox address(std::uint32_t index) {
+    return *mail::Mailbox::from_wire("user" + std::to_string(index) + "@example.org");
+  }
+
+  static Message message(std::uint64_t id, std::uint32_t recipients = 1) {
+    Message m{.id = QueueId{id}, .arrival = kStart, .held = false, .recipients = {}};
+    for (std::uint32_t i = 0; i < recipients; ++i) {
+      m.recipients.push_back(
+          {.index = i, .address = address(i), .attempts = 0, .last_attempt = {}, .in_hand = false});
+    }
+    return m;
+  }
+
+  Actions give(std::vector<Message> messages) {
+    if (!pull_seen) (void)take();
+    EXPECT_TRUE(scheduler.pulled(std::move(messages), 1, now));
+    pull_seen = false;
+    return take();
+  }
+
+  Actions take() {
+    auto actions = scheduler.take(now);
+    if (actions.pull) pull_seen = true;
+    return actions;
+  }
+
+  void route(std::uint64_t id, std::uint32_t recipients, const std::string& site = "virtual") {
+    std::vector<RouteAnswer> answers;
+    for (std::uint32_t i = 0; i < recipients; ++i) {
+      answers.push_back({i, {250, {2, 1, 5}, "ok"}, Agent::virtual_mailbox, site, {"rule", "", 0}});
+    }
+    scheduler.routed(QueueId{id}, std::move(answers), now);
+  }
+
+  void record(std::uint64_t id, std::uint32_t index, mail::Disposition disposition,
+              const mail::Reply& reply = {250, {2, 0, 0}, "ok"}) {
+    const mail::RecipientOutcome outcome{index, disposition, reply, now};
+    scheduler.recorded(QueueId{id}, std::span(&outcome, 1), now);
+  }
+
+  /// A job that reached nobody.
+  static mail::Reply no_connection() { return {451, {4, 4, 1}, "no connection"}; }
+
+  Scheduler scheduler{settings()};
+  WallTime now = kStart;
+  bool pull_seen = false;
+};
+
+}  // namespace sternpost::queue
