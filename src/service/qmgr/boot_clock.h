@@ -1,22 +1,40 @@
 // Wall time that does not jump: the wall clock at the start, carried on by the boot clock.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "base/time.h"
 
 namespace sternpost::qmgr {
 
+/// A wall clock that was set is followed only when it stays apart, so that what steps to and fro moves no
+/// schedule, and one that was wrong at the start is not wrong for ever.
 class BootClock {
  public:
-  BootClock() : wall_at_start_(wall_now()), boot_at_start_(since_boot()) {}
+  /// How far the clocks may be apart.
+  static constexpr Seconds kTolerance{2};
+  /// For how long a wall clock that is further apart is not believed.
+  static constexpr Seconds kPatience{60};
 
-  [[nodiscard]] WallTime now() const { return wall_at_start_ + (since_boot() - boot_at_start_); }
+  struct Sources {
+    std::function<WallTime()> wall = wall_now;
+    std::function<Microseconds()> since_boot = BootClock::since_boot;
+  };
+
+  BootClock() : BootClock(Sources{wall_now, since_boot}) {}
+  explicit BootClock(Sources sources);
+
+  [[nodiscard]] WallTime now();
 
  private:
   /// Goes on while the machine sleeps.
   static Microseconds since_boot();
 
+  Sources sources_;
   WallTime wall_at_start_;
   Microseconds boot_at_start_;
+  std::optional<Microseconds> apart_since_;
 };
 
 }  // namespace sternpost::qmgr
