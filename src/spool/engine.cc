@@ -105,8 +105,12 @@ EngineStats Engine::stats() const {
   stats.bytes = log_.total_bytes();
   stats.deferrals_in_memory = committer_.deferrals_in_memory();
   stats.log = log_.counters();
-  for (const auto& segment : log_.segments()) {
-    if (segment.state == SegmentState::quarantined) ++stats.quarantined;
+  for (std::uint32_t slot = 0; const auto& segment : log_.segments()) {
+    stats.needed_bytes += index_.need(slot++).bytes;
+    if (segment.state == SegmentState::quarantined) {
+      ++stats.quarantined;
+      stats.needed_bytes += segment.end;
+    }
     if (segment.state == SegmentState::active || segment.state == SegmentState::closed) ++stats.segments;
   }
   return stats;

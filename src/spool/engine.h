@@ -43,9 +43,10 @@ inline constexpr std::uint64_t kMaxSegments = 32'768;
 Result<void> check(const EngineOptions& options);
 
 struct EngineStats {
-  std::uint64_t live = 0;      ///< messages
-  std::uint64_t finished = 0;  ///< whose records are still in the log
-  std::uint64_t segments = 0;  ///< with records
+  std::uint64_t needed_bytes = 0;  ///< of records that are needed still, and of segments that are given up
+  std::uint64_t live = 0;          ///< messages
+  std::uint64_t finished = 0;      ///< whose records are still in the log
+  std::uint64_t segments = 0;      ///< with records
   std::uint64_t spares = 0;
   std::uint64_t quarantined = 0;          ///< segments
   std::uint64_t bytes = 0;                ///< of all segments on the disk

@@ -196,6 +196,18 @@ TEST_F(engine, replaces_an_envelope_and_keeps_who_is_finished) {
   EXPECT_FALSE(commit(ReplaceEnvelope{id, envelope})) << "a finished recipient";
 }
 
+TEST_F(engine, knows_how_much_is_needed_still_whatever_the_log_has_grown_to) {
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(add(std::string(kSegment / 8, 'x')));
+  const auto full = engine_->stats();
+  EXPECT_GE(full.needed_bytes, 20 * kSegment / 8);
+  for (const auto id : ids) ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+  for (int life = 0; life < 2; ++life, start()) {
+    EXPECT_GE(engine_->stats().segments, 2U) << "they are not written again yet";
+    EXPECT_LT(engine_->stats().needed_bytes, kSegment / 8);
+  }
+}
+
 TEST_F(engine, recycles_segments_of_finished_mail_and_moves_what_is_left) {
   const auto kept = add(std::string(3000, 'k'), 2);
   ASSERT_TRUE(commit(outcome(kept, 1, mail::Disposition::delivered)));

@@ -24,12 +24,15 @@ namespace sternpost::spool_notice {
 
 /// Holds the recipients of one notice, and the header of one message.
 inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
+/// Of a header, so much is looked at however little of it is returned.
+inline constexpr std::size_t kHeaderBytes = 64UL * 1024;
 /// Recipients of one notice, in octets of their addresses and outcomes, but for one more.
 inline constexpr std::size_t kRecipientsBytes = 256UL * 1024;
 /// Where no message may be longer than `most`, a notice is made of no more of the header, and of recipients,
 /// than these: it is longer than what it is made of, and one that does not fit could never be sent.
 constexpr std::size_t header_share(std::size_t most) {
-  return most / 4;
+  // Encoded as quoted-printable it is three times as long.
+  return most / 6;
 }
 constexpr std::size_t recipients_share(std::size_t most) {
   return std::min(most / 16, kRecipientsBytes);

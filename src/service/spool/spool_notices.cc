@@ -85,8 +85,9 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   const auto id = engine_->lease(1);
   if (!envelope || !content || !id) return false;
   const std::size_t most = slice_.max_message_bytes;
-  content->resize(
-      std::min({content->size(), std::size_t{slice_.notice_header_bytes}, spool_notice::header_share(most)}));
+  // Whether a person wrote the message stands in its header, of which less may be returned than this.
+  const auto wanted_bytes = std::max<std::size_t>(slice_.notice_header_bytes, spool_notice::kHeaderBytes);
+  content->resize(std::min({content->size(), wanted_bytes, spool_notice::header_share(most)}));
 
   spool_notice::Job job{next_notice_++,
                         tell.delayed,

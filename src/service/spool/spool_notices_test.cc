@@ -112,7 +112,8 @@ TEST_F(spool_notices, commits_the_notice_and_what_it_settles_as_one) {
   EXPECT_FALSE(about.delayed);
   EXPECT_EQ(mail::to_path(about.reverse_path), "<sender@example.org>");
   EXPECT_EQ(about.protocol, "ESMTP");
-  EXPECT_EQ(about.content, "Subject: about it\r\n\r") << "no more than a notice returns";
+  EXPECT_EQ(about.content, "Subject: about it\r\n\r\nbody")
+      << "the header is judged, however little is returned";
   ASSERT_EQ(about.recipients.size(), 2U);
   EXPECT_EQ(about.recipients[1].address.to_wire(), "user2@example.org");
   EXPECT_EQ(about.recipients[1].last.reply.text, "nobody");

@@ -17,8 +17,8 @@ std::size_t recipients_bytes(const mail::Envelope& envelope) {
 }
 
 spool_admin::State state_of(const spool::Message& message, const JobBook& jobs, QueueId id) {
-  if (message.state.open() == 0) return spool_admin::State::owing;
   if (message.state.held) return spool_admin::State::held;
+  if (message.state.open() == 0) return spool_admin::State::owing;
   if (jobs.in_hand(id)) return spool_admin::State::active;
   const bool tried = std::ranges::any_of(message.state.attempted(), [](const spool::Attempted& one) {
     return !mail::is_final(one.last.disposition);
