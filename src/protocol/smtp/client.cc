@@ -150,9 +150,13 @@ void Client::fault(std::string_view what) {
       trouble(kProtocolFault, fmt::format("the server sent {} while {} was awaited", what, waiting_for())));
 }
 
+/// RFC 3463 section 3.5: a server that never came to EHLO did not answer.
+mail::EnhancedStatus Client::no_use() const {
+  return phase_ <= Phase::greeting ? kNoAnswer : kBadConnection;
+}
+
 void Client::timed_out() {
-  const auto status = phase_ == Phase::connecting ? kNoAnswer : kBadConnection;
-  give_up(trouble(status, fmt::format("timed out waiting for {}", waiting_for())));
+  give_up(trouble(no_use(), fmt::format("timed out waiting for {}", waiting_for())));
 }
 
 void Client::disconnected(std::string_view why) {
@@ -162,7 +166,7 @@ void Client::disconnected(std::string_view why) {
     return;
   }
   const auto cause = why.empty() ? std::string() : fmt::format(" ({})", why);
-  give_up(trouble(kBadConnection, fmt::format("lost connection{} waiting for {}", cause, waiting_for())));
+  give_up(trouble(no_use(), fmt::format("lost connection{} waiting for {}", cause, waiting_for())));
 }
 
 /// The connection is of no further use. Whether the server accepted what it had is known unless it had all.

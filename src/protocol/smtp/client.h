@@ -100,6 +100,7 @@ class Client {
   };
 
   // The connection: client.cc.
+  [[nodiscard]] mail::EnhancedStatus no_use() const;
   void take_reply(const mail::Reply& reply);
   void take_unasked(const mail::Reply& reply);
   void take_answer(Awaited to, const mail::Reply& reply);

@@ -29,6 +29,11 @@ struct Place {
   std::string scope = "host";         ///< of that one when the connection is lost
   ClientProtocol protocol = ClientProtocol::smtp;
 
+  /// Of a session that ends there: a server that never came to EHLO did not answer.
+  [[nodiscard]] std::string status() const {
+    const bool early = awaited == "the greeting" || awaited.ends_with("HLO") || awaited.ends_with("HELO");
+    return early ? "4.4.1" : "4.4.2";
+  }
   [[nodiscard]] rig::Setup setup() const {
     rig::Setup setup;
     setup.protocol = protocol;
@@ -106,18 +111,20 @@ TEST(SmtpClientFaults, every_wait_has_a_name_and_a_bound) {
 
 TEST(SmtpClientFaults, timeouts_at_every_place) {
   for (const auto& place : places()) {
-    expect_at(place, "timeout\nclosed\n",
-              "deferred " + place.scope + " 451 4.4.2 timed out waiting for " + place.awaited);
+    expect_at(
+        place, "timeout\nclosed\n",
+        "deferred " + place.scope + " 451 " + place.status() + " timed out waiting for " + place.awaited);
   }
 }
 
 TEST(SmtpClientFaults, lost_connections_at_every_place) {
   for (const auto& place : places()) {
     expect_at(place, "disconnect\nclosed\n",
-              "deferred " + place.scope + " 451 4.4.2 lost connection waiting for " + place.awaited);
+              "deferred " + place.scope + " 451 " + place.status() + " lost connection waiting for " +
+                  place.awaited);
     expect_at(place, "X: 25\nlost Connection reset by peer\nclosed\n",
-              "deferred " + place.scope +
-                  " 451 4.4.2 lost connection (Connection reset by peer) waiting for " + place.awaited);
+              "deferred " + place.scope + " 451 " + place.status() +
+                  " lost connection (Connection reset by peer) waiting for " + place.awaited);
   }
 }
 
