@@ -358,8 +358,9 @@ std::string expectation(const Parameter& parameter) {
     case Type::size:
       return fmt::format("a size from {} to {}, such as \"25 MiB\"", format_size(least), format_size(most));
     case Type::duration:
-      return fmt::format("a time from {} to {} in whole seconds, such as \"5m\"",
-                         format_duration(least * 1'000), format_duration(most * 1'000));
+      return fmt::format("a time from {} to {} in whole seconds, such as \"{}\"",
+                         format_duration(least * 1'000), format_duration(most * 1'000),
+                         format_duration(std::min(most, 5 * kMinute) * 1'000));
     case Type::milliseconds:
       return fmt::format("a time from {} to {}, such as \"500ms\"", format_duration(least),
                          format_duration(most));

@@ -36,10 +36,13 @@ constexpr Parameter kParameters[] = {
     {.key = "dns.timeout",
      .type = Type::duration,
      .initial = "30s",
-     .bounds = {1, 5 * kMinute},
+     .bounds = {1, 55},
      .seen_by = "dns",
      .summary = "How long a lookup may take; after that it counts as a temporary failure.",
-     .details = "The servers are asked on, so that the next lookup may find the answer in the cache."},
+     .details =
+         "The servers are asked on, so that the next lookup may find the answer in the cache. At most 512 "
+         "lookups are under way; the time of one that waits for its turn begins with that, and after 55s in "
+         "all it counts as a temporary failure too."},
 };
 
 }  // namespace

@@ -156,10 +156,21 @@ def test_many_lookups_at_once_are_all_answered(servers):
     assert summary["no_name"] == 400
 
 
-def test_lookups_beyond_the_bound_are_told_to_come_again(servers):
-    answers, summary = ask(servers, *[f"address:n{n}.example.com" for n in range(700)])
-    refused = [answer for answer in answers if "too many" in answer["why"]]
-    assert 0 < len(refused) <= 700 - 512 and summary["unavailable"] == len(refused)
+def test_lookups_beyond_those_under_way_wait_for_their_turn_and_are_all_answered(servers):
+    answers, summary = ask(servers, *[f"address:n{n}.example.com" for n in range(2000)])
+    assert {answer["outcome"] for answer in answers} == {"no_name"}
+    assert summary["no_name"] == 2000 and summary["queued"] > 0
+
+
+def test_lookups_that_get_no_answer_let_the_others_pass(servers):
+    """More names of a server that is silent than lookups are under way, and behind them one that answers at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        answers, summary = ask(servers, *[f"mx:n{n}.example.com" for n in range(600)], "mx:localhost",
+                               server=f"127.0.0.1:{silent.getsockname()[1]}", timeout=2)
+    assert answers[-1]["outcome"] == "no_data", "libunbound knows this name by itself"
+    assert {answer["outcome"] for answer in answers[:-1]} == {"unavailable"}
+    assert summary["unavailable"] == 600 and summary["given_up"] >= 88
 
 
 def test_a_server_that_is_down_makes_lookups_unavailable(servers):

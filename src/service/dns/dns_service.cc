@@ -7,6 +7,14 @@
 #include "service/dns/trust_anchor.h"
 
 namespace sternpost::dns {
+namespace {
+
+static_assert(2 * (kMostLookups + kMostGivenUp) <= kMostQuestions);
+
+/// All who wait may be told at once that they waited too long; nobody loses his channel for it.
+constexpr std::size_t kMaxUnsent = kMostWaiting * (kLongestName + kLongestWhy);
+
+}  // namespace
 
 Result<std::unique_ptr<Service>> DnsService::make(ServiceContext&& context) {
   auto slice = decode<config::DnsSlice>(context.slice);
@@ -27,7 +35,7 @@ Result<std::unique_ptr<Service>> DnsService::make(ServiceContext&& context) {
 
 DnsService::DnsService(ServiceContext&& context, std::unique_ptr<Unbound> unbound, Milliseconds patience)
     : context_(std::move(context)),
-      resolver_(context_.loop, patience,
+      resolver_(context_.loop, {.answer = patience},
                 [this](const std::string& name, RecordType type, Unbound::Done done) {
                   unbound_->ask(name, type, std::move(done));
                 }),
@@ -36,19 +44,21 @@ DnsService::DnsService(ServiceContext&& context, std::unique_ptr<Unbound> unboun
 void DnsService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd socket) {
   const auto at = askers_.emplace(askers_.end());
   *at = std::make_shared<AskerChannel>(
-      context_.loop, std::move(socket), FrameLimits{.max_frame = kMaxFrame}, context_.traffic,
+      context_.loop, std::move(socket), FrameLimits{.max_frame = kMaxFrame, .max_unsent = kMaxUnsent},
+      context_.traffic,
       AskerChannel::Handlers{
           .on_frame = [this, at](ToDns&& frame) { return take(*at, std::get<Lookup>(frame)); },
           .on_closed =
               [this, at, row](const Error& why) {
                 context_.channel_closed(row, why, false);
+                resolver_.forget(at->get());
                 askers_.erase(at);
               }});
 }
 
 Result<void> DnsService::take(const std::shared_ptr<AskerChannel>& channel, const Lookup& lookup) {
   if (!is_name(lookup.name)) return fail(ErrorClass::peer, "a lookup of what is no domain name");
-  resolver_.look_up(lookup.kind, lookup.name,
+  resolver_.look_up(lookup.kind, lookup.name, channel.get(),
                     [weak = std::weak_ptr(channel), request = lookup.request](Answer&& answer) {
                       const auto to = weak.lock();
                       if (!to) return;
@@ -66,9 +76,10 @@ void DnsService::drain(bool /*urgent*/) {
 
 std::vector<control::Counter> DnsService::counters() {
   const auto& counts = resolver_.counts();
-  return {{"lookups", counts.lookups},         {"coalesced", counts.coalesced}, {"found", counts.found},
-          {"no_data", counts.no_data},         {"no_name", counts.no_name},     {"bogus", counts.bogus},
-          {"unavailable", counts.unavailable}, {"secure", counts.secure}};
+  return {{"lookups", counts.lookups},   {"coalesced", counts.coalesced}, {"queued", counts.queued},
+          {"given_up", counts.given_up}, {"found", counts.found},         {"no_data", counts.no_data},
+          {"no_name", counts.no_name},   {"bogus", counts.bogus},         {"unavailable", counts.unavailable},
+          {"secure", counts.secure}};
 }
 
 }  // namespace sternpost::dns

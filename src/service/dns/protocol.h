@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/codec.h"
+#include "base/time.h"
 
 namespace sternpost::dns {
 
@@ -21,6 +22,9 @@ inline constexpr std::size_t kLongestName = 253;
 inline constexpr std::size_t kLongestWhy = 512;
 /// Holds the largest answer: kMostMx names and what else is in it.
 inline constexpr std::size_t kMaxFrame = 64 * 1024;
+/// How long an asker waits for an answer, the restart of dns included. What dns does not answer before, it
+/// does not answer at all but as unavailable.
+inline constexpr Seconds kAskersPatience{60};
 
 enum class Kind : unsigned char {
   mx,       ///< the MX records

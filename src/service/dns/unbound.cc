@@ -43,12 +43,13 @@ constexpr auto kOptions = std::to_array<Option>({
     {"rrset-cache-slabs:", "1"},
     {"infra-cache-slabs:", "1"},
     {"key-cache-slabs:", "1"},
-    // Sockets: together well below the descriptors of the row.
-    {"outgoing-range:", "512"},
+    // Sockets: one for each question, so that none waits behind those to servers that do not answer, and
+    // together well below the descriptors of the row.
+    {"outgoing-range:", "2048"},
     {"outgoing-num-tcp:", "32"},
     {"incoming-num-tcp:", "0"},
     // Twice kMostQuestions: answering one may take others, such as for the keys of its zone.
-    {"num-queries-per-thread:", "2048"},
+    {"num-queries-per-thread:", "4096"},
 });
 
 /// Octets that libunbound takes for what it remembers of one server.

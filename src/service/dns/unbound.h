@@ -18,8 +18,8 @@ struct ub_ctx;
 
 namespace sternpost::dns {
 
-/// Questions that libunbound works on at the same time, at the most. Each may hold a few KiB and a socket.
-inline constexpr std::size_t kMostQuestions = 1'024;
+/// Questions that libunbound works on at the same time, at the most. Each may hold some KiB and a socket.
+inline constexpr std::size_t kMostQuestions = 2'048;
 
 struct UnboundSettings {
   std::vector<config::Listener> servers;  ///< recursive servers to forward to; empty: asks from the root

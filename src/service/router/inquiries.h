@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "route/router.h"
+#include "service/dns/protocol.h"
 
 namespace sternpost::router {
 
@@ -43,7 +44,7 @@ class Inquiries {
   static constexpr std::chrono::seconds kPositiveLife{10};
   static constexpr std::chrono::seconds kNegativeLife{1};
   static constexpr std::chrono::seconds kPatience{5};
-  static constexpr std::chrono::seconds kPatienceWithDns{60};
+  static constexpr std::chrono::seconds kPatienceWithDns{dns::kAskersPatience};
   static constexpr std::size_t kMaxWaiting = 100'000;
   static constexpr std::size_t kMaxRemembered = 10'000;
 

@@ -21,7 +21,7 @@ class DnsLink {
   using Answered = std::function<void(dns::Answer&&)>;
 
   /// How long an answer may take, the restart of dns included.
-  static constexpr std::chrono::seconds kPatience{60};
+  static constexpr std::chrono::seconds kPatience{dns::kAskersPatience};
 
   explicit DnsLink(ServiceContext& context) : context_(context) {}
 
