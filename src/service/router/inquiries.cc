@@ -52,7 +52,8 @@ void Inquiries::advance(Question&& question, SteadyTime now) {
     const auto [at, fresh] = lookups_.try_emplace(topic);
     if (fresh) {
       at->second.deadline = now + (topic.of == Topic::Of::user ? kPatience : kPatienceWithDns);
-      wanted_.insert(std::move(topic));
+      deadlines_.emplace(at->second.deadline, topic);
+      wanted(topic.of).insert(std::move(topic.name));
     }
     at->second.waiting.push_back(std::move(question));
     ++waiting_;
@@ -61,13 +62,8 @@ void Inquiries::advance(Question&& question, SteadyTime now) {
 }
 
 std::vector<std::string> Inquiries::take_wanted(Topic::Of of) {
-  std::vector<std::string> names;
-  std::erase_if(wanted_, [&](const Topic& topic) {
-    if (topic.of != of) return false;
-    names.push_back(topic.name);
-    return true;
-  });
-  return names;
+  const auto names = std::exchange(wanted(of), {});
+  return {names.begin(), names.end()};
 }
 
 std::vector<std::string> Inquiries::all_wanted(Topic::Of of) const {
@@ -82,7 +78,8 @@ void Inquiries::learned(const Topic& topic, const Finding& finding, SteadyTime n
   if (topic.of == Topic::Of::user) remember(topic.name, std::get<UserState>(finding), now);
   auto lookup = lookups_.extract(topic);
   if (lookup.empty()) return;
-  wanted_.erase(topic);
+  wanted(topic.of).erase(topic.name);
+  deadlines_.erase({lookup.mapped().deadline, topic});
   auto& waiting = lookup.mapped().waiting;
   waiting_ -= waiting.size();
   for (auto& question : waiting) {
@@ -92,19 +89,15 @@ void Inquiries::learned(const Topic& topic, const Finding& finding, SteadyTime n
 }
 
 void Inquiries::expire(SteadyTime now) {
-  std::vector<Topic> late;
-  for (const auto& [topic, lookup] : lookups_) {
-    if (lookup.deadline <= now) late.push_back(topic);
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const auto topic = deadlines_.begin()->second;
+    learned(topic, unavailable(topic, "no answer in time"), now);
   }
-  for (const auto& topic : late) learned(topic, unavailable(topic, "no answer in time"), now);
 }
 
 std::optional<SteadyTime> Inquiries::next_expiry() const {
-  std::optional<SteadyTime> next;
-  for (const auto& [topic, lookup] : lookups_) {
-    if (!next || lookup.deadline < *next) next = lookup.deadline;
-  }
-  return next;
+  if (deadlines_.empty()) return std::nullopt;
+  return deadlines_.begin()->first;
 }
 
 const Inquiries::Memory* Inquiries::recall(const Topic& topic, SteadyTime now) const {

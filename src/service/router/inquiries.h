@@ -1,6 +1,7 @@
 // Questions to the router that wait for what users and dns know, and a short memory of what users said.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -79,12 +81,15 @@ class Inquiries {
   };
 
   void advance(Question&& question, SteadyTime now);
+  std::set<std::string>& wanted(Topic::Of of) { return wanted_.at(static_cast<std::size_t>(of)); }
   [[nodiscard]] const Memory* recall(const Topic& topic, SteadyTime now) const;
   void remember(const std::string& name, route::UserState state, SteadyTime now);
 
   std::map<Topic, Lookup> lookups_;
   std::unordered_map<std::string, Memory> memory_;
-  std::set<Topic> wanted_;
+  /// Of all lookups, so that only those whose time is over are visited.
+  std::set<std::pair<SteadyTime, Topic>> deadlines_;
+  std::array<std::set<std::string>, 2> wanted_;  ///< by Topic::Of
   std::size_t waiting_ = 0;
 };
 

@@ -9,6 +9,7 @@ namespace {
 using route::UserState;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 class InquiriesTest : public testing::Test {
  protected:
@@ -68,6 +69,42 @@ TEST_F(InquiriesTest, ALookupWithoutAnswerEndsAsUnavailable) {
   EXPECT_FALSE(inquiries.next_expiry());
   inquiries.learned({Topic::Of::user, "ann"}, UserState::exists, now);
   EXPECT_THAT(answers, ElementsAre(UserState::unavailable)) << "answered once";
+}
+
+TEST_F(InquiriesTest, LookupsExpireInTheirOrderAlsoAfterAnswersOutOfOrder) {
+  using std::chrono::seconds;
+  const auto begin = now;
+  for (const auto* name : {"ann", "bob", "eve", "zoe"}) {
+    ask(name);
+    now += seconds(1);
+  }
+  const auto expected = [&](int second) { return begin + Inquiries::kPatience + seconds(second); };
+  inquiries.learned({Topic::Of::user, "eve"}, UserState::exists, now);
+  EXPECT_EQ(inquiries.next_expiry(), expected(0));
+  inquiries.learned({Topic::Of::user, "ann"}, UserState::unavailable, now);
+  EXPECT_EQ(inquiries.next_expiry(), expected(1));
+  ask("ann");
+  answers.clear();
+  inquiries.expire(expected(1));
+  EXPECT_THAT(answers, ElementsAre(UserState::unavailable));
+  EXPECT_EQ(inquiries.next_expiry(), expected(3));
+  inquiries.expire(expected(4));
+  EXPECT_THAT(answers, SizeIs(3)) << "what was asked again has its time from then on";
+  EXPECT_FALSE(inquiries.next_expiry());
+}
+
+TEST_F(InquiriesTest, AUserIsGivenUpBeforeADomainThatWasAskedAboutEarlier) {
+  inquiries.ask(
+      [](const route::Known& known) -> route::Decision {
+        if (known.mx.empty()) return route::NeedMx{"example.org"};
+        return route::Ruling{{static_cast<mail::ReplyCode>(UserState::unknown), {}, ""}, {}, ""};
+      },
+      [this](route::Ruling&& ruling) { answers.push_back(static_cast<UserState>(ruling.reply.code)); }, now);
+  ask("ann");
+  EXPECT_EQ(inquiries.next_expiry(), now + Inquiries::kPatience);
+  inquiries.expire(now + Inquiries::kPatience);
+  EXPECT_THAT(answers, ElementsAre(UserState::unavailable));
+  EXPECT_EQ(inquiries.next_expiry(), now + Inquiries::kPatienceWithDns);
 }
 
 TEST_F(InquiriesTest, WhatIsGivenUpIsWantedNoMore) {
