@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/printable.h"
 #include "mail/extension.h"
 #include "runtime/json_text.h"
 #include "runtime/record_text.h"
@@ -17,6 +18,8 @@ namespace {
 
 /// The fact of an accepted message that lists its recipients where there are several.
 constexpr std::string_view kRecipientsFact = "to";
+/// The fact of an attempt that was no delivery: commands "C: ..." and replies "S: ...", with " | " between.
+constexpr std::string_view kDialogueFact = "dialogue";
 
 std::string_view without_brackets(std::string_view path) {
   if (path.size() >= 2 && path.front() == '<' && path.back() == '>') return path.substr(1, path.size() - 2);
@@ -63,6 +66,21 @@ std::string_view id_in(std::string_view line) {
   if (begin == std::string_view::npos) return {};
   const auto rest = line.substr(begin + kKey.size());
   return rest.substr(0, rest.find('"'));
+}
+
+/// Where the first line of the dialogue ends. A reply may have " | " in its text, so that it alone ends none.
+std::size_t end_of_line(std::string_view dialogue) {
+  return std::min({dialogue.find(" | S: "), dialogue.find(" | C: "), dialogue.find(" | ("), dialogue.size()});
+}
+
+void append_dialogue(std::string& out, std::string_view dialogue) {
+  constexpr std::size_t kBetween = 3;
+  constexpr std::size_t kLongestLine = 1024;
+  while (!dialogue.empty()) {
+    const auto end = end_of_line(dialogue);
+    out += fmt::format("        {}\n", printable(dialogue.substr(0, end), kLongestLine));
+    dialogue.remove_prefix(std::min(end + kBetween, dialogue.size()));
+  }
 }
 
 }  // namespace
@@ -135,11 +153,18 @@ const std::vector<Record>& Story::records_of(QueueId id) const {
 }
 
 std::string story_line(const Record& record, WallTime begin) {
+  auto shown = record;
+  std::string under;
+  std::erase_if(shown.facts, [&](const Fact& fact) {
+    if (fact.name != kDialogueFact) return false;
+    append_dialogue(under, fact.value);
+    return true;
+  });
   std::string line;
-  append_log_line(line, record);
+  append_log_line(line, shown);
   const auto space = std::min(line.find(' '), line.size());
   const auto passed = static_cast<double>((record.at - begin).count()) / 1e6;
-  return fmt::format("  {}  {:>+11.6f} s {}", line.substr(0, space), passed, line.substr(space));
+  return fmt::format("  {}  {:>+11.6f} s {}{}", line.substr(0, space), passed, line.substr(space), under);
 }
 
 }  // namespace sternpost::tool

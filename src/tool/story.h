@@ -58,7 +58,8 @@ class Story {
   std::deque<Record> others_;
 };
 
-/// One record as a line of a story, with the time since `begin`: the line of mail.log, time first.
+/// One record as a line of a story, with the time since `begin`: the line of mail.log, time first. The SMTP
+/// dialogue of a failed attempt stands below it instead, a line for each command and reply.
 std::string story_line(const Record& record, WallTime begin);
 
 }  // namespace sternpost::tool

@@ -134,5 +134,24 @@ TEST(StoryLine, ShowsTheTimeSinceTheBeginning) {
             "  1970-01-01T00:00:01.500000Z    +1.500000 s  master delivered id=0001 to=<bob@y.example>\n");
 }
 
+TEST(StoryLine, ShowsADialogueLineByLineBelowTheRecord) {
+  auto made = record(1, Decision::failed, "", "<bob@y.example>");
+  made.at = WallTime{0};
+  made.facts = {
+      {"site", "y.example"},
+      {"dialogue",
+       "... | S: 220 hello | (9 lines left out) | C: RCPT TO:<bob@y.example> | S: 550 5.1.1 no | one\x1b"},
+      {"attempted", "now"}};
+  made.outcome = "550 5.1.1 no one";
+  EXPECT_EQ(story_line(made, WallTime{0}),
+            "  1970-01-01T00:00:00.000000Z    +0.000000 s  master failed id=0001 to=<bob@y.example> "
+            "site=y.example attempted=now: 550 5.1.1 no one\n"
+            "        ...\n"
+            "        S: 220 hello\n"
+            "        (9 lines left out)\n"
+            "        C: RCPT TO:<bob@y.example>\n"
+            "        S: 550 5.1.1 no | one\\x1b\n");
+}
+
 }  // namespace
 }  // namespace sternpost::tool
