@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -38,6 +39,56 @@ std::uint32_t own_preference(const route::Site& site, const std::vector<HostAddr
     if (own) best = std::min<std::uint32_t>(best, host.preference);
   }
   return best;
+}
+
+/// The addresses of a host with the families by turns, IPv6 first: where one family does not work here, or
+/// not there, the other is not kept waiting for the end of it (RFC 6555 section 4).
+std::vector<std::string> by_turns(const std::vector<std::string>& addresses) {
+  std::vector<std::string> v6;
+  std::vector<std::string> v4;
+  for (const auto& address : addresses) (is_ipv6(address) ? v6 : v4).push_back(address);
+  std::vector<std::string> mixed;
+  mixed.reserve(addresses.size());
+  for (std::size_t i = 0; i < std::max(v6.size(), v4.size()); ++i) {
+    if (i < v6.size()) mixed.push_back(std::move(v6[i]));
+    if (i < v4.size()) mixed.push_back(std::move(v4[i]));
+  }
+  return mixed;
+}
+
+/// An address that may be tried, and its place among the others.
+struct Stop {
+  std::uint16_t preference = 0;
+  std::size_t order = 0;  ///< of the host, among hosts of one preference
+  std::size_t turn = 0;   ///< among addresses of one host
+  bool down = false;
+  Endpoint endpoint;
+
+  [[nodiscard]] auto place() const { return std::tuple(down, preference, order, turn); }
+};
+
+bool comes_before(const Stop& a, const Stop& b) {
+  return a.place() < b.place();
+}
+
+/// What a stop adds to those before it: 0 for another preference, 1 for another host, 2 for one more address.
+int kinship(const Stop& stop, std::span<const Stop> before) {
+  if (std::ranges::find(before, stop.preference, &Stop::preference) == before.end()) return 0;
+  return std::ranges::find(before, stop.order, &Stop::order) == before.end() ? 1 : 2;
+}
+
+/// Leaves kMaxEndpoints of the sorted stops. The last kMaxElsewhere of them are for other preferences, else
+/// for other hosts: where the best of them is down with all its addresses, a backup is tried all the same.
+void keep_most(std::vector<Stop>& stops) {
+  constexpr std::size_t kMaxElsewhere = 2;  // one of each family
+  if (stops.size() <= kMaxEndpoints) return;
+  const auto all = std::span(stops);
+  const auto first = all.first(kMaxEndpoints - kMaxElsewhere);
+  std::ranges::sort(all.subspan(first.size()), {}, [&](const Stop& stop) {
+    return std::tuple(stop.down, kinship(stop, first), stop.place());
+  });
+  stops.resize(kMaxEndpoints);
+  std::ranges::sort(stops, comes_before);
 }
 
 mail::Reply nowhere(const route::Site& site, const std::vector<HostAddresses>& hosts) {
@@ -78,13 +129,6 @@ std::expected<std::vector<Endpoint>, mail::Reply> plan_itinerary(const route::Si
                                                                  const std::vector<HostAddresses>& hosts,
                                                                  const Traveller& traveller) {
   const auto limit = own_preference(site, hosts, traveller);
-  struct Stop {
-    std::uint16_t preference = 0;
-    std::size_t order = 0;  ///< among hosts of one preference
-    std::size_t turn = 0;   ///< among addresses of one host
-    bool down = false;
-    Endpoint endpoint;
-  };
   std::vector<std::size_t> order(hosts.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[traveller.choose(i)]);
@@ -98,7 +142,7 @@ std::expected<std::vector<Endpoint>, mail::Reply> plan_itinerary(const route::Si
       kept_from_us = true;
       continue;
     }
-    for (const auto& address : hosts[i].addresses) {
+    for (const auto& address : by_turns(hosts[i].addresses)) {
       auto source = host.port == 0 ? std::string() : source_for(site, address);
       if (!source) {
         wrong_family = true;
@@ -118,15 +162,11 @@ std::expected<std::vector<Endpoint>, mail::Reply> plan_itinerary(const route::Si
                                 site.hosts.front().name)});
   }
   if (stops.empty()) return Refused(nowhere(site, hosts));
-  std::ranges::sort(stops, [](const Stop& a, const Stop& b) {
-    return std::tuple(a.down, a.preference, a.order, a.turn) <
-           std::tuple(b.down, b.preference, b.order, b.turn);
-  });
+  std::ranges::sort(stops, comes_before);
+  keep_most(stops);
   std::vector<Endpoint> endpoints;
-  for (auto& stop : stops) {
-    if (endpoints.size() == kMaxEndpoints) break;
-    endpoints.push_back(std::move(stop.endpoint));
-  }
+  endpoints.reserve(stops.size());
+  for (auto& stop : stops) endpoints.push_back(std::move(stop.endpoint));
   return endpoints;
 }
 

@@ -108,6 +108,38 @@ TEST_F(ItineraryTest, NoMoreAddressesAreTriedThanTheBound) {
   static_assert(kMaxEndpoints == 5);
 }
 
+TEST_F(ItineraryTest, TheFamiliesOfAHostTakeTurns) {
+  EXPECT_THAT(
+      order("smtp mx 10 a.example:25", {at({"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4",
+                                            "2001:db8::5", "192.0.2.1", "192.0.2.2"})}),
+      ElementsAre("2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "2001:db8::3"));
+  down = {"2001:db8::1", "2001:db8::2", "2001:db8::3"};
+  EXPECT_THAT(order("smtp mx 10 a.example:25",
+                    {at({"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "192.0.2.1"})}),
+              ElementsAre("192.0.2.1", "2001:db8::4", "2001:db8::1", "2001:db8::2", "2001:db8::3"));
+}
+
+TEST_F(ItineraryTest, ManyAddressesOfTheBestPreferenceLeaveRoomForABackup) {
+  const auto best = at({"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"});
+  EXPECT_THAT(order("smtp mx 10 a.example:25 20 b.example:25", {best, at({"2001:db8::9", "192.0.2.9"})}),
+              ElementsAre("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::9", "192.0.2.9"))
+      << "of both families, for one of them may not work here";
+  EXPECT_THAT(order("smtp mx 10 a.example:25 20 b.example:25", {best, at({"192.0.2.9"})}),
+              ElementsAre("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.9"));
+  EXPECT_THAT(order("smtp mx 10 a.example:25 10 b.example:25 20 c.example:25",
+                    {best, at({"192.0.2.8"}), at({"192.0.2.9"})}),
+              ElementsAre("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.8", "192.0.2.9"));
+  EXPECT_THAT(order("smtp mx 10 a.example:25 10 b.example:25", {best, at({"192.0.2.8"})}),
+              ElementsAre("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.8"));
+}
+
+TEST_F(ItineraryTest, NoRoomIsLeftForABackupThatCouldNotBeReachedAMomentAgo) {
+  const auto best = at({"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"});
+  down = {"192.0.2.9"};
+  EXPECT_THAT(order("smtp mx 10 a.example:25 20 b.example:25", {best, at({"192.0.2.9"})}),
+              ElementsAre("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"));
+}
+
 TEST_F(ItineraryTest, AConnectionComesFromTheSourceOfItsFamily) {
   const auto both =
       plan("smtp host a.example:25 from 192.0.2.99 2001:db8::99", {at({"2001:db8::1", "192.0.2.1"})});
