@@ -1,7 +1,6 @@
 #include "service/router/router_service.h"
 
 #include <algorithm>
-#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -203,15 +202,13 @@ void RouterService::take_question(const std::shared_ptr<IntakeChannel>& channel,
 
 void RouterService::take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame) {
   auto& route = std::get<Route>(frame);
-  const auto job = std::make_shared<RouteJob>(RouteJob{route.id, channel, {}});
+  const auto job = std::make_shared<RouteJob>(RouteJob{route.id, channel, route.recipients.size(), {}});
   for (auto& recipient : route.recipients) {
     ++routed_;
     inquiries_.ask([this, address = std::move(recipient.address)](
                        const route::Known& known) { return router_.route(address, known); },
                    [this, job, index = recipient.index](route::Ruling&& ruling) {
-                     if (job->ready.empty()) answered_.push_back(job);
-                     job->ready.push_back({index, std::move(ruling.reply), to_wire(ruling.agent),
-                                           std::move(ruling.site), std::move(ruling.rule)});
+                     answer(job, index, std::move(ruling));
                    },
                    steady_now());
   }
@@ -234,20 +231,46 @@ Result<void> RouterService::take_answer(dns::Answer&& answer) {
   return {};
 }
 
-/// What is known of a message goes out at once: nobody waits for a recipient whose domain does not answer.
-void RouterService::send_answers() {
-  for (const auto& job : std::exchange(answered_, {})) {
-    auto ready = std::exchange(job->ready, {});
-    if (const auto to = job->asker.lock()) send_routed(*to, job->id, std::move(ready));
+void RouterService::answer(const std::shared_ptr<RouteJob>& job, std::uint32_t index,
+                           route::Ruling&& ruling) {
+  --job->open;
+  if (job->ready.empty() || job->open == 0) answered_.push_back(job);
+  job->ready.push_back({index, std::move(ruling.reply), to_wire(ruling.agent), std::move(ruling.site),
+                        std::move(ruling.rule)});
+}
+
+void RouterService::send_answers(SteadyTime now) {
+  const auto send = [](RouteJob& job) {
+    auto ready = std::exchange(job.ready, {});
+    if (const auto to = job.asker.lock()) send_routed(*to, job.id, std::move(ready));
+  };
+  for (auto& job : std::exchange(answered_, {})) {
+    if (job->open == 0) {
+      send(*job);
+    } else {
+      gathering_.push_back({now + kGathering, std::move(job)});
+    }
+  }
+  while (!gathering_.empty() && (gathering_.front().until <= now || gathering_.front().job->ready.empty())) {
+    send(*gathering_.front().job);
+    gathering_.pop_front();
   }
 }
 
+std::optional<SteadyTime> RouterService::next_time() const {
+  const auto next = inquiries_.next_expiry();
+  if (gathering_.empty()) return next;
+  const auto until = gathering_.front().until;
+  return next ? std::min(*next, until) : until;
+}
+
 void RouterService::act() {
-  inquiries_.expire(steady_now());
+  const auto now = steady_now();
+  inquiries_.expire(now);
   if (users_) ask_users(inquiries_.take_wanted(Topic::Of::user));
   if (dns_) ask_dns(inquiries_.take_wanted(Topic::Of::mx));
-  send_answers();
-  const auto next = inquiries_.next_expiry();
+  send_answers(now);
+  const auto next = next_time();
   if (!next) {
     timer_.cancel();
     return;

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +33,10 @@ class RouterService final : public Service {
   void drain(bool urgent) override;
   std::vector<control::Counter> counters() override;
 
+  /// What is known of a message waits so long for the rest of it, so that recipients of several domains at
+  /// the same hosts share a transaction. Nobody waits longer for a domain that does not answer.
+  static constexpr std::chrono::milliseconds kGathering{250};
+
  private:
   using IntakeChannel = Channel<FromIntake, ToIntake>;
   using QmgrChannel = Channel<FromQmgr, ToQmgr>;
@@ -48,9 +55,17 @@ class RouterService final : public Service {
   struct RouteJob {
     QueueId id;
     std::weak_ptr<QmgrChannel> asker;
-    std::vector<RoutedRecipient> ready;  ///< in answered_ while there are any
+    std::size_t open = 0;                ///< recipients whose way is not known yet
+    std::vector<RoutedRecipient> ready;  ///< the others, while qmgr was not told of them
   };
-  void send_answers();
+  /// Answers that wait for the rest of their message.
+  struct Gathering {
+    SteadyTime until;
+    std::shared_ptr<RouteJob> job;
+  };
+  void answer(const std::shared_ptr<RouteJob>& job, std::uint32_t index, route::Ruling&& ruling);
+  void send_answers(SteadyTime now);
+  [[nodiscard]] std::optional<SteadyTime> next_time() const;
 
   void take_question(const std::shared_ptr<IntakeChannel>& channel, FromIntake&& frame);
   void take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame);
@@ -67,7 +82,8 @@ class RouterService final : public Service {
   std::unique_ptr<UsersChannel> users_;
   std::unique_ptr<DnsChannel> dns_;
   Asked asked_users_, asked_dns_;
-  std::vector<std::shared_ptr<RouteJob>> answered_;
+  std::vector<std::shared_ptr<RouteJob>> answered_;  ///< since the end of the last turn
+  std::deque<Gathering> gathering_;
   std::uint64_t next_request_ = 1;
   boost::asio::steady_timer timer_;
   EndOfTurn act_at_end_;
