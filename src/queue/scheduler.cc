@@ -288,7 +288,7 @@ void Scheduler::defer(Entry& entry, QueueId id, Recipient& recipient, const mail
   const bool down = unreached && recipient.routed && sites_.is_down(recipient.site);
   recipient.routed = false;
   entry.set(recipient, State::waiting);
-  recipient.due = down ? sites_.blocked_until(recipient.site)
+  recipient.due = down ? std::min(sites_.blocked_until(recipient.site), entry.arrival + settings_.expire)
                        : queue::next_attempt(settings_, id, entry.arrival, recipient.attempts, now, now);
   note_deferred(id, recipient.index, outcome.reply, recipient.due);
 }

@@ -64,6 +64,32 @@ TEST_F(SchedulerTest, NewMailForASiteThatIsDownWaitsAndExpiresThere) {
   EXPECT_THAT(take().decisions, SizeIs(1));
 }
 
+TEST_F(SchedulerTest, MailThatFoundTheSiteDownExpiresBeforeItIsTriedThereAgain) {
+  auto impatient = settings();
+  impatient.expire = Seconds(30);
+  scheduler.set(impatient);
+  (void)give({message(1)});
+  route(1, 1, "far");
+  (void)take();
+  record(1, 0, Disposition::deferred, no_connection());
+  EXPECT_EQ(scheduler.next_attempt(QueueId{1}), kStart + Seconds(30));
+  now = kStart + Seconds(30);
+  EXPECT_THAT(take().questions, SizeIs(1));
+  route(1, 1, "far");
+  EXPECT_THAT(take().decisions, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, OneWhomAHostDeferredKeepsHisOwnScheduleWhereTheSiteIsDown) {
+  (void)give({message(1), message(2, 2)});
+  route(1, 1, "far");
+  route(2, 2, "far");
+  EXPECT_THAT(take().orders, SizeIs(2));
+  record(1, 0, Disposition::deferred, no_connection());
+  now = now + Seconds(50);
+  record(2, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  EXPECT_GE(scheduler.next_attempt(QueueId{2}), now + Seconds(60));
+}
+
 TEST_F(SchedulerTest, AProvenSiteIsNotDownForOneFailure) {
   (void)give({message(1), message(2)});
   for (const std::uint64_t id : {1U, 2U}) route(id, 1, "far");
