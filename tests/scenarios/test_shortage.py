@@ -11,7 +11,7 @@ from harness.session import Session
 from harness.waiting import wait_for
 
 TOLD = {"spool", "qmgr", "log", "admin"}
-RENEWED = {"smtpd", "router", "users", "virtual"}
+RENEWED = {"smtpd", "router", "users", "dns", "virtual", "smtp", "bounce"}
 CONTENT = b"Subject: shortage\r\n\r\nsome text\r\n"
 
 
