@@ -91,6 +91,9 @@ class Scheduler {
   std::size_t flush_all(WallTime now);
   /// When something of this message is tried next; nothing for what is held, unknown, or with an agent now.
   [[nodiscard]] std::optional<WallTime> next_attempt(QueueId id) const;
+  /// Where recipients wait at a site that is down: which, and what was met with there. At most kMaxBecause.
+  static constexpr std::size_t kMaxBecause = 512;
+  [[nodiscard]] std::string waits_because(QueueId id) const;
 
   /// What is to be done at `now`. Called after every event, and when the wake time has come.
   Actions take(WallTime now);

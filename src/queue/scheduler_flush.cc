@@ -1,4 +1,6 @@
 // What of Scheduler an administrator asks for: trying at once what waits, and when that would be.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
@@ -99,6 +101,17 @@ std::optional<WallTime> Scheduler::next_attempt(QueueId id) const {
     if (!next || due < *next) next = due;
   }
   return next;
+}
+
+std::string Scheduler::waits_because(QueueId id) const {
+  constexpr std::size_t kMost = kMaxBecause / 2;  // of the name, and of what was met with
+  const auto at = entries_.find(id);
+  if (at == entries_.end() || at->second.held) return {};
+  const auto& recipients = at->second.recipients;
+  const auto parked = std::ranges::find(recipients, State::parked, &Recipient::state);
+  if (parked == recipients.end()) return {};
+  return fmt::format("{:.{}} is down: {:.{}}", sites_.name(parked->site), kMost - 10,
+                     to_string(sites_.reason(parked->site)), kMost);
 }
 
 }  // namespace sternpost::queue

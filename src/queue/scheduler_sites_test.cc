@@ -55,6 +55,8 @@ TEST_F(SchedulerTest, NewMailForASiteThatIsDownWaitsAndExpiresThere) {
   route(2, 1, "far");
   EXPECT_THAT(take().orders, SizeIs(0));
   EXPECT_EQ(scheduler.counts().deferred, 2U);
+  EXPECT_EQ(scheduler.waits_because(QueueId{2}), "far is down: 451 4.4.1 no connection");
+  EXPECT_EQ(scheduler.waits_because(QueueId{1}), "") << "its own last reply says it";
   now = kStart + Seconds(7200);
   const auto expired = take();
   ASSERT_THAT(expired.decisions, SizeIs(1));

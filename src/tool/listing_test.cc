@@ -85,14 +85,30 @@ TEST(QueueListing, ShowsWhereAMessageCameFrom) {
       << entry_text(made);
 }
 
+TEST(QueueListing, ShowsTheNextAttemptAndWhyNotBefore) {
+  EXPECT_EQ(entry_text(entry()).find("next attempt"), std::string::npos);
+  auto made = entry();
+  made.next = WallTime{};
+  EXPECT_NE(entry_text(made).find("      next attempt 1970-01-01T00:00:00.000000Z\n"), std::string::npos)
+      << entry_text(made);
+  made.because = "mx\x1b.example is down";
+  EXPECT_NE(entry_text(made).find(".000000Z: mx\\x1b.example is down\n"), std::string::npos)
+      << entry_text(made);
+}
+
 TEST(QueueListing, IsJson) {
   std::string out;
   JsonWriter writer(out);
-  append_entry_json(writer, entry());
+  auto made = entry();
+  made.next = WallTime{};
+  made.because = "mx.example is down";
+  append_entry_json(writer, made);
   const auto shown = json::parse(out).as_object();
   EXPECT_EQ(shown.at("id").as_string(), to_string(QueueId{42}));
   EXPECT_EQ(shown.at("state"), "deferred");
   EXPECT_EQ(shown.at("octets").to_number<int>(), 4096);
+  EXPECT_EQ(shown.at("next"), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(shown.at("because"), "mx.example is down");
   const auto& recipient = shown.at("recipients").at(0).as_object();
   EXPECT_EQ(recipient.at("address"), "b@y.example");
   EXPECT_EQ(recipient.at("last").at("disposition"), "deferred");

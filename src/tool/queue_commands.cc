@@ -105,7 +105,11 @@ std::string entry_text(const spool_admin::Entry& entry) {
       fmt::format("{:<8} {:<8} {:>10}  {:<27}  {}\n", to_string(entry.id), state_name(entry.state),
                   entry.bytes, to_rfc3339(entry.arrival), printable(mail::to_path(entry.reverse_path), 1024));
   out += origin_text(entry.origin);
-  if (entry.next) out += fmt::format("      next attempt {}\n", to_rfc3339(*entry.next));
+  if (entry.next) {
+    out += fmt::format("      next attempt {}", to_rfc3339(*entry.next));
+    if (!entry.because.empty()) out += ": " + printable(entry.because, 1024);
+    out += "\n";
+  }
   for (const auto& recipient : entry.recipients) out += recipient_text(recipient);
   return out;
 }
@@ -117,6 +121,7 @@ void append_entry_json(JsonWriter& writer, const spool_admin::Entry& entry) {
   writer.member("client", entry.origin.client).member("helo", entry.origin.helo);
   writer.member("session", entry.origin.session);
   if (entry.next) writer.member("next", to_rfc3339(*entry.next));
+  if (!entry.because.empty()) writer.member("because", entry.because);
   writer.key("recipients").begin_array();
   for (const auto& recipient : entry.recipients) {
     writer.begin_object()

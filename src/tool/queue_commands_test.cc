@@ -85,5 +85,55 @@ TEST(QueueRelease, ReleasesTheHeldMessagesOfAllPages) {
   EXPECT_THAT(released, ElementsAre(13, 23));
 }
 
+/// What qmgr is asked to flush for this name, where it knows nothing of it and one message is in the queue.
+std::vector<qmgr::Flush> flushes_for(const std::string& name, Outcome<void>& done) {
+  std::vector<qmgr::Flush> asked;
+  const bool is_id = parse_queue_id(name).has_value();
+  const FakeInstance instance([&](int fd) {
+    greet(fd);
+    const auto flush = [&](const qmgr::Flushed& answer) {
+      answer_one(fd, [&](const admin::Request& request) {
+        asked.push_back(std::get<qmgr::Flush>(request));
+        return answer;
+      });
+    };
+    for (int i = 0; i < (is_id ? 2 : 1); ++i) flush({});
+    if (!mail::Domain::from_wire(name)) return;
+    answer_one(fd, [&](const admin::Request&) {
+      spool_admin::Listed listed{0, {}, 0};
+      auto& entry = listed.entries.emplace_back();
+      entry.id = QueueId{42};
+      entry.recipients.emplace_back().address = *mail::Mailbox::from_wire("b@y.example");
+      return listed;
+    });
+    if (name == "Y.example") flush({0, true, 3});
+  });
+  done = queue_flush(options_of(instance), {name});
+  return asked;
+}
+
+TEST(QueueFlush, TriesMessagesToADomainWhereNoSiteIsCalledSo) {
+  Outcome<void> done;
+  const auto asked = flushes_for("Y.example", done);
+  EXPECT_TRUE(done);
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[0].site, "Y.example");
+  EXPECT_EQ(asked[1].id, QueueId{42});
+}
+
+TEST(QueueFlush, NamesWhatItDoesNotFind) {
+  Outcome<void> done;
+  const auto asked = flushes_for(to_string(QueueId{7}), done);
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[0].id, QueueId{7});
+  EXPECT_EQ(asked[1].site, to_string(QueueId{7}));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().text,
+            to_string(QueueId{7}) + ": no message, site or domain of this name waits in the queue");
+  EXPECT_EQ(flushes_for("smtp \x1b", done).size(), 1U);
+  ASSERT_FALSE(done);
+  EXPECT_TRUE(done.error().text.starts_with("smtp \\x1b: ")) << done.error().text;
+}
+
 }  // namespace
 }  // namespace sternpost::tool

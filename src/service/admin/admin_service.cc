@@ -295,7 +295,9 @@ void AdminService::fill_in(Connection& connection, const qmgr::NextAttempts& nex
   auto unfinished = std::move(*connection.unfinished);
   const auto complete = [&](spool_admin::Entry& entry) {
     const auto at = std::ranges::find(next.messages, entry.id, &qmgr::Next::id);
-    if (at != next.messages.end()) entry.next = at->at;
+    if (at == next.messages.end()) return;
+    entry.next = at->at;
+    entry.because = at->because;
   };
   std::visit(Overloaded{[&](spool_admin::Listed& listed) { std::ranges::for_each(listed.entries, complete); },
                         [&](spool_admin::Shown& shown) {

@@ -219,6 +219,52 @@ TEST_F(AdminServiceTest, ListsInBoundedPages) {
   EXPECT_EQ(spool->last<spool_admin::List>().max, spool_admin::kMaxListed);
 }
 
+TEST_F(AdminServiceTest, CompletesWhatSpoolListsByTheNextAttempts) {
+  serve();
+  const auto spool = connect_spool();
+  auto qmgr = connect_qmgr();
+  const auto client = connect();
+  ask(*client, spool_admin::List{0, 0, 10});
+  spool_admin::Listed listed{spool->last<spool_admin::List>().request, {}, 0};
+  for (const std::uint64_t id : {7U, 8U}) listed.entries.emplace_back().id = QueueId{id};
+  spool->channel.send(listed);
+  settle();
+  EXPECT_THAT(client->frames, IsEmpty());
+  const auto& question = qmgr->last<qmgr::AskNext>();
+  EXPECT_THAT(question.ids, testing::ElementsAre(QueueId{7}, QueueId{8}));
+  qmgr->channel.send(qmgr::NextAttempts{question.request, {{QueueId{8}, WallTime{5}, "a site is down"}}});
+  settle();
+  const auto& entries = client->last<spool_admin::Listed>().entries;
+  ASSERT_THAT(entries, SizeIs(2));
+  EXPECT_FALSE(entries[0].next);
+  EXPECT_EQ(entries[1].next, WallTime{5});
+  EXPECT_EQ(entries[1].because, "a site is down");
+
+  ask(*client, spool_admin::List{0, 0, 10});
+  listed.request = spool->last<spool_admin::List>().request;
+  spool->channel.send(listed);
+  settle();
+  qmgr.reset();
+  settle();
+  EXPECT_THAT(client->frames, SizeIs(2)) << "qmgr ended: the list comes without";
+}
+
+TEST_F(AdminServiceTest, HandsAFlushToQmgrAndRefusesNamesWithoutEnd) {
+  serve();
+  const auto qmgr = connect_qmgr();
+  const auto client = connect();
+  ask(*client, qmgr::Flush{99, {}, "mx.example"});
+  const auto& flush = qmgr->last<qmgr::Flush>();
+  EXPECT_EQ(flush.site, "mx.example");
+  EXPECT_NE(flush.request, 99U) << "admin numbers its own questions";
+  qmgr->channel.send(qmgr::Flushed{flush.request, true, 3});
+  settle();
+  EXPECT_EQ(client->last<qmgr::Flushed>().recipients, 3U);
+  ask(*client, qmgr::Flush{0, {}, std::string(qmgr::kLongestSite + 1, 'x')});
+  EXPECT_NE(client->last<admin::Done>().refused, "");
+  EXPECT_THAT(qmgr->frames, SizeIs(1));
+}
+
 /// As root the connection is made as somebody else; otherwise somebody else has started the instance.
 TEST_F(AdminServiceTest, RefusesAndRecordsWhoMayNotCommand) {
   const bool as_root = ::geteuid() == 0;

@@ -14,7 +14,7 @@
 
 namespace sternpost::qmgr {
 
-inline constexpr std::size_t kMaxFrame = 32 * 1024;
+inline constexpr std::size_t kMaxFrame = 256 * 1024;
 
 struct QueryCounts {
   std::uint64_t request = 0;
@@ -72,7 +72,8 @@ struct Flushed {
 struct Next {
   QueueId id;
   std::optional<WallTime> at;
-  static constexpr auto fields() { return std::tuple(&Next::id, &Next::at); }
+  std::string because;  ///< see queue::Scheduler::waits_because()
+  static constexpr auto fields() { return std::tuple(&Next::id, &Next::at, &Next::because); }
 };
 
 /// Answer to AskNext, in its order.

@@ -110,7 +110,8 @@ Result<void> QmgrService::from_admin(AdminChannel& admin, const ToQmgr& frame) {
                                    return fail(ErrorClass::peer, "a question about too many");
                                  NextAttempts answer{question.request, {}};
                                  for (const auto id : question.ids) {
-                                   answer.messages.push_back({id, scheduler_.next_attempt(id)});
+                                   answer.messages.push_back(
+                                       {id, scheduler_.next_attempt(id), scheduler_.waits_because(id)});
                                  }
                                  admin.send(answer);
                                  return {};

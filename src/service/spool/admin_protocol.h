@@ -80,9 +80,10 @@ struct Entry {
   mail::ReversePath reverse_path;
   std::vector<RecipientEntry> recipients;
   std::optional<WallTime> next = {};  ///< the next attempt, which qmgr knows and admin fills in
+  std::string because = {};           ///< the same of why it waits for that where its turn came already
   static constexpr auto fields() {
     return std::tuple(&Entry::id, &Entry::state, &Entry::bytes, &Entry::arrival, &Entry::origin,
-                      &Entry::reverse_path, &Entry::recipients, &Entry::next);
+                      &Entry::reverse_path, &Entry::recipients, &Entry::next, &Entry::because);
   }
 };
 
