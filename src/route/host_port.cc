@@ -5,7 +5,9 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "base/dns_name.h"
 #include "mail/address.h"
+#include "mail/extension.h"
 #include "route/network.h"
 
 namespace sternpost::route {
@@ -25,6 +27,13 @@ std::optional<std::string> normalize_host(std::string_view text) {
   const auto domain = mail::Domain::from_wire(text);
   if (!domain || domain->is_literal()) return std::nullopt;
   return domain->to_wire();
+}
+
+std::optional<std::string> normalize_found_host(std::string_view text) {
+  if (auto host = normalize_host(text)) return host;
+  auto name = mail::fold_case(text);
+  if (!is_dns_name(name)) return std::nullopt;
+  return name;
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {

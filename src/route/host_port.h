@@ -16,6 +16,10 @@ std::optional<std::string> normalize_ip(std::string_view text);
 /// A host name in lower case or an IP address without brackets; nothing for other text.
 std::optional<std::string> normalize_host(std::string_view text);
 
+/// The same, and the names against the rules for host names that hosts have in the DNS (is_dns_name), as
+/// "mx_1.example.org".
+std::optional<std::string> normalize_found_host(std::string_view text);
+
 /// 1 to 65535, in decimal without sign and leading zeros.
 std::optional<std::uint16_t> parse_port(std::string_view text);
 

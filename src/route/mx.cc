@@ -26,7 +26,7 @@ std::vector<SiteHost> usable_hosts(const MxQuestion& question, const MxAnswer& a
   std::vector<SiteHost> hosts;
   for (const auto& mx : answer.hosts) {
     // An address in place of a name is against RFC 5321 section 5.1, and is never a host name.
-    const auto name = normalize_host(mx.name);
+    const auto name = normalize_found_host(mx.name);
     if (!name || normalize_ip(*name)) continue;
     hosts.push_back({mx.preference, *name, question.port});
   }

@@ -38,6 +38,13 @@ TEST(site_of_mx, only_hosts_that_are_preferred_to_us_are_tried) {
   EXPECT_TRUE(loop.starts_with("554 5.4.6 ")) << loop;
 }
 
+TEST(site_of_mx, a_host_may_have_any_name_that_the_dns_can_look_up) {
+  EXPECT_EQ(text_of(found({{10, "mx_1.example"}, {20, "_2.example"}})),
+            "smtp mx 10 mx_1.example:25 20 _2.example:25");
+  EXPECT_EQ(text_of(found({{10, "a..example"}, {20, "b/c.example"}, {30, "d.example"}})),
+            "smtp mx 30 d.example:25");
+}
+
 TEST(site_of_mx, an_address_is_no_host_name) {
   EXPECT_EQ(text_of(found({{10, "192.0.2.1"}})), "550 5.4.4 no MX record of example.org names a host");
   EXPECT_EQ(text_of(found({{10, "a b"}, {20, "good.example"}})), "smtp mx 20 good.example:25");

@@ -37,7 +37,7 @@ std::optional<SiteHost> parse_endpoint(std::string_view text) {
   const auto port = parse_port(text.substr(colon + 1));
   const bool bracketed = name.starts_with('[') && name.ends_with(']');
   if (bracketed) name = name.substr(1, name.size() - 2);
-  auto host = bracketed ? normalize_ip(name) : normalize_host(name);
+  auto host = bracketed ? normalize_ip(name) : normalize_found_host(name);
   if (!port || !host || *host != name) return std::nullopt;
   return SiteHost{0, std::move(*host), *port};
 }
@@ -113,7 +113,7 @@ std::optional<Site> parse_site(std::string_view text) {
 
 bool has_host(const Site& site, std::string_view name) {
   if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
-  const auto normal = normalize_host(name).value_or(std::string(name));
+  const auto normal = normalize_found_host(name).value_or(std::string(name));
   return std::ranges::any_of(site.hosts, [&](const SiteHost& host) { return host.name == normal; });
 }
 

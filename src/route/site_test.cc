@@ -1,5 +1,6 @@
 #include "route/site.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "route/next_hop.h"
@@ -11,12 +12,18 @@ namespace {
 TEST(site, its_text_is_read_back) {
   for (const auto* text :
        {"smtp mx 10 a.example:25 10 b.example:25 20 [2001:db8::1]:2525", "smtp mx-secure 0 a.example:25",
-        "smtp implicit example.org:25", "smtp host [192.0.2.1]:25 from 192.0.2.9 2001:db8::9",
-        "lmtp host mail.example.org:24", "lmtp local /run/dovecot/lmtp"}) {
+        "smtp mx 10 mx_1.example:25", "smtp implicit example.org:25",
+        "smtp host [192.0.2.1]:25 from 192.0.2.9 2001:db8::9", "lmtp host mail.example.org:24",
+        "lmtp local /run/dovecot/lmtp"}) {
     const auto site = parse_site(text);
     ASSERT_TRUE(site) << text;
     EXPECT_EQ(to_string(*site), text);
   }
+}
+
+TEST(site, a_name_that_only_the_configuration_can_hold_is_read_back) {
+  const std::string label(63, 'a');
+  EXPECT_TRUE(parse_site(fmt::format("smtp host {0}.{0}.{0}.{0}:25", label)));
 }
 
 TEST(site, other_text_is_none) {
@@ -29,6 +36,8 @@ TEST(site, other_text_is_none) {
                                   std::string("smtp host a.example:0"),
                                   std::string("smtp host a.example:65536"),
                                   std::string("smtp host A.example:25"),
+                                  std::string("smtp mx 10 MX_1.example:25"),
+                                  std::string("smtp mx 10 a..example:25"),
                                   std::string("smtp host a.example:25 "),
                                   std::string("smtp host a.example:25 b.example:25"),
                                   std::string("smtp mx a.example:25"),
@@ -55,6 +64,7 @@ TEST(site, knows_its_hosts) {
   EXPECT_TRUE(has_host(site, "192.0.2.1"));
   EXPECT_TRUE(has_host(site, "[192.0.2.1]"));
   EXPECT_FALSE(has_host(site, "example"));
+  EXPECT_TRUE(has_host(*parse_site("smtp mx 10 mx_1.example:25"), "MX_1.example"));
   EXPECT_TRUE(has_host(*parse_site("lmtp local /run/x"), "/run/x"));
 }
 

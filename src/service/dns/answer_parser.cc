@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/dns_name.h"
 #include "base/printable.h"
 #include "service/dns/name.h"
 
@@ -176,7 +177,7 @@ bool add_record(Packet& packet, RecordType type, std::string_view data, Answer& 
     auto mx = mx_of(packet, data);
     if (!mx) return false;
     // A host that no lookup could name is none.
-    if (mx->host.empty() || is_name(mx->host)) answer.mx.push_back(std::move(*mx));
+    if (mx->host.empty() || is_dns_name(mx->host)) answer.mx.push_back(std::move(*mx));
     return true;
   }
   auto address = address_of(type, data);

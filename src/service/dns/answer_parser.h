@@ -23,9 +23,9 @@ struct RawAnswer {
   std::string_view why_bogus = {};
 };
 
-/// The answer to the question for records of `type` at `name` (see is_name), with request 0. Records count
-/// only where they stand at the end of the chain of aliases (CNAME, RFC 1034 section 3.6.2) that begins at
-/// `name`; one that is malformed, cut short, endless or to another question is `unavailable`.
+/// The answer to the question for records of `type` at `name` (see is_dns_name), with request 0. Records
+/// count only where they stand at the end of the chain of aliases (CNAME, RFC 1034 section 3.6.2) that begins
+/// at `name`; one that is malformed, cut short, endless or to another question is `unavailable`.
 Answer parse_answer(const RawAnswer& raw, std::string_view name, RecordType type);
 
 /// One answer of the two for IPv4 and IPv6 addresses of the same name.

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/dns_name.h"
 #include "config/slices.h"
-#include "service/dns/name.h"
 #include "service/dns/trust_anchor.h"
 
 namespace sternpost::dns {
@@ -12,7 +12,7 @@ namespace {
 static_assert(2 * (kMostLookups + kMostGivenUp) <= kMostQuestions);
 
 /// All who wait may be told at once that they waited too long; nobody loses his channel for it.
-constexpr std::size_t kMaxUnsent = kMostWaiting * (kLongestName + kLongestWhy);
+constexpr std::size_t kMaxUnsent = kMostWaiting * (kLongestDnsName + kLongestWhy);
 
 }  // namespace
 
@@ -57,7 +57,7 @@ void DnsService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd sock
 }
 
 Result<void> DnsService::take(const std::shared_ptr<AskerChannel>& channel, const Lookup& lookup) {
-  if (!is_name(lookup.name)) return fail(ErrorClass::peer, "a lookup of what is no domain name");
+  if (!is_dns_name(lookup.name)) return fail(ErrorClass::peer, "a lookup of what is no domain name");
   resolver_.look_up(lookup.kind, lookup.name, channel.get(),
                     [weak = std::weak_ptr(channel), request = lookup.request](Answer&& answer) {
                       const auto to = weak.lock();

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/dns_name.h"
 #include "service/dns/answer_parser.h"
-#include "service/dns/name.h"
 
 using namespace sternpost::dns;
 
@@ -18,7 +18,7 @@ constexpr std::array kSecurities = {Security::insecure, Security::secure, Securi
 bool is_bounded(const Answer& answer) {
   if (answer.mx.size() > kMostMx || answer.addresses.size() > kMostAddresses) return false;
   for (const auto& mx : answer.mx) {
-    if (!mx.host.empty() && !is_name(mx.host)) return false;
+    if (!mx.host.empty() && !is_dns_name(mx.host)) return false;
   }
   const bool has_reason = answer.outcome == Outcome::unavailable || answer.outcome == Outcome::bogus;
   return has_reason == !answer.why.empty() && answer.why.size() <= kLongestWhy &&

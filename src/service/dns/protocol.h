@@ -16,8 +16,6 @@ namespace sternpost::dns {
 inline constexpr std::size_t kMostMx = 64;
 /// The most addresses of an answer, half of them of each family.
 inline constexpr std::size_t kMostAddresses = 64;
-/// Octets of a domain name as text, without the trailing dot (RFC 1035 section 2.3.4).
-inline constexpr std::size_t kLongestName = 253;
 /// Octets of Answer::why.
 inline constexpr std::size_t kLongestWhy = 512;
 /// Holds the largest answer: kMostMx names and what else is in it.
@@ -31,8 +29,8 @@ enum class Kind : unsigned char {
   address,  ///< A and AAAA records together
 };
 
-/// `name` is a domain name in lower case without the trailing dot (see is_name). Another one is a breach of
-/// the protocol.
+/// `name` is a domain name in lower case without the trailing dot (see is_dns_name). Another one is a breach
+/// of the protocol.
 struct Lookup {
   std::uint64_t request = 0;
   Kind kind = Kind::mx;

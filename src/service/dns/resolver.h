@@ -69,7 +69,7 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  /// `name` is_name. `done` gets the answer, with request 0: once, perhaps before this returns, and never
+  /// `name` is_dns_name. `done` gets the answer, with request 0: once, perhaps before this returns, and never
   /// after forget(asker).
   void look_up(Kind kind, const std::string& name, Asker asker, Done done);
   /// The asker went away. What is under way for it goes on, what waits is dropped.

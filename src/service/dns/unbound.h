@@ -40,7 +40,7 @@ class Unbound {
   Unbound(const Unbound&) = delete;
   Unbound& operator=(const Unbound&) = delete;
 
-  /// Asks for the records of `type` at `name`, which is_name. `done` is called once, perhaps before this
+  /// Asks for the records of `type` at `name`, which is_dns_name. `done` is called once, perhaps before this
   /// returns, unless the Unbound is destroyed before. libunbound gives up by itself after some minutes; a
   /// question cannot be taken back, for cancelling does not work with an event base (libunbound would free it
   /// and use it later). The caller keeps to kMostQuestions.

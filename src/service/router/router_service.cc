@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/dns_name.h"
 #include "service/router/settings.h"
 
 namespace sternpost::router {
@@ -177,7 +178,7 @@ void RouterService::ask_dns(const std::vector<std::string>& names) {
   if (!dns_) return;
   for (const auto& name : names) {
     if (asked_dns_.size() >= Inquiries::kMaxWaiting) return;
-    if (name.size() > dns::kLongestName) {
+    if (name.size() > kLongestDnsName) {
       inquiries_.learned({Topic::Of::mx, name}, route::MxAnswer{route::LookupOutcome::no_name, false, {}, {}},
                          steady_now());
       continue;

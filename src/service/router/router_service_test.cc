@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "base/dns_name.h"
 #include "config/slices.h"
 
 namespace sternpost::router {
@@ -310,7 +311,7 @@ TEST_F(RouterServiceTest, ANameThatTheDnsCannotHoldIsAnsweredWithoutIt) {
   std::string name;
   for (int i = 0; i < 35; ++i) name += "aaaaaa.";
   name += "ab.example";
-  ASSERT_GT(name.size(), dns::kLongestName);
+  ASSERT_GT(name.size(), kLongestDnsName);
   ASSERT_LE(name.size(), 255U);
   qmgr->send(route_to(7, {name}));
   run();

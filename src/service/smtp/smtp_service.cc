@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "base/dns_name.h"
 #include "route/host_port.h"
 #include "service/smtp/records.h"
 
@@ -182,7 +183,7 @@ void SmtpService::resolve(const AttemptPtr& attempt) {
     if (!needs_dns) {
       gathering->hosts[i] = {dns::Outcome::found, {hosts[i].name}, {}};
       --gathering->outstanding;
-    } else if (hosts[i].name.size() > dns::kLongestName) {
+    } else if (hosts[i].name.size() > kLongestDnsName) {
       gathering->hosts[i] = {dns::Outcome::no_name, {}, {}};
       --gathering->outstanding;
     } else {
