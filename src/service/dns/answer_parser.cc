@@ -171,6 +171,14 @@ std::optional<std::string> address_of(RecordType type, std::string_view data) {
   return text.data();
 }
 
+/// An IPv4 address written as one of IPv6 (RFC 4291 section 2.5.5.2). None belongs in the DNS: a connection
+/// there would be one of IPv4, to an address that is not known again for what it is.
+bool is_mapped(RecordType type, std::string_view data) {
+  using namespace std::string_view_literals;
+  constexpr auto kPrefix = "\0\0\0\0\0\0\0\0\0\0\xff\xff"sv;
+  return type == RecordType::aaaa && data.size() == sizeof(in6_addr) && data.starts_with(kPrefix);
+}
+
 /// Adds one record; false where it is malformed.
 bool add_record(Packet& packet, RecordType type, std::string_view data, Answer& answer) {
   if (type == RecordType::mx) {
@@ -206,6 +214,7 @@ bool take_records(Packet& packet, std::string_view name, RecordType type, Answer
   bool any = false;
   for (auto entry = begin; entry != end; ++entry) {
     if (entry->second.type != static_cast<std::uint16_t>(type)) continue;
+    if (is_mapped(type, entry->second.data)) continue;
     if (!add_record(packet, type, entry->second.data, answer)) return false;
     answer.ttl = std::min(answer.ttl, entry->second.ttl);
     any = true;

@@ -135,6 +135,16 @@ TEST(AnswerParser, ReadsAddressesOfBothFamilies) {
   }
 }
 
+TEST(AnswerParser, LeavesOutIpv4AddressesInTheClothesOfIpv6) {
+  const std::string mapped("\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02\x01", 16);
+  const std::string v6("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
+  auto packet = PacketBuilder(kName, RecordType::aaaa).answer(kName, 28, 60, mapped);
+  EXPECT_EQ(parse(packet.bytes(), Security::secure, RecordType::aaaa).outcome, Outcome::no_data);
+  packet.answer(kName, 28, 60, v6);
+  EXPECT_EQ(parse(packet.bytes(), Security::secure, RecordType::aaaa).addresses,
+            (std::vector<std::string>{"2001:db8::1"}));
+}
+
 TEST(AnswerParser, BoundsTheAddressesOfAFamily) {
   auto packet = PacketBuilder(kName, RecordType::a);
   for (int n = 0; n < 100; ++n)
