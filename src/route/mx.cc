@@ -13,10 +13,21 @@ std::unexpected<mail::Reply> no_site(mail::ReplyCode code, mail::EnhancedStatus 
   return std::unexpected(mail::Reply{code, status, std::move(text)});
 }
 
+/// The DNS says for good that the domain is no place for mail. A next hop is the administrator's mistake,
+/// which must not cost the mail of others.
+std::unexpected<mail::Reply> no_place(const MxQuestion& question, mail::ReplyCode code,
+                                      mail::EnhancedStatus status, std::string text) {
+  if (question.next_hop_of.empty()) return no_site(code, status, std::move(text));
+  return no_site(
+      451, {4, 4, 4},
+      fmt::format("{}, the next hop that {} names: {}", question.domain, question.next_hop_of, text));
+}
+
 Site site_of(const MxQuestion& question, SiteKind kind, bool secure) {
   Site site;
   site.kind = kind;
   site.secure = secure;
+  site.routed = !question.next_hop_of.empty();
   site.sources = question.sources;
   return site;
 }
@@ -45,12 +56,14 @@ std::vector<SiteHost> usable_hosts(const MxQuestion& question, const MxAnswer& a
 std::expected<Site, mail::Reply> site_of_hosts(const MxQuestion& question, const MxAnswer& answer) {
   const bool null_mx = answer.hosts.size() == 1 && answer.hosts.front().name.empty();
   if (null_mx) {
-    return no_site(556, {5, 1, 10}, fmt::format("the domain {} takes no mail (null MX)", question.domain));
+    return no_place(question, 556, {5, 1, 10},
+                    fmt::format("the domain {} takes no mail (null MX)", question.domain));
   }
   auto site = site_of(question, SiteKind::mx, answer.secure);
   site.hosts = usable_hosts(question, answer);
   if (site.hosts.empty()) {
-    return no_site(550, {5, 4, 4}, fmt::format("no MX record of {} names a host", question.domain));
+    return no_place(question, 550, {5, 4, 4},
+                    fmt::format("no MX record of {} names a host", question.domain));
   }
   const auto own = std::ranges::find(site.hosts, question.own_name, &SiteHost::name);
   if (own != site.hosts.end()) {
@@ -79,7 +92,7 @@ std::expected<Site, mail::Reply> site_of_mx(const MxQuestion& question, const Mx
       return site;
     }
     case LookupOutcome::no_name:
-      return no_site(550, {5, 1, 2}, fmt::format("there is no domain {}", question.domain));
+      return no_place(question, 550, {5, 1, 2}, fmt::format("there is no domain {}", question.domain));
     case LookupOutcome::bogus:
       return no_site(451, {4, 7, 5},
                      fmt::format("what the DNS says of {} is forged: {}", question.domain, answer.why));

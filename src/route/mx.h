@@ -39,10 +39,12 @@ struct MxQuestion {
   std::uint16_t port = 25;
   std::string_view own_name;  ///< our hostname: where it is an MX host, only better ones are tried
   std::vector<std::string> sources;
+  std::string_view next_hop_of;  ///< the rule that names the domain; empty where it is that of a recipient
 };
 
 /// The site, or why there is none, now (4xx) or for good (5xx): the reply is meant for the sender. RFC 7505:
-/// a null MX says that the domain takes no mail.
+/// a null MX says that the domain takes no mail. Where a rule names the domain, that it takes none is 4.4.4,
+/// for the administrator can mend the rule.
 std::expected<Site, mail::Reply> site_of_mx(const MxQuestion& question, const MxAnswer& answer);
 
 }  // namespace sternpost::route

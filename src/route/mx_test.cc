@@ -9,8 +9,8 @@ MxAnswer found(std::vector<MxHost> hosts, bool secure = false) {
   return {LookupOutcome::found, secure, std::move(hosts), {}};
 }
 
-std::string text_of(const MxAnswer& answer) {
-  const auto site = site_of_mx({"example.org", 25, "mx.here.example", {}}, answer);
+std::string text_of(const MxAnswer& answer, std::string_view next_hop_of = {}) {
+  const auto site = site_of_mx({"example.org", 25, "mx.here.example", {}, next_hop_of}, answer);
   return site ? to_string(*site) : mail::to_string(site.error());
 }
 
@@ -50,12 +50,29 @@ TEST(site_of_mx, an_address_is_no_host_name) {
   EXPECT_EQ(text_of(found({{10, "a b"}, {20, "good.example"}})), "smtp mx 20 good.example:25");
 }
 
+TEST(site_of_mx, a_next_hop_that_takes_no_mail_is_for_the_administrator_to_mend) {
+  const std::string intro = "451 4.4.4 example.org, the next hop that smarthost names: ";
+  EXPECT_EQ(text_of({LookupOutcome::no_name, false, {}, {}}, "smarthost"),
+            intro + "there is no domain example.org");
+  EXPECT_EQ(text_of(found({{0, ""}}), "smarthost"), intro + "the domain example.org takes no mail (null MX)");
+  EXPECT_EQ(text_of(found({{10, "192.0.2.1"}}), "smarthost"),
+            intro + "no MX record of example.org names a host");
+  EXPECT_EQ(text_of({LookupOutcome::unavailable, false, {}, "timeout"}, "smarthost"),
+            "451 4.4.3 the DNS does not answer for example.org: timeout");
+}
+
+TEST(site_of_mx, the_site_of_a_next_hop_says_so) {
+  EXPECT_EQ(text_of(found({{10, "a.example"}}), "routes"), "smtp mx-routed 10 a.example:25");
+  EXPECT_EQ(text_of({LookupOutcome::no_data, true, {}, {}}, "routes"),
+            "smtp implicit-routed-secure example.org:25");
+}
+
 TEST(site_of_mx, keeps_the_best_of_a_large_set) {
   std::vector<MxHost> hosts;
   for (std::uint16_t i = 0; i < 50; ++i) {
     hosts.push_back({static_cast<std::uint16_t>(100 - i), "h" + std::to_string(i) + ".example"});
   }
-  const auto site = site_of_mx({"example.org", 25, "x", {}}, found(hosts));
+  const auto site = site_of_mx({"example.org", 25, "x", {}, {}}, found(hosts));
   ASSERT_TRUE(site);
   EXPECT_EQ(site->hosts.size(), kMaxSiteHosts);
   EXPECT_EQ(site->hosts.front().name, "h49.example");

@@ -113,7 +113,7 @@ Decision Router::route_onward(const mail::Domain& domain, const Known& known) co
     const auto& sources = route->sources.empty() ? settings_.sources : route->sources;
     const auto& hop = route->next_hop;
     if (hop.kind != NextHop::Kind::mx) return to_site(site_of(hop, sources), route->rule);
-    return by_mx(hop.name, hop.port, sources, route->rule, known);
+    return by_mx({hop.name, hop.port, settings_.hostname, sources, route->rule.name}, route->rule, known);
   }
   if (domain.is_literal()) {
     const auto address = normalize_ip(std::string_view(name).substr(1, name.size() - 2));
@@ -121,15 +121,15 @@ Decision Router::route_onward(const mail::Domain& domain, const Known& known) co
     const NextHop hop{SiteProtocol::smtp, NextHop::Kind::host, *address, settings_.mx_port};
     return to_site(site_of(hop, settings_.sources), {"RFC 5321 4.1.3", {}, 0});
   }
-  return by_mx(name, settings_.mx_port, settings_.sources, {"RFC 5321 5.1", {}, 0}, known);
+  return by_mx({name, settings_.mx_port, settings_.hostname, settings_.sources, {}}, {"RFC 5321 5.1", {}, 0},
+               known);
 }
 
-Decision Router::by_mx(std::string_view domain, std::uint16_t port, const std::vector<std::string>& sources,
-                       const Rule& rule, const Known& known) const {
-  const auto at =
-      std::find_if(known.mx.begin(), known.mx.end(), [&](const auto& one) { return one.first == domain; });
-  if (at == known.mx.end()) return NeedMx{std::string(domain)};
-  auto site = site_of_mx({domain, port, settings_.hostname, sources}, at->second);
+Decision Router::by_mx(const MxQuestion& question, const Rule& rule, const Known& known) {
+  const auto at = std::find_if(known.mx.begin(), known.mx.end(),
+                               [&](const auto& one) { return one.first == question.domain; });
+  if (at == known.mx.end()) return NeedMx{std::string(question.domain)};
+  auto site = site_of_mx(question, at->second);
   if (!site) return Ruling{std::move(site.error()), rule};
   return to_site(*site, rule);
 }

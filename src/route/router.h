@@ -102,9 +102,7 @@ class Router {
   [[nodiscard]] Decision find_system_user(const mail::Mailbox& recipient, const Known& known) const;
   [[nodiscard]] Decision find_listed(const mail::Mailbox& recipient, const Rule& rule) const;
   [[nodiscard]] Decision route_onward(const mail::Domain& domain, const Known& known) const;
-  [[nodiscard]] Decision by_mx(std::string_view domain, std::uint16_t port,
-                               const std::vector<std::string>& sources, const Rule& rule,
-                               const Known& known) const;
+  [[nodiscard]] static Decision by_mx(const MxQuestion& question, const Rule& rule, const Known& known);
 
   Settings settings_;
   std::unordered_set<std::string> domains_, virtual_domains_, relay_domains_;

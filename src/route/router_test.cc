@@ -122,7 +122,21 @@ TEST(Router, RoutesGoBeforeTheDns) {
   ASSERT_TRUE(std::holds_alternative<NeedMx>(needed));
   EXPECT_EQ(std::get<NeedMx>(needed).domain, "relay.example.net");
   const Known known{{}, {{"relay.example.net", {LookupOutcome::no_data, false, {}, ""}}}};
-  EXPECT_EQ(routed("x@other.example", known).site, "smtp implicit relay.example.net:25 from 192.0.2.98");
+  EXPECT_EQ(routed("x@other.example", known).site,
+            "smtp implicit-routed relay.example.net:25 from 192.0.2.98");
+}
+
+TEST(Router, ANextHopThatDoesNotExistKeepsTheMailAndARecipientsDomainDoesNot) {
+  const auto router = *Router::make(with_routes());
+  const MxAnswer none{LookupOutcome::no_name, false, {}, ""};
+  const Known known{{}, {{"relay.example.net", none}, {"elsewhere.org", none}}};
+  const auto held = std::get<Ruling>(router.route(box("x@other.example"), known));
+  EXPECT_EQ(
+      mail::to_string(held.reply),
+      "451 4.4.4 relay.example.net, the next hop that routes names: there is no domain relay.example.net");
+  EXPECT_EQ(held.rule.line, 2U);
+  EXPECT_EQ(std::get<Ruling>(router.route(box("x@elsewhere.org"), known)).reply.status,
+            (mail::EnhancedStatus{5, 1, 2}));
 }
 
 TEST(Router, WithoutARouteMailGoesWhereTheDnsSays) {

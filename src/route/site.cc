@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kProtocols = {"smtp", "lmtp"};
 constexpr std::array<std::string_view, 4> kKinds = {"mx", "implicit", "host", "local"};
+constexpr std::string_view kRouted = "-routed";
 constexpr std::string_view kSecure = "-secure";
 
 template <std::size_t N>
@@ -28,6 +29,12 @@ std::string_view take_word(std::string_view& text) {
   const auto word = text.substr(0, text.find(' '));
   text.remove_prefix(std::min(text.size(), word.size() + 1));
   return word;
+}
+
+bool take_suffix(std::string_view& word, std::string_view suffix) {
+  if (!word.ends_with(suffix)) return false;
+  word.remove_suffix(suffix.size());
+  return true;
 }
 
 std::optional<SiteHost> parse_endpoint(std::string_view text) {
@@ -82,8 +89,9 @@ bool parse_sources(std::string_view text, Site& site) {
 }  // namespace
 
 std::string to_string(const Site& site) {
-  auto text = fmt::format("{} {}{}", kProtocols[static_cast<std::size_t>(site.protocol)],
-                          kKinds[static_cast<std::size_t>(site.kind)], site.secure ? kSecure : "");
+  auto text = fmt::format("{} {}{}{}", kProtocols[static_cast<std::size_t>(site.protocol)],
+                          kKinds[static_cast<std::size_t>(site.kind)], site.routed ? kRouted : "",
+                          site.secure ? kSecure : "");
   for (const auto& host : site.hosts) {
     if (site.kind == SiteKind::mx) fmt::format_to(std::back_inserter(text), " {}", host.preference);
     text += ' ';
@@ -100,8 +108,8 @@ std::optional<Site> parse_site(std::string_view text) {
   Site site;
   const auto protocol = index_in(kProtocols, take_word(text));
   auto word = take_word(text);
-  site.secure = word.ends_with(kSecure);
-  if (site.secure) word.remove_suffix(kSecure.size());
+  site.secure = take_suffix(word, kSecure);
+  site.routed = take_suffix(word, kRouted);
   const auto kind = index_in(kKinds, word);
   if (!protocol || !kind) return std::nullopt;
   site.protocol = static_cast<SiteProtocol>(*protocol);

@@ -31,6 +31,7 @@ struct Site {
   SiteProtocol protocol = SiteProtocol::smtp;
   SiteKind kind = SiteKind::host;
   bool secure = false;          ///< DNSSEC vouches for the MX set, or for its absence
+  bool routed = false;          ///< the MX set is that of a next hop that the administrator named
   std::vector<SiteHost> hosts;  ///< by preference, then by name; 1 to kMaxSiteHosts
   /// IP addresses that connections come from, at most one of each family.
   std::vector<std::string> sources;
@@ -43,7 +44,8 @@ inline constexpr std::size_t kMaxSiteHosts = 20;
 inline constexpr std::size_t kMaxSiteText = 8 * 1024;
 
 /// One line without control characters; equal sites have equal texts: "smtp mx 10 a.example:25 20
-/// b.example:25", "lmtp local /run/lmtp", "smtp host [192.0.2.1]:25 from 192.0.2.9".
+/// b.example:25", "smtp mx-routed-secure 10 a.example:25", "lmtp local /run/lmtp", "smtp host [192.0.2.1]:25
+/// from 192.0.2.9".
 std::string to_string(const Site& site);
 
 /// The inverse of to_string; nothing for any other text.

@@ -12,6 +12,7 @@ namespace {
 TEST(site, its_text_is_read_back) {
   for (const auto* text :
        {"smtp mx 10 a.example:25 10 b.example:25 20 [2001:db8::1]:2525", "smtp mx-secure 0 a.example:25",
+        "smtp mx-routed 0 a.example:25", "smtp implicit-routed-secure example.org:25",
         "smtp mx 10 mx_1.example:25", "smtp implicit example.org:25",
         "smtp host [192.0.2.1]:25 from 192.0.2.9 2001:db8::9", "lmtp host mail.example.org:24",
         "lmtp local /run/dovecot/lmtp"}) {
@@ -44,6 +45,7 @@ TEST(site, other_text_is_none) {
                                   std::string("smtp mx 10 a.example"),
                                   std::string("smtp mx 70000 a.example:25"),
                                   std::string("smtp mx 010 a.example:25"),
+                                  std::string("smtp mx-secure-routed 10 a.example:25"),
                                   std::string("uucp host a.example:25"),
                                   std::string("lmtp local run/x"),
                                   std::string("lmtp local /") + std::string(200, 'x'),

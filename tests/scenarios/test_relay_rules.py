@@ -91,3 +91,19 @@ def test_a_next_hop_by_name_is_looked_up_without_mx(make_instance, sink):
         for queue_id, host in ((first, "hub.hub.example.com"), (second, "mx.hub.example.com")):
             (record,) = fate.wait_records(instance, queue_id, "delivered")
             assert record["facts"]["host"] == f"{host} [127.0.0.1]"
+
+
+def test_mail_waits_for_a_next_hop_that_the_dns_does_not_know(make_instance):
+    """A slip in the configuration, or in the DNS of the next hop, costs nobody's mail."""
+    with NameServers() as servers:
+        servers.add_zone("hub.example.com", "@ TXT there\ntext TXT there\nnull MX 0 .\n")
+        servers.start()
+        next_hops = {"host.example": "[gone.hub.example.com]", "mx.example": "gone.hub.example.com",
+                     "null.example": "null.hub.example.com", "text.example": "text.hub.example.com"}
+        instance = make_instance(routes=next_hops, queue=fate.RETRIES,
+                                 dns={"servers": [servers.server], "trust_anchor": str(servers.trust_anchor)}).start()
+        ids = {domain: fate.submit(instance, f"a@{domain}") for domain in next_hops}
+        for domain, queue_id in ids.items():
+            (record, *_) = fate.wait_records(instance, queue_id, "deferred", by="qmgr")
+            assert record["outcome"].startswith("451 4.4.4 "), record
+            assert next_hops[domain].strip("[]") in record["outcome"], record

@@ -91,18 +91,24 @@ void keep_most(std::vector<Stop>& stops) {
   std::ranges::sort(stops, comes_before);
 }
 
-mail::Reply nowhere(const route::Site& site, const std::vector<HostAddresses>& hosts) {
-  const HostAddresses* unknown = nullptr;
-  std::string name;
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    if (name.empty()) name = site.hosts[i].name;
-    const bool waits =
-        hosts[i].outcome == dns::Outcome::unavailable || hosts[i].outcome == dns::Outcome::bogus;
-    if (!waits || unknown != nullptr) continue;
-    unknown = &hosts[i];
-    name = site.hosts[i].name;
+/// The DNS says for good that no host has an address.
+mail::Reply no_address(const route::Site& site) {
+  const auto& name = site.hosts.front().name;
+  if (!site.routed && site.kind != route::SiteKind::host) {
+    return {550, {5, 4, 4}, fmt::format("the host {} has no address", name)};
   }
-  if (unknown == nullptr) return {550, {5, 4, 4}, fmt::format("the host {} has no address", name)};
+  // The administrator's mistake must not cost the mail of others.
+  return {451,
+          {4, 4, 4},
+          fmt::format("the host {} of the next hop that a route or smarthost names has no address", name)};
+}
+
+mail::Reply nowhere(const route::Site& site, const std::vector<HostAddresses>& hosts) {
+  const auto unknown = std::ranges::find_if(hosts, [](const HostAddresses& host) {
+    return host.outcome == dns::Outcome::unavailable || host.outcome == dns::Outcome::bogus;
+  });
+  if (unknown == hosts.end()) return no_address(site);
+  const auto& name = site.hosts[static_cast<std::size_t>(unknown - hosts.begin())].name;
   if (unknown->outcome == dns::Outcome::bogus) {
     return {451, {4, 7, 5}, fmt::format("what the DNS says of {} is forged: {}", name, unknown->why)};
   }

@@ -53,10 +53,11 @@ inline constexpr std::size_t kMaxEndpoints = 5;
 mail::Reply loops_back(const route::Site& site);
 
 /// At least one endpoint, or why there is none: 5.4.6 where mail would come back to us, 5.4.4 where no host
-/// has an address, 4.4.3 where the DNS does not say. Hosts of one preference are tried in random order; where
-/// one of ours is among the hosts, only better ones are tried. With a source address, only addresses of its
-/// family. The families of a host take turns, IPv6 first. Where there are more than kMaxEndpoints, the last
-/// two are kept for another preference than that of the others, else for another host.
+/// has an address, or 4.4.4 where the administrator named the next hop, 4.4.3 where the DNS does not say.
+/// Hosts of one preference are tried in random order; where one of ours is among the hosts, only better ones
+/// are tried. With a source address, only addresses of its family. The families of a host take turns, IPv6
+/// first. Where there are more than kMaxEndpoints, the last two are kept for another preference than that of
+/// the others, else for another host.
 std::expected<std::vector<Endpoint>, mail::Reply> plan_itinerary(const route::Site& site,
                                                                  const std::vector<HostAddresses>& hosts,
                                                                  const Traveller& traveller);

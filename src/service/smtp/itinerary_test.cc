@@ -168,6 +168,20 @@ TEST_F(ItineraryTest, TheReplySaysWhyThereIsNoAddress) {
   EXPECT_THAT(order(site, {nothing(unavailable, "x"), at({"192.0.2.2"})}), ElementsAre("192.0.2.2"));
 }
 
+TEST_F(ItineraryTest, ANextHopWithoutAddressKeepsTheMail) {
+  using enum dns::Outcome;
+  for (const auto* site : {"smtp host a.example:25", "lmtp host a.example:24",
+                           "smtp implicit-routed a.example:25", "smtp mx-routed 10 a.example:25"}) {
+    EXPECT_THAT(
+        order(site, {nothing(no_name)}),
+        ElementsAre(
+            "451 4.4.4 the host a.example of the next hop that a route or smarthost names has no address"))
+        << site;
+  }
+  EXPECT_THAT(order("smtp implicit a.example:25", {nothing(no_data)}),
+              ElementsAre("550 5.4.4 the host a.example has no address"));
+}
+
 TEST_F(ItineraryTest, AnEndpointIsQuotedByNameAndAddress) {
   const auto named = plan("smtp host a.example:2525", {at({"192.0.2.1"})});
   ASSERT_TRUE(named);

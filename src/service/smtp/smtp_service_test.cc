@@ -211,8 +211,8 @@ TEST_F(SmtpServiceTest, AJobWithoutAddressDoesNotHoldUpThoseThatWaitBehindIt) {
   start();
   hand(1, site_of(busy));
   ASSERT_TRUE(run_until([&] { return !busy.commands.empty() && busy.commands.back().starts_with("MAIL"); }));
-  hand(2, "smtp host nowhere.example:25");
-  hand(3, "smtp host nowhere.example:25");
+  hand(2, "smtp implicit nowhere.example:25");
+  hand(3, "smtp implicit nowhere.example:25");
   hand(4, site_of(other));
   settle();
   busy.hang_up();
