@@ -201,7 +201,9 @@ bool Connection::write_output() {
         wait_writable();
         return wrote;
       }
-      engine_.disconnected(describe(errno));
+      const auto why = describe(errno);
+      hear_last_words();
+      engine_.disconnected(why);
       unwritten_.clear();
       return true;
     }
@@ -215,6 +217,18 @@ bool Connection::write_output() {
     if (engine_.output().empty()) std::swap(unwritten_, engine_.output());
     engine_.written();
     wrote = true;
+  }
+}
+
+/// What a server says before it hangs up waits to be read, though nothing can be written any more: often it
+/// is the reason.
+void Connection::hear_last_words() {
+  constexpr int kMostReads = 16;  // of a server that speaks on for as long as it is listened to
+  const auto buffer = host_.read_buffer();
+  for (int i = 0; i < kMostReads && !engine_.closing(); ++i) {
+    const auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got <= 0) return;
+    engine_.feed({buffer.data(), static_cast<std::size_t>(got)});
   }
 }
 

@@ -78,6 +78,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin();
   void pump();
   bool write_output();
+  void hear_last_words();
   void wait_readable();
   void wait_writable();
   void on_readable();

@@ -150,6 +150,26 @@ TEST_F(SmtpServiceTest, WhatAServerMayHaveAcceptedIsNotGivenToAnother) {
   EXPECT_THAT(records.made[0].facts.back().name, "attempted");
 }
 
+TEST_F(SmtpServiceTest, ARefusalIsReadThoughTheServerHungUpInTheMiddleOfTheContent) {
+  TestServer server(loop);
+  server.start();
+  // The content has to be more than the kernel takes at once: the end of the connection is then seen in
+  // writing.
+  server.narrow();
+  server.most_content = 1;
+  start();
+  for (int i = 0; i < 256; ++i) {
+    std::string lines;
+    while (lines.size() + 66 <= spool_agent::kPieceBytes) lines += std::string(64, 'x') + "\r\n";
+    hand_piece(1, std::move(lines));
+  }
+  hand(1, site_of(server));
+  ASSERT_TRUE(await_outcomes(1));
+  EXPECT_EQ(disposition_of(1), Disposition::failed);
+  EXPECT_EQ(mail::to_string(outcome_of(1).reply), "552 5.3.4 too big");
+  EXPECT_EQ(outcome_of(1).remote, "[127.0.0.1]");
+}
+
 TEST_F(SmtpServiceTest, AnIdleConnectionThatWasLostIsReplacedAndItsHostNotBlamed) {
   TestServer first(loop);
   TestServer second(loop);

@@ -123,6 +123,10 @@ class SmtpServiceRig : public testing::Test {
     }
   }
 
+  /// Content of the job that is handed next.
+  void hand_piece(spool_agent::JobId number, std::string bytes) {
+    spool->send(spool_agent::Piece{number, std::move(bytes)});
+  }
   void hand(spool_agent::JobId number, const std::string& site, std::uint32_t recipients = 1) {
     spool_agent::Job job;
     job.job = number;

@@ -11,6 +11,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -46,6 +47,11 @@ class TestServer {
     listen(100, at);
     accept();
   }
+  /// From now on little fits into a connection that is not read from.
+  void narrow() {
+    const int least = 4096;
+    ASSERT_EQ(::setsockopt(listener_.native_handle(), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)), 0);
+  }
   /// The port refuses connections from now on.
   void stop() { listener_.close(); }
 
@@ -74,6 +80,8 @@ class TestServer {
   std::map<std::string, std::string, std::less<>> replies;
   /// The same for one connection, by its number from 1 on and the verb: "2 MAIL".
   std::map<std::string, std::string, std::less<>> replies_once;
+  /// The most content that is read: then it answers to "." and hangs up, with the rest unread.
+  std::size_t most_content = std::numeric_limits<std::size_t>::max();
   std::vector<std::string> commands;
   std::vector<std::string> contents;
   std::size_t connections = 0;
@@ -117,6 +125,11 @@ class TestServer {
   void take(Session& session) {
     while (session.socket.is_open()) {
       const std::string_view end = session.in_content ? "\r\n.\r\n" : "\r\n";
+      if (session.in_content && session.unread.size() > most_content) {
+        answer(session, ".", "552 5.3.4 too big");
+        session.socket.close();
+        return;
+      }
       const auto at = session.unread.find(end);
       if (at == std::string::npos) return;
       auto text = session.unread.substr(0, at);

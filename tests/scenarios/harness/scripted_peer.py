@@ -170,6 +170,9 @@ class ScriptedPeer:
             if self._closing.is_set():
                 connection.close()
                 return
+            if self.port:
+                # What is said before hanging up must not wait in the kernel, where a reset discards it.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.append(connection)
             meeting = Meeting(address[0] if address else "", time.time())
             self.meetings.append(meeting)
