@@ -47,7 +47,7 @@ struct Confinement {
   bool empty_root = true;  ///< with change_user: chroot to the empty directory
   std::vector<Folder> folders;
   std::vector<SyscallSet> calls;
-  std::vector<std::uint16_t> socket_families;  ///< AF_* that socket() may be called with; usually none
+  std::vector<std::uint16_t> socket_families;  ///< AF_INET and AF_INET6, for TCP and UDP alone; usually none
   /// Ports to which TCP connections may be made, with a socket family and where Landlock has them (ABI 4).
   /// TCP never binds to a port or listens on a socket of its own. Datagrams go to any port: seccomp does not
   /// see addresses.

@@ -274,6 +274,28 @@ TEST_F(SandboxTest, datagram_sockets_are_for_rows_that_have_them_and_are_connect
             0);
 }
 
+TEST_F(SandboxTest, sockets_are_of_tcp_and_udp_and_of_no_other_protocol) {
+  auto confinement = base();
+  confinement.socket_families = {AF_INET, AF_INET6};
+  confinement.calls = {SyscallSet::datagrams};
+  EXPECT_EQ(confined(confinement, {},
+                     [] {
+                       const auto denied = [](int family, int type, int protocol) {
+                         return ::socket(family, type, protocol) < 0 && errno == EPERM;
+                       };
+                       for (const int family : {AF_INET, AF_INET6}) {
+                         if (::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP) < 0) return 1;
+                         if (::socket(family, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP) < 0) return 2;
+                         if (!denied(family, SOCK_STREAM, IPPROTO_MPTCP)) return 3;
+                         if (!denied(family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_SCTP)) return 4;
+                         if (!denied(family, SOCK_DGRAM, IPPROTO_UDPLITE)) return 5;
+                         if (!denied(family, SOCK_DGRAM, IPPROTO_ICMP)) return 6;
+                       }
+                       return 0;
+                     }),
+            0);
+}
+
 TEST_F(SandboxTest, a_named_family_is_the_only_one_that_opens_a_socket) {
   auto confinement = base();
   confinement.socket_families = {AF_INET};

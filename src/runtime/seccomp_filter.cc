@@ -1,6 +1,7 @@
 #include "runtime/seccomp_filter.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -229,14 +230,22 @@ void add_conditional(Filter& filter) {
 /// Bits of socket()'s type that are flags.
 constexpr std::uint64_t kTypeOnly = 0xf;
 
+/// Allows sockets of a family and type with its usual protocol alone, which 0 stands for too. Landlock's
+/// ports are those of TCP: a stream of MPTCP or SCTP would pass them by.
+void add_socket(Filter& filter, std::uint16_t family, std::uint64_t type, std::uint64_t protocol) {
+  for (const std::uint64_t one : {std::uint64_t{0}, protocol}) {
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket),
+               {equal(0, family), masked(1, kTypeOnly, type), equal(2, one)});
+  }
+}
+
 /// What a row with families may do with sockets of its own.
 void add_sockets(Filter& filter, const Confinement& confinement) {
   const bool datagrams =
       std::ranges::find(confinement.calls, SyscallSet::datagrams) != confinement.calls.end();
   for (const auto family : confinement.socket_families) {
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family), masked(1, kTypeOnly, SOCK_STREAM)});
-    if (datagrams)
-      filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), {equal(0, family), masked(1, kTypeOnly, SOCK_DGRAM)});
+    add_socket(filter, family, SOCK_STREAM, IPPROTO_TCP);
+    if (datagrams) add_socket(filter, family, SOCK_DGRAM, IPPROTO_UDP);
   }
   if (confinement.socket_families.empty()) return;
   for (const int call : {SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(setsockopt)})

@@ -103,6 +103,9 @@ _SOCKETS = (
 _SOCKETS_BEYOND_THE_INTERNET = (
     ("socket AF_INET, raw", "socket", (AF_INET, SOCK_RAW, 17)),
     ("socket AF_INET, packets", "socket", (AF_INET, SOCK_SEQPACKET, 132)),
+    # Streams that Landlock does not count among those of TCP: MPTCP, SCTP.
+    ("socket AF_INET, MPTCP", "socket", (AF_INET, SOCK_STREAM, 262)),
+    ("socket AF_INET6, SCTP", "socket", (AF_INET6, SOCK_STREAM, 132)),
     ("socket AF_UNIX", "socket", (AF_UNIX, SOCK_STREAM, 0)),
     ("socket AF_NETLINK", "socket", (AF_NETLINK, SOCK_DGRAM, 0)),
     ("listen", "listen", (-1, 1)),
