@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/printable.h"
 #include "config/slices.h"
@@ -20,6 +22,7 @@ class Checker {
     sizes();
     times();
     domains();
+    routes();
     sources();
     mailboxes();
     return std::move(complaints_);
@@ -93,6 +96,25 @@ class Checker {
     complain(key, other, fmt::format("{} is one of {} already", printable(domain, 64), other));
   }
 
+  /// Mail for the domains here is never handed on, so a route of one of them would never be used.
+  void routes() {
+    for (const auto* const key : {"domains", "virtual_domains"}) {
+      const auto& list = values_.list(key);
+      const std::unordered_set<std::string_view> here(list.begin(), list.end());
+      for (const auto& row : values_.routes("routes")) {
+        if (!here.contains(row.pattern)) continue;
+        complaints_.push_back({key_of(row), row.line,
+                               fmt::format("is not used, for {} is one of {} and its mail is delivered here; "
+                                           "expected it in relay_domains instead",
+                                           printable(row.pattern, 64), key)});
+      }
+    }
+  }
+
+  static std::string key_of(const RouteRow& row) {
+    return fmt::format("routes.\"{}\"", printable(row.pattern, 64));
+  }
+
   /// A connection comes from the source of its family, so a second one of a family would never be used.
   void sources() {
     constexpr std::string_view kTwice =
@@ -102,8 +124,7 @@ class Checker {
     }
     for (const auto& row : values_.routes("routes")) {
       if (!of_one_family(row.sources)) continue;
-      complaints_.push_back(
-          {fmt::format("routes.\"{}\"", printable(row.pattern, 64)), row.line, std::string(kTwice)});
+      complaints_.push_back({key_of(row), row.line, std::string(kTwice)});
     }
   }
 

@@ -18,7 +18,7 @@ constexpr Parameter kRoutes[] = {
          "speak LMTP. { to = \"[192.0.2.1]\", from = [\"192.0.2.9\"] } also names the address that "
          "connections come from, "
          "one for each family. A route does not make this server accept mail for a domain: relay_domains and "
-         "relay_clients do."},
+         "relay_clients do. The domains whose mail is delivered here have no routes."},
 };
 
 constexpr Parameter kClient[] = {

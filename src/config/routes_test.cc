@@ -102,7 +102,7 @@ TEST(Routes, AreATableAndBounded) {
 TEST(Routes, AndTheSmarthostComeToRouterInTheirOrder) {
   const auto slices =
       make_slices(good("smarthost = \"[smart.example.net]:587\"\nrelay_domains = [\"example.net\"]\n"
-                       "virtual_domains = [\"example.com\"]\n"
+                       "virtual_domains = [\"virtual.example\"]\n"
                        "smtp_client.source = [\"192.0.2.9\"]\nsmtp_client.mx_port = 2525\n"
                        "[routes]\n\"example.net\" = { to = \"[192.0.2.1]:26\", from = [\"192.0.2.8\"] }\n"
                        "\"example.com\" = \"lmtp:unix:/run/lmtp\"\n\"*\" = \"lmtp:[192.0.2.2]\"\n"));
@@ -112,7 +112,7 @@ TEST(Routes, AndTheSmarthostComeToRouterInTheirOrder) {
   EXPECT_EQ(routes[2].pattern, "*");
   EXPECT_EQ(routes[3], (RouteEntry{"*", "[smart.example.net]:587", {}, {"smarthost", "f", 4}}));
   EXPECT_THAT(slices.router.relay_domains, ElementsAre("example.net"));
-  EXPECT_THAT(slices.router.virtual_domains, ElementsAre("example.com"));
+  EXPECT_THAT(slices.router.virtual_domains, ElementsAre("virtual.example"));
   EXPECT_THAT(slices.router.sources, ElementsAre("192.0.2.9"));
   EXPECT_EQ(slices.router.mx_port, 2525);
   EXPECT_THAT(slices.master.smtp_ports, ElementsAre(24, 26, 587, 2525)) << "what smtp may connect to";
