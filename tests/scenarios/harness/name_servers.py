@@ -47,7 +47,8 @@ class NameServers:
         for process in self.processes:
             process.kill()
             process.wait(10)
-        shutil.rmtree(self.folder)
+        # What nsd had started ends by itself, and may remove its own files meanwhile.
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def server(self):
