@@ -75,6 +75,8 @@ constexpr auto kPlan = std::to_array<Row>({
     {.self = router,
      .does = "which recipients are ours, and where each goes",
      .peers = kRouterPeers,
+     // It may name next hops that only the agents of its own generation may connect to.
+     .renewed_last = true,
      .max_descriptors = 4096,
      .stop_order = 4},
     {.self = users,

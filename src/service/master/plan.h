@@ -67,6 +67,7 @@ struct Row {
   bool control_listener = false;
   bool preforked = false;  ///< as many processes as smtp.workers
   OnReload on_reload = OnReload::renewed;
+  bool renewed_last = false;  ///< when all others of the generation are ready
   std::uint64_t max_descriptors = 256;
   /// In which order compartments drain at stop; those with a lower number have ended before.
   unsigned stop_order = 0;

@@ -192,7 +192,7 @@ void Supervisor::on_ready(Process& process, std::vector<std::string>&& layers) {
   }
   if (reload_ && reload_->starting_successors) {
     std::erase(reload_->successors, process.instance());
-    if (reload_->successors.empty()) finish_reload();
+    if (reload_->successors.empty()) reload_->starting_last ? finish_reload() : start_successors(true);
   }
   const bool all =
       std::ranges::all_of(processes_, [](const auto& p) { return p->state != ProcessState::starting; });

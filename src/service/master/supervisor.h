@@ -64,6 +64,7 @@ class Supervisor {
     std::map<Compartment, std::uint32_t> unanswered;  ///< told rows, by the instance that was asked
     std::vector<std::uint32_t> successors;            ///< instances that are not ready yet
     bool starting_successors = false;
+    bool starting_last = false;  ///< those of rows that are renewed last
   };
 
   /// What the processes of a generation are started with.
@@ -107,7 +108,7 @@ class Supervisor {
   [[nodiscard]] bool can_tell() const;
   void ask_told_rows(bool commit);
   void on_slice_answer(Process& process, const control::SliceAnswer& answer);
-  void start_successors();
+  void start_successors(bool last);
   void finish_reload();
   void abandon(Process& successor);
   void refuse_reload(const std::string& why);

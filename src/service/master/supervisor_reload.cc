@@ -101,14 +101,15 @@ void Supervisor::on_slice_answer(Process& process, const control::SliceAnswer& a
     return refuse_reload(std::string(to_string(process.row())) + ": " + answer.refused);
   }
   reload_->unanswered.erase(process.row());
-  if (reload_->unanswered.empty()) start_successors();
+  if (reload_->unanswered.empty()) start_successors(false);
 }
 
-void Supervisor::start_successors() {
+void Supervisor::start_successors(bool last) {
   reload_->starting_successors = true;
+  reload_->starting_last = last;
   const Provisions provisions{reload_->slices, reload_->settings, reload_->listeners, reload_->trust_anchor};
   for (const auto& row : plan()) {
-    if (row.on_reload != OnReload::renewed) continue;
+    if (row.on_reload != OnReload::renewed || row.renewed_last != last) continue;
     for (std::uint32_t i = 0; i < workers(row, reload_->settings); ++i) {
       const auto* process = start(row, reload_->generation, provisions);
       if (process == nullptr) return refuse_reload("a new process could not be started");
