@@ -173,6 +173,7 @@ def test_lookups_that_get_no_answer_let_the_others_pass(servers):
     assert summary["unavailable"] == 600 and summary["given_up"] >= 88
 
 
+@pytest.mark.release_only
 def test_a_server_that_is_down_makes_lookups_unavailable(servers):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
@@ -194,6 +195,7 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(servers):
     assert 1.5 < time.monotonic() - begin < 15 and summary["unavailable"] == 2
 
 
+@pytest.mark.release_only
 def test_a_recursive_server_whose_authority_is_down(servers):
     with NameServers() as alone:
         alone.add_zone("example.com", RECORDS, signed=False)

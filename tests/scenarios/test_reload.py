@@ -6,6 +6,7 @@ import threading
 
 import kill_audit
 import kill_client
+import pytest
 from harness import proc
 from harness.session import Session
 from harness.waiting import wait_for
@@ -62,6 +63,7 @@ def generation_is_whole(instance):
     return len({p["generation"] for p in running}) == 1
 
 
+@pytest.mark.release_only
 def test_a_hundred_reloads_under_load_refuse_nobody_and_cut_no_session(instance):
     log = instance.directory / "client.jsonl"
     client = kill_client.NumberedClient(instance.port, log, instance.users, sessions=10, pause=0.03)

@@ -4,6 +4,7 @@ import os
 import socket
 
 import kill_client
+import pytest
 from harness import proc
 from harness.session import Session
 from harness.waiting import wait_for
@@ -60,6 +61,7 @@ def test_renewals_under_load_cost_no_message_and_no_session(make_instance):
     instance.wait_queue_empty()
 
 
+@pytest.mark.release_only
 def test_a_worker_is_replaced_after_its_time(make_instance):
     instance = make_instance(smtp={"workers": 1, "retire_time": "10s"}).start()
     first = workers(instance)
