@@ -16,6 +16,8 @@ include(CheckPIESupported)
 check_pie_supported()
 
 option(STERNPOST_CFI "Control-flow integrity with ThinLTO (clang)" OFF)
+# Where most code takes longer to compile than to run, simulations still run the layers below runtime a million times.
+set(STERNPOST_OPTIMISE_CORE "" CACHE STRING "Compiler options for the layers below runtime")
 set(STERNPOST_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=")
 
 add_library(sternpost_flags INTERFACE)
