@@ -47,10 +47,7 @@ TEST_F(SchedulerTest, ASiteThatIsDownIsTriedByOneJobAtATimeAndOpensForAll) {
 }
 
 TEST_F(SchedulerTest, NewMailForASiteThatIsDownWaitsAndExpiresThere) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
+  far_goes_down();
   (void)give({message(2)});
   route(2, 1, "far");
   EXPECT_THAT(take().orders, SizeIs(0));
@@ -70,10 +67,7 @@ TEST_F(SchedulerTest, MailThatFoundTheSiteDownExpiresBeforeItIsTriedThereAgain) 
   auto impatient = settings();
   impatient.expire = Seconds(30);
   scheduler.set(impatient);
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
+  far_goes_down();
   EXPECT_EQ(scheduler.next_attempt(QueueId{1}), kStart + Seconds(30));
   now = kStart + Seconds(30);
   EXPECT_THAT(take().questions, SizeIs(1));
@@ -150,10 +144,7 @@ TEST_F(SchedulerTest, TroubleAtASiteHalvesItsJobsAndARecipientsTroubleDoesNot) {
 }
 
 TEST_F(SchedulerTest, AFlushOfAParkedMessageMakesItTheOneThatFindsOut) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
+  far_goes_down();
   (void)give({message(2), message(3), message(4)});
   for (const std::uint64_t id : {2U, 3U, 4U}) route(id, 1, "far");
   EXPECT_THAT(take().orders, SizeIs(0));
@@ -171,10 +162,7 @@ TEST_F(SchedulerTest, AFlushLeavesWhatIsHeldAlone) {
 }
 
 TEST_F(SchedulerTest, WhatWaitsAtASiteThatIsDownFollowsWhoeverFindsAnotherWay) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
+  far_goes_down();
   (void)give({message(2), message(3)});
   for (const std::uint64_t id : {2U, 3U}) route(id, 1, "far");
   now = *take().wake;
@@ -194,10 +182,7 @@ TEST_F(SchedulerTest, WhatWaitsAtASiteThatIsDownFollowsWhoeverFindsAnotherWay) {
 }
 
 TEST_F(SchedulerTest, ANewRouterIsAskedForWhatWaitsAtASiteThatIsDown) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
+  far_goes_down();
   (void)give({message(2)});
   route(2, 1, "far");
   EXPECT_THAT(take().questions, SizeIs(0));
@@ -210,10 +195,7 @@ TEST_F(SchedulerTest, ANewRouterIsAskedForWhatWaitsAtASiteThatIsDown) {
 }
 
 TEST_F(SchedulerTest, ALaterExpiryReachesWhatWaitsAtASiteThatIsDown) {
-  (void)give({message(1)});
-  route(1, 1, "far");
-  (void)take();
-  record(1, 0, Disposition::deferred, no_connection());
+  far_goes_down();
   (void)give({message(2)});
   route(2, 1, "far");
   (void)take();

@@ -73,6 +73,14 @@ class SchedulerTest : public testing::Test {
   /// A job that reached nobody.
   static mail::Reply no_connection() { return {451, {4, 4, 1}, "no connection"}; }
 
+  /// The job of message 1 reaches nobody at the site "far".
+  void far_goes_down() {
+    (void)give({message(1)});
+    route(1, 1, "far");
+    (void)take();
+    record(1, 0, mail::Disposition::deferred, no_connection());
+  }
+
   Scheduler scheduler{settings()};
   WallTime now = kStart;
   bool pull_seen = false;
