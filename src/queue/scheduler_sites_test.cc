@@ -5,7 +5,6 @@ namespace sternpost::queue {
 namespace {
 
 using mail::Disposition;
-using testing::ElementsAre;
 using testing::SizeIs;
 
 TEST_F(SchedulerTest, ASiteThatIsDownIsTriedByOneJobAtATimeAndOpensForAll) {

@@ -35,6 +35,20 @@ bool only_defers(const RecordOutcomes& op) {
   return std::ranges::none_of(op.outcomes, [](const auto& one) { return mail::is_final(one.disposition); });
 }
 
+std::uint64_t text_bytes(const RecordOutcomes& op) {
+  std::uint64_t bytes = 0;
+  for (const auto& one : op.outcomes) bytes += one.text_bytes();
+  return bytes;
+}
+
+/// The same without what is said of attempts that will be made again.
+RecordOutcomes without_deferred_texts(RecordOutcomes op) {
+  for (auto& one : op.outcomes) {
+    if (!mail::is_final(one.disposition)) one.drop_texts();
+  }
+  return op;
+}
+
 /// What may be found out again after a crash: an attempt that did not deliver.
 bool may_be_forgotten(const RecordOutcomes& op) {
   return std::ranges::all_of(op.outcomes, [](const auto& one) {
@@ -233,11 +247,12 @@ std::uint64_t Committer::state_bytes(QueueId id) const {
 }
 
 bool Committer::may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) {
-  if (may_add(record_bytes, state_bytes(op.id))) return true;
+  const auto need = state_bytes(op.id) + text_bytes(op);
+  if (may_add(record_bytes, need)) return true;
   if (!housekeeper_.may_grow()) return false;
   flush();
-  housekeeper_.make_room_to_add(GroupBuilder::extent_of(record_bytes), state_bytes(op.id));
-  return may_add(record_bytes, state_bytes(op.id));
+  housekeeper_.make_room_to_add(GroupBuilder::extent_of(record_bytes), need);
+  return may_add(record_bytes, need);
 }
 
 Result<void> Committer::admit(std::uint64_t record_bytes, std::uint64_t need) {
@@ -280,9 +295,9 @@ Result<void> Committer::admit_state(QueueId id, const MessageState& after, std::
 
 Result<void> Committer::remember(const RecordOutcomes& op) {
   if (latest_.contains(op.id)) flush();
-  auto state = state_after(op);
+  auto state = state_after(without_deferred_texts(op));
   if (!state) return fail_with(std::move(state));
-  // The reason of a failure is part of the state, and takes room when that is written again.
+  // The reason of a failure takes room when the state is written again. A deferral must not.
   const auto growth = growth_of(current(op.id)->record_bytes(), state->record_bytes());
   const bool active_grows =
       growth > 0 && log_.active() && Index::holds_state(*index_.find(op.id), *log_.active());

@@ -211,6 +211,7 @@ TEST_F(engine, knows_how_much_is_needed_still_whatever_the_log_has_grown_to) {
 TEST_F(engine, recycles_segments_of_finished_mail_and_moves_what_is_left) {
   const auto kept = add(std::string(3000, 'k'), 2);
   ASSERT_TRUE(commit(outcome(kept, 1, mail::Disposition::delivered)));
+  ASSERT_TRUE(commit(outcome(kept, 0, mail::Disposition::deferred)));
   for (int i = 0; i < 200; ++i) {
     const auto id = add(std::string(8000, 'x'));
     ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
@@ -224,6 +225,9 @@ TEST_F(engine, recycles_segments_of_finished_mail_and_moves_what_is_left) {
     EXPECT_EQ(engine_->stats().live, 1U);
     EXPECT_EQ(engine_->read_content(kept), std::string(3000, 'k'));
     EXPECT_EQ(engine_->find(kept)->state.open(), 1U);
+    EXPECT_EQ(engine_->find(kept)->state.find(0)->last.reply.text, "reply")
+        << "why it is late is known still";
+    EXPECT_TRUE(engine_->find(kept)->state.find(1)->last.reply.text.empty());
   }
 }
 

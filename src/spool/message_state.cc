@@ -22,6 +22,7 @@ std::optional<MessageState> MessageState::from(std::uint32_t recipients, bool he
     next = index_of(one) + 1ULL;
     if (mail::is_final(one.last.disposition)) --state.open_;
     if (one.last.disposition == mail::Disposition::failed) ++state.owing_;
+    state.count_texts(one, true);
   }
   state.attempted_ = std::move(attempted);
   return state;
@@ -44,11 +45,19 @@ bool MessageState::is_owing(std::uint32_t recipient) const {
 }
 
 std::uint64_t MessageState::record_bytes() const {
-  std::uint64_t bytes = recipients_ * kAttemptedBytes;
-  for (const auto& one : attempted_) {
-    if (one.last.disposition == mail::Disposition::failed) bytes += one.last.text_bytes();
-  }
-  return bytes;
+  return recipients_ * kAttemptedBytes + texts_;
+}
+
+void MessageState::count_texts(const Attempted& attempted, bool add) {
+  const auto bytes = add ? attempted.last.text_bytes() : -attempted.last.text_bytes();
+  texts_ += bytes;
+  if (attempted.last.disposition == mail::Disposition::deferred) deferred_texts_ += bytes;
+}
+
+bool MessageState::keeps_texts(const mail::RecipientOutcome& outcome) const {
+  if (outcome.disposition == mail::Disposition::failed) return true;
+  return outcome.disposition == mail::Disposition::deferred &&
+         deferred_texts_ + outcome.text_bytes() <= kMaxDeferredTexts;
 }
 
 bool MessageState::takes(const mail::RecipientOutcome& outcome) const {
@@ -82,6 +91,7 @@ void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
   for (const auto& outcome : outcomes) {
     auto at = std::ranges::lower_bound(attempted_, outcome.recipient, {}, index_of);
     if (at == attempted_.end() || index_of(*at) != outcome.recipient) at = attempted_.insert(at, Attempted{});
+    count_texts(*at, false);
     const bool attempt = outcome.disposition != mail::Disposition::deleted &&
                          outcome.disposition != mail::Disposition::bounced;
     if (attempt) ++at->attempts;
@@ -92,6 +102,8 @@ void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
     }
     if (outcome.disposition == mail::Disposition::failed) ++owing_;
     at->last = outcome;
+    if (!keeps_texts(outcome)) at->last.drop_texts();
+    count_texts(*at, true);
   }
 }
 
@@ -122,7 +134,9 @@ void MessageState::apply(const Settlement& settlement) {
       at = attempted_.insert(
           at, Attempted{0, {.recipient = index, .disposition = {}, .reply = {}, .attempted = {}}});
     }
+    count_texts(*at, false);
     at->last.disposition = mail::Disposition::bounced;
+    at->last.drop_texts();
   }
   warned = warned || settlement.warns;
 }
@@ -131,7 +145,9 @@ void MessageState::resize(std::uint32_t recipients, std::span<const std::uint32_
   open_ += recipients - recipients_;
   recipients_ = recipients;
   std::erase_if(attempted_, [&](const Attempted& one) {
-    return std::ranges::find(changed, index_of(one)) != changed.end();
+    const bool forgets = std::ranges::find(changed, index_of(one)) != changed.end();
+    if (forgets) count_texts(one, false);
+    return forgets;
   });
 }
 

@@ -45,6 +45,8 @@ struct Settlement {
 
 /// The most octets of a reply's text that are kept.
 inline constexpr std::size_t kMaxReplyText = 512;
+/// The most octets of texts that are kept for all deferred recipients of one message together.
+inline constexpr std::uint64_t kMaxDeferredTexts = 16 * 1024;
 
 class MessageState {
  public:
@@ -69,14 +71,15 @@ class MessageState {
   [[nodiscard]] const Attempted* find(std::uint32_t recipient) const;
   [[nodiscard]] bool is_open(std::uint32_t recipient) const;
   [[nodiscard]] bool is_owing(std::uint32_t recipient) const;
-  /// The bytes that a full record takes for the outcomes, at the least and when each recipient was tried.
+  /// The bytes that a full record takes for the outcomes, when each recipient was tried.
   [[nodiscard]] std::uint64_t record_bytes() const;
 
   /// Permanent where `outcomes` is empty or names a recipient that does not exist, is not open (or, for
   /// *deleted* and *bounced*, owing; for *bounced* nothing else), or comes twice, or a reply text beyond
   /// kMaxReplyText.
   [[nodiscard]] Result<void> check(std::span<const mail::RecipientOutcome> outcomes) const;
-  /// Takes outcomes that check() passed.
+  /// Takes outcomes that check() passed. It keeps the texts of failures, and of deferrals up to
+  /// kMaxDeferredTexts.
   void apply(std::span<const mail::RecipientOutcome> outcomes);
   /// Permanent where a settlement changes nothing, names recipients that owe no notice, or out of order, or
   /// warns a second time.
@@ -97,10 +100,15 @@ class MessageState {
 
  private:
   [[nodiscard]] bool takes(const mail::RecipientOutcome& outcome) const;
+  /// Counts the texts that are kept of this recipient, or no longer.
+  void count_texts(const Attempted& attempted, bool add);
+  [[nodiscard]] bool keeps_texts(const mail::RecipientOutcome& outcome) const;
 
   std::uint32_t recipients_ = 0;
   std::uint32_t open_ = 0;
   std::uint32_t owing_ = 0;
+  std::uint64_t texts_ = 0;           ///< octets
+  std::uint64_t deferred_texts_ = 0;  ///< of these
   std::vector<Attempted> attempted_;
 };
 

@@ -47,6 +47,39 @@ TEST(message_state, refuses_a_reply_text_beyond_the_bound) {
   EXPECT_FALSE(state.check(std::vector{one}));
 }
 
+TEST(message_state, counts_the_texts_that_a_record_has) {
+  MessageState state(3, false);
+  const auto bare = state.record_bytes();
+  state.apply(std::vector{outcome(0, mail::Disposition::failed), outcome(1, mail::Disposition::deferred),
+                          outcome(2, mail::Disposition::delivered)});
+  EXPECT_EQ(state.record_bytes(), bare + 4);
+  EXPECT_TRUE(state.find(2)->last.reply.text.empty()) << "nobody asks what was said of a delivery";
+  EXPECT_EQ(MessageState::from(3, false, false, state.attempted()), state);
+  state.apply(std::vector{outcome(1, mail::Disposition::deferred)});
+  EXPECT_EQ(state.record_bytes(), bare + 4) << "the last one counts";
+  state.apply(std::vector{outcome(1, mail::Disposition::delivered)});
+  state.apply(Settlement{{}, {0}, false});
+  EXPECT_EQ(state.record_bytes(), bare);
+}
+
+TEST(message_state, bounds_the_texts_of_deferrals) {
+  constexpr auto kFits = static_cast<std::uint32_t>(kMaxDeferredTexts / kMaxReplyText);
+  MessageState state(kFits + 1, false);
+  std::vector<mail::RecipientOutcome> outcomes;
+  for (std::uint32_t i = 0; i <= kFits; ++i) {
+    outcomes.push_back(outcome(i, mail::Disposition::deferred));
+    outcomes.back().reply.text.assign(kMaxReplyText, 'x');
+  }
+  state.apply(outcomes);
+  EXPECT_FALSE(state.find(kFits - 1)->last.reply.text.empty());
+  EXPECT_TRUE(state.find(kFits)->last.reply.text.empty());
+  state.apply(std::vector{outcomes[0]});
+  EXPECT_FALSE(state.find(0)->last.reply.text.empty()) << "its own last text gave way";
+  state.resize(kFits + 1, std::vector<std::uint32_t>{0});
+  state.apply(std::vector{outcomes[kFits]});
+  EXPECT_FALSE(state.find(kFits)->last.reply.text.empty());
+}
+
 TEST(message_state, a_notice_settles_those_who_failed_and_no_others) {
   MessageState state(3, false);
   state.apply(std::vector{outcome(0, mail::Disposition::failed), outcome(1, mail::Disposition::deferred)});

@@ -45,11 +45,11 @@ Result<std::string> Reader::content(const Message& message) {
 
 FullState to_record(const MessageState& state, std::string envelope, std::uint64_t max_bytes) {
   FullState record{state.held, state.warned, state.recipients(), state.attempted(), std::move(envelope)};
-  for (auto& one : record.attempted) {
-    if (one.last.disposition != mail::Disposition::failed) one.last.drop_texts();
-  }
-  if (encode(record).size() > max_bytes) {
-    for (auto& one : record.attempted) one.last.drop_texts();
+  for (const auto next : {mail::Disposition::deferred, mail::Disposition::failed}) {
+    if (encode(record).size() <= max_bytes) break;
+    for (auto& one : record.attempted) {
+      if (one.last.disposition == next) one.last.drop_texts();
+    }
   }
   return record;
 }

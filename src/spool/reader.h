@@ -25,8 +25,8 @@ class Reader {
   SegmentLog& log_;
 };
 
-/// The record that holds all of a message's state. It has the texts of replies only of recipients that
-/// failed, for the notice that is owed, and where it would be larger than `max_bytes` none.
+/// The record that holds all of a message's state. Where it would be larger than `max_bytes`, it is without
+/// the texts of deferrals, or without any.
 FullState to_record(const MessageState& state, std::string envelope, std::uint64_t max_bytes);
 
 /// The most bytes that a recipient's state takes without the text of its reply.

@@ -84,14 +84,18 @@ TEST_F(replay_of, records_of_unknown_messages_are_leftovers) {
   EXPECT_EQ(index_.live(), 0U);
 }
 
-TEST(to_record, leaves_out_reply_texts_that_nobody_needs_or_that_do_not_fit) {
-  MessageState state(2, false);
+TEST(to_record, leaves_out_reply_texts_that_do_not_fit) {
+  MessageState state(3, false);
   state.apply(std::vector<mail::RecipientOutcome>{
       {0, mail::Disposition::failed, {550, {5, 0, 0}, std::string(512, 'x')}, WallTime{3}},
-      {1, mail::Disposition::delivered, {250, {2, 0, 0}, "done"}, WallTime{3}}});
-  const auto whole = to_record(state, "envelope", 1000);
+      {1, mail::Disposition::delivered, {250, {2, 0, 0}, "done"}, WallTime{3}},
+      {2, mail::Disposition::deferred, {450, {4, 0, 0}, std::string(400, 'y')}, WallTime{3}}});
+  const auto whole = to_record(state, "envelope", 1200);
   EXPECT_EQ(whole.attempted[0].last.reply.text.size(), 512U);
-  EXPECT_TRUE(whole.attempted[1].last.reply.text.empty());
+  EXPECT_EQ(whole.attempted[2].last.reply.text.size(), 400U);
+  const auto tight = to_record(state, "envelope", 1000);
+  EXPECT_EQ(tight.attempted[0].last.reply.text.size(), 512U) << "a notice is owed";
+  EXPECT_TRUE(tight.attempted[2].last.reply.text.empty());
   const auto bare = to_record(state, "envelope", 500);
   EXPECT_TRUE(bare.attempted[0].last.reply.text.empty());
   EXPECT_EQ(bare.attempted[0].last.reply.code, 550);

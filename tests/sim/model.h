@@ -69,6 +69,8 @@ class Model {
   void settle_open_ops(spool::Engine& engine);
   void adopt_states(spool::Engine& engine);
   [[nodiscard]] bool explains(QueueId id, const Fate& expected, const Fate& observed) const;
+  [[nodiscard]] bool is_same(QueueId id, const Fate& expected, const Fate& observed) const;
+  static Fate without_deferred_texts(Fate fate);
   void check_rotten(spool::Engine& engine) const;
   static Fate observe(spool::Engine& engine, QueueId id);
   static std::string difference(QueueId id, const Fate& expected, const Fate& observed);
