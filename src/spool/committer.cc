@@ -232,7 +232,7 @@ void Committer::flush_before(std::uint64_t record_bytes) {
   // A group stops where the segment does, so that segments are filled; only its first record opens the next
   // one.
   auto limit = std::min(limits_.max_group_bytes, log_.capacity());
-  if (log_.room() >= group_.extent()) limit = std::min(limit, log_.room());
+  if (log_.room(Stream::incoming) >= group_.extent()) limit = std::min(limit, log_.room(Stream::incoming));
   if (!group_.empty() && group_.extent() + record_bytes > limit) flush();
   if (group_.empty()) keep_spares_ = housekeeper_.make_room(GroupBuilder::extent_of(record_bytes));
 }
@@ -272,8 +272,8 @@ std::uint64_t Committer::added_need(QueueId id, const MessageState& after, std::
   if (before == nullptr) return 0;
   const auto growth = growth_of(before->record_bytes(), after.record_bytes());
   if (latest_.contains(id) || message == nullptr) return growth;
-  const bool fits = group_.extent_with(record_bytes) <= log_.room();
-  if (fits && Index::holds_state(*message, *log_.active())) return growth;
+  const bool fits = group_.extent_with(record_bytes) <= log_.room(Stream::incoming);
+  if (fits && Index::holds_state(*message, *log_.active(Stream::incoming))) return growth;
   return Index::state_bytes(*message) + growth;
 }
 
@@ -299,8 +299,8 @@ Result<void> Committer::remember(const RecordOutcomes& op) {
   if (!state) return fail_with(std::move(state));
   // The reason of a failure takes room when the state is written again. A deferral must not.
   const auto growth = growth_of(current(op.id)->record_bytes(), state->record_bytes());
-  const bool active_grows =
-      growth > 0 && log_.active() && Index::holds_state(*index_.find(op.id), *log_.active());
+  const bool active_grows = growth > 0 && log_.active(Stream::incoming) &&
+                            Index::holds_state(*index_.find(op.id), *log_.active(Stream::incoming));
   if (active_grows && !housekeeper_.may_keep(0, {group_need_ + growth, pending_.size() + 1})) return full();
   index_.remember(op.id, std::move(*state));
   ++deferrals_in_memory_;
@@ -309,7 +309,7 @@ Result<void> Committer::remember(const RecordOutcomes& op) {
 
 void Committer::flush() {
   if (pending_.empty()) return;
-  auto place = log_.append(group_, keep_spares_);
+  auto place = log_.append(Stream::incoming, group_, keep_spares_);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (place) {
       take(pending_[i], group_.records()[pending_[i].record], *place);

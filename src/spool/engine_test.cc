@@ -117,9 +117,9 @@ TEST_F(engine, leaves_what_is_not_pressing_for_a_pause) {
     }
     return engine_->stats().spares;
   };
-  EXPECT_EQ(do_all(Upkeep::pressing), 2U);
+  EXPECT_EQ(do_all(Upkeep::pressing), 3U);
   EXPECT_TRUE(engine_->maintain());
-  EXPECT_EQ(do_all(Upkeep::pressing), 2U) << "also in the midst of it";
+  EXPECT_EQ(do_all(Upkeep::pressing), 3U) << "also in the midst of it";
   EXPECT_EQ(do_all(Upkeep::all), 5U);
 }
 
@@ -229,6 +229,27 @@ TEST_F(engine, recycles_segments_of_finished_mail_and_moves_what_is_left) {
         << "why it is late is known still";
     EXPECT_TRUE(engine_->find(kept)->state.find(1)->last.reply.text.empty());
   }
+}
+
+TEST_F(engine, gathers_mail_that_stays_and_moves_it_no_more) {
+  const auto kept = add(std::string(3000, 'k'));
+  const auto add_and_finish = [&](std::size_t until) {
+    while (engine_->stats().log.segments_reset < until) {
+      const auto id = add(std::string(8000, 'x'));
+      ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+      maintain_all();
+    }
+  };
+  options_.spare_segments = 4;
+  start();
+  add_and_finish(2);
+  EXPECT_GT(engine_->stats().log.deferred_groups, 0U);
+  const auto place = engine_->find(kept)->data;
+  add_and_finish(30);
+  EXPECT_EQ(engine_->find(kept)->data, place);
+  EXPECT_EQ(engine_->stats().log.deferred_groups, 1U) << "nothing else was worth moving";
+  start();
+  EXPECT_EQ(engine_->read_content(kept), std::string(3000, 'k'));
 }
 
 TEST_F(engine, refuses_mail_when_full_and_still_records_outcomes_and_recovers_from_it) {

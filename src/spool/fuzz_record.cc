@@ -13,7 +13,7 @@ using namespace sternpost::spool;
 
 namespace {
 
-const SegmentHeader kHeader{1, 2, 1U << 20U, SegmentRole::log, 3, 1, {}};
+const SegmentHeader kHeader{1, 2, 1U << 20U, SegmentRole::incoming, 3, 1, {}};
 
 void scan_bytes(std::string_view input, EndKnowledge knowledge) {
   std::string segment(kBlock, '\0');

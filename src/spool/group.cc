@@ -86,8 +86,7 @@ void GroupBuilder::end_record(std::size_t at, RecordType type, QueueId id, std::
   records_.push_back({at, header});
 }
 
-std::string_view GroupBuilder::finish(const SegmentIdentity& identity, std::uint64_t sequence,
-                                      std::uint64_t id_mark, WallTime now) {
+std::string_view GroupBuilder::finish(const SegmentIdentity& identity, const GroupStamp& stamp) {
   const auto unpadded = records_.empty()
                             ? kGroupHeaderBytes
                             : records_.back().offset + kRecordHeaderBytes +
@@ -96,11 +95,12 @@ std::string_view GroupBuilder::finish(const SegmentIdentity& identity, std::uint
   GroupHeader header;
   header.slot = identity.slot;
   header.generation = identity.generation;
-  header.sequence = sequence;
+  header.sequence = stamp.sequence;
+  header.log_sequence = stamp.log_sequence;
   header.length = static_cast<std::uint32_t>(unpadded - kGroupHeaderBytes);
   header.records = static_cast<std::uint32_t>(records_.size());
-  header.id_mark = id_mark;
-  header.written = now;
+  header.id_mark = stamp.id_mark;
+  header.written = stamp.now;
   buffer_.replace(0, kGroupHeaderBytes, encode(header));
   header.checksum = header_checksum(buffer_, identity);
   buffer_.replace(0, kGroupHeaderBytes, encode(header));

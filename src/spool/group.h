@@ -21,7 +21,9 @@ struct GroupHeader {
   std::uint32_t slot = 0;
   std::uint64_t generation = 0;
   std::uint64_t sequence = 0;  ///< 0, 1, 2 … in its segment
-  std::uint32_t length = 0;    ///< bytes of records
+  /// Rises with every group of the spool: in which order those of the two logs were written.
+  std::uint64_t log_sequence = 0;
+  std::uint32_t length = 0;  ///< bytes of records
   std::uint32_t records = 0;
   std::uint64_t id_mark = 0;  ///< every queue id in use is smaller
   WallTime written;
@@ -29,14 +31,14 @@ struct GroupHeader {
   bool operator==(const GroupHeader&) const = default;
   static constexpr auto fields() {
     return std::tuple(&GroupHeader::checksum, &GroupHeader::slot, &GroupHeader::generation,
-                      &GroupHeader::sequence, &GroupHeader::length, &GroupHeader::records,
-                      &GroupHeader::id_mark, &GroupHeader::written);
+                      &GroupHeader::sequence, &GroupHeader::log_sequence, &GroupHeader::length,
+                      &GroupHeader::records, &GroupHeader::id_mark, &GroupHeader::written);
   }
   /// Bytes on the disk, padding included.
   [[nodiscard]] std::uint64_t extent() const;
 };
 
-inline constexpr std::size_t kGroupHeaderBytes = 8 + 4 + 8 + 8 + 4 + 4 + 8 + 8;
+inline constexpr std::size_t kGroupHeaderBytes = 8 + 4 + 8 + 8 + 8 + 4 + 4 + 8 + 8;
 
 inline std::uint64_t GroupHeader::extent() const {
   return round_up_to_block(kGroupHeaderBytes + length);
@@ -69,6 +71,14 @@ ParsedRecords parse_records(std::string_view bytes, std::uint64_t offset, const 
 ParsedRecords parse_group(std::string_view group, std::uint64_t offset, const GroupHeader& header,
                           const SegmentIdentity& identity);
 
+/// What the header of a group says beside what follows from its records and its segment.
+struct GroupStamp {
+  std::uint64_t sequence = 0;
+  std::uint64_t log_sequence = 0;
+  std::uint64_t id_mark = 0;
+  WallTime now;
+};
+
 /// Where a record of a group stands, relative to the group's start.
 struct BuiltRecord {
   std::size_t offset = 0;
@@ -100,8 +110,7 @@ class GroupBuilder {
   /// The same of a group that has nothing else.
   static std::uint64_t extent_of(std::uint64_t bytes) { return round_up_to_block(kGroupHeaderBytes + bytes); }
   /// The whole group as written to a segment; valid until the builder changes. May be called again.
-  std::string_view finish(const SegmentIdentity& identity, std::uint64_t sequence, std::uint64_t id_mark,
-                          WallTime now);
+  std::string_view finish(const SegmentIdentity& identity, const GroupStamp& stamp);
 
  private:
   std::size_t begin_record();

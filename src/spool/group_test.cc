@@ -6,7 +6,7 @@ namespace sternpost::spool {
 namespace {
 
 SegmentIdentity identity() {
-  return SegmentIdentity({1, 2, 65536, SegmentRole::log, 3, 1, {}});
+  return SegmentIdentity({1, 2, 65536, SegmentRole::incoming, 3, 1, {}});
 }
 
 TEST(group, holds_its_records_in_whole_blocks) {
@@ -14,7 +14,7 @@ TEST(group, holds_its_records_in_whole_blocks) {
   group.add(RecordType::message, {5},
             MessageHead{ContentKind::inline_bytes, {}, {true, false, 2, {}, "envelope"}}, "content");
   group.add(RecordType::mark, {6}, Mark{MarkKind::release});
-  const auto bytes = group.finish(identity(), 7, 8, WallTime{9});
+  const auto bytes = group.finish(identity(), {7, 17, 8, WallTime{9}});
   EXPECT_EQ(bytes.size(), kBlock);
   const auto header = parse_group_header(bytes, identity());
   ASSERT_TRUE(header);
@@ -34,9 +34,9 @@ TEST(group, holds_its_records_in_whole_blocks) {
 TEST(group, can_be_finished_again_for_another_segment) {
   GroupBuilder group;
   group.add(RecordType::mark, {6}, Mark{});
-  (void)group.finish(identity(), 0, 1, {});
-  const SegmentIdentity other({4, 5, 65536, SegmentRole::log, 6, 1, {}});
-  const auto bytes = group.finish(other, 1, 1, {});
+  (void)group.finish(identity(), {0, 1, 1, {}});
+  const SegmentIdentity other({4, 5, 65536, SegmentRole::incoming, 6, 1, {}});
+  const auto bytes = group.finish(other, {1, 1, 1, {}});
   const auto header = parse_group_header(bytes, other);
   ASSERT_TRUE(header);
   EXPECT_TRUE(parse_group(bytes, kBlock, *header, other).damage.empty());
@@ -45,7 +45,7 @@ TEST(group, can_be_finished_again_for_another_segment) {
 
 TEST(group, without_records_still_carries_the_mark) {
   GroupBuilder group;
-  const auto header = parse_group_header(group.finish(identity(), 0, 70000, {}), identity());
+  const auto header = parse_group_header(group.finish(identity(), {0, 1, 70000, {}}), identity());
   ASSERT_TRUE(header);
   EXPECT_EQ(header->id_mark, 70000U);
   EXPECT_EQ(header->records, 0U);
@@ -54,7 +54,7 @@ TEST(group, without_records_still_carries_the_mark) {
 TEST(group, refuses_lengths_that_reach_beyond_what_is_there) {
   GroupBuilder group;
   group.add(RecordType::message, {5}, MessageHead{}, std::string(6000, 'c'));
-  const auto bytes = std::string(group.finish(identity(), 0, 1, {}));
+  const auto bytes = std::string(group.finish(identity(), {0, 1, 1, {}}));
   const auto header = parse_group_header(bytes, identity());
   for (const std::size_t cut : {0U, 70U, 4096U, 6000U}) {
     const auto parsed = parse_group(std::string_view(bytes).substr(0, cut), kBlock, *header, identity());

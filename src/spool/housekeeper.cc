@@ -8,6 +8,8 @@ namespace {
 constexpr std::uint64_t kRecycleStep = 256 * 1024;
 /// Failures in a row after which no new message is taken until a sync succeeds.
 constexpr unsigned kFailuresThatCloseIntake = 2;
+/// While mail comes in: those that are kept at least, and one for the deferred log.
+constexpr std::uint32_t kPressingSpares = kLeastSpares + 1;
 /// After growing failed; the space that the disk claims to have may be somebody else's quota.
 constexpr Microseconds kGrowAgain = Seconds(5);
 
@@ -28,18 +30,19 @@ Result<void> Housekeeper::disk_works() const {
 bool Housekeeper::may_add(std::uint64_t extent, std::uint64_t need) const {
   const auto half = log_.capacity() / 2;
   if (log_.spares() > kLeastSpares) return true;
-  const bool fits = extent <= log_.room();
+  const bool fits = extent <= log_.room(Stream::incoming);
   if (log_.spares() == kLeastSpares) return fits || std::max(extent, need) <= half + 2 * kBlock;
-  return log_.spares() == 1 && fits && log_.room() - extent >= half &&
-         index_.need(*log_.active()).bytes + need <= half;
+  return log_.spares() == 1 && fits && log_.room(Stream::incoming) - extent >= half &&
+         index_.need(*log_.active(Stream::incoming)).bytes + need <= half;
 }
 
 bool Housekeeper::may_keep(std::uint64_t extent, const Index::Need& need) const {
   if (log_.spares() > kLeastSpares) return true;
-  const bool fits = extent <= log_.room();
+  const bool fits = extent <= log_.room(Stream::incoming);
   if (log_.spares() == kLeastSpares && fits) return true;
   if (log_.spares() == 0 || (log_.spares() < kLeastSpares && (!fits || recycler_.busy()))) return false;
-  auto all = fits && log_.active() ? index_.need(*log_.active()) : Index::Need{};
+  auto all =
+      fits && log_.active(Stream::incoming) ? index_.need(*log_.active(Stream::incoming)) : Index::Need{};
   all.bytes += need.bytes;
   all.items += need.items;
   return recycler_.cost(all) <= log_.capacity() / 4 * 3;
@@ -62,7 +65,7 @@ void Housekeeper::maintain_until(const Condition& enough) {
 }
 
 std::size_t Housekeeper::make_room(std::uint64_t extent) {
-  while (log_.spares() == 0 || (log_.spares() < kLeastSpares && extent > log_.room())) {
+  while (log_.spares() == 0 || (log_.spares() < kLeastSpares && extent > log_.room(Stream::incoming))) {
     const auto more = advance(Upkeep::all);
     if (!more) return 1;
     if (!*more) return 0;
@@ -80,7 +83,7 @@ Result<bool> Housekeeper::maintain(Upkeep upkeep) {
 /// recycling: it is tried again each time.
 Result<bool> Housekeeper::advance(Upkeep upkeep) {
   trouble_.reset();
-  if (may_reopen() && log_.reopen()) return true;
+  if (may_reopen() && log_.reopen(Stream::incoming)) return true;
   if (recycler_.busy()) {
     auto more = recycler_.step();
     if (more) return true;
@@ -88,9 +91,10 @@ Result<bool> Housekeeper::advance(Upkeep upkeep) {
     trouble_ = std::move(more.error());
   }
   if (reset_one()) return true;
-  if (!disk_works() && (log_.has_active() || log_.spares() > 0)) return probe();
+  if (!disk_works() && (log_.has_active(Stream::incoming) || log_.spares() > 0)) return probe();
   const bool all = upkeep == Upkeep::all;
-  const bool enough = log_.spares() >= (all ? std::max(spare_segments_, kLeastSpares) : kLeastSpares);
+  const auto wanted = std::max(spare_segments_, kLeastSpares);
+  const bool enough = log_.spares() >= (all ? wanted : std::min(wanted, kPressingSpares));
   if (log_.preparing() && (all || !enough)) return grow();
   if (enough) return false;
   return start_recycling_or_growing();
@@ -109,7 +113,7 @@ bool Housekeeper::reset_one() {
 
 /// Where one place of the disk fails again and again, the last spare is the better one.
 bool Housekeeper::may_reopen() const {
-  if (log_.has_active() || log_.spares() >= kLeastSpares) return false;
+  if (log_.has_active(Stream::incoming) || log_.spares() >= kLeastSpares) return false;
   return disk_works() || log_.spares() == 0;
 }
 
@@ -132,10 +136,11 @@ Result<bool> Housekeeper::grow() {
 
 /// Does the disk work again?
 Result<bool> Housekeeper::probe() {
-  if (log_.has_active() && log_.room() >= kBlock) {
+  if (log_.has_active(Stream::incoming) && log_.room(Stream::incoming) >= kBlock) {
     GroupBuilder mark_only;
-    if (auto written = log_.append(mark_only, 0); !written) return fail_with(std::move(written));
-  } else if (auto opened = log_.activate(); !opened) {
+    if (auto written = log_.append(Stream::incoming, mark_only, 0); !written)
+      return fail_with(std::move(written));
+  } else if (auto opened = log_.activate(Stream::incoming); !opened) {
     return fail_with(std::move(opened));
   }
   return true;
@@ -145,12 +150,13 @@ Result<bool> Housekeeper::probe() {
 /// not fit into that.
 bool Housekeeper::is_gain(std::uint32_t slot) const {
   const auto cost = recycler_.cost(slot);
-  if (cost <= log_.room()) return true;
-  return log_.spares() > 0 && cost + log_.room() <= log_.capacity() / 16 * 15;
+  const auto deferred = log_.active(Stream::deferred) == slot ? 0 : log_.room(Stream::deferred);
+  if (cost <= std::max(log_.room(Stream::incoming), deferred)) return true;
+  return log_.spares() > 0 && cost + log_.room(Stream::incoming) <= log_.capacity() / 16 * 15;
 }
 
 bool Housekeeper::is_cheap(std::uint32_t slot) const {
-  const auto limit = log_.spares() > 0 ? log_.capacity() : log_.room();
+  const auto limit = log_.spares() > 0 ? log_.capacity() : log_.room(Stream::incoming);
   return recycler_.cost(slot) <= limit / 2 && is_gain(slot);
 }
 
@@ -167,17 +173,23 @@ Result<bool> Housekeeper::start_recycling_or_growing() {
     recycler_.start(*victim);
     return true;
   }
+  // Where no closed one is worth it, the one where the deferred log goes on may be.
+  if (const auto slot = log_.active(Stream::deferred); slot && is_gain(*slot)) {
+    recycler_.start(*slot);
+    return true;
+  }
   return recycle_active();
 }
 
 /// The active segment may be the only one that is worth it.
 Result<bool> Housekeeper::recycle_active() {
-  const auto slot = log_.active();
+  const auto slot = log_.active(Stream::incoming);
   if (!slot || log_.spares() == 0) return false;
   // Beyond its own cost it must free more than is left in it, or this would go on for ever.
-  if (recycler_.cost(*slot) + log_.room() + 2 * kBlock > log_.capacity() / 16 * 15) return false;
-  if (log_.room() > log_.capacity() / 4) return false;
-  if (auto opened = log_.activate(); !opened) return fail_with(std::move(opened));
+  if (recycler_.cost(*slot) + log_.room(Stream::incoming) + 2 * kBlock > log_.capacity() / 16 * 15)
+    return false;
+  if (log_.room(Stream::incoming) > log_.capacity() / 4) return false;
+  if (auto opened = log_.activate(Stream::incoming); !opened) return fail_with(std::move(opened));
   recycler_.start(*slot);
   return true;
 }

@@ -21,9 +21,6 @@
 
 namespace sternpost::spool {
 
-/// Spares that are kept at least: one for what comes, and one for recycling.
-inline constexpr std::uint32_t kLeastSpares = 2;
-
 /// How much is done ahead of need.
 enum class Upkeep : unsigned char {
   pressing,  ///< what the next messages may have to wait for: while others wait for the disk

@@ -53,6 +53,12 @@ void Index::put_message(QueueId id, const Place& data, MessageState state) {
   account(id, message, true);
 }
 
+void Index::put_doubtful_copy(QueueId id, std::uint32_t slot) {
+  if (!live_.contains(id)) return;
+  extra_copies_[id].push_back(slot);
+  doubtful_copies_[slot].push_back(id);
+}
+
 void Index::put_state(QueueId id, std::uint32_t slot, MessageState state, const Place* envelope) {
   const auto at = live_.find(id);
   if (at == live_.end()) return;
@@ -105,6 +111,9 @@ std::vector<std::uint32_t> Index::copies(QueueId id) const {
 
 void Index::retire(std::uint32_t slot, std::span<const QueueId> ids) {
   for (const auto id : ids) forget_copy(id, slot);
+  const auto doubtful = doubtful_copies_.extract(slot);
+  if (doubtful.empty()) return;
+  for (const auto id : doubtful.mapped()) forget_copy(id, slot);
 }
 
 void Index::forget_copy(QueueId id, std::uint32_t slot) {

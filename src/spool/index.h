@@ -47,6 +47,8 @@ class Index {
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.
   void put_message(QueueId id, const Place& data, MessageState state);
+  /// The segment may hold a message record of this id that was never confirmed.
+  void put_doubtful_copy(QueueId id, std::uint32_t slot);
   /// A record in `slot` left a live message in this state, which is not settled; `envelope` where
   /// it is an envelope record.
   void put_state(QueueId id, std::uint32_t slot, MessageState state, const Place* envelope = nullptr);
@@ -96,9 +98,11 @@ class Index {
   std::unordered_map<QueueId, Message> live_;
   std::unordered_map<QueueId, Finished> finished_;
   /// Message records beside the one that Message or Finished names: while a segment is being recycled, and
-  /// for as long as one stays that was emptied and not reset: after a crash, or because it was given up.
+  /// for as long as one stays that was emptied and not reset: after a crash, or because it was given up; and
+  /// those that may be where writing failed.
   std::unordered_map<QueueId, std::vector<std::uint32_t>> extra_copies_;
-  std::vector<Need> needs_;  ///< by slot
+  std::unordered_map<std::uint32_t, std::vector<QueueId>> doubtful_copies_;  ///< of these, by slot
+  std::vector<Need> needs_;                                                  ///< by slot
   /// By rising position; finished ones are removed when they are the majority.
   std::vector<std::pair<std::uint64_t, QueueId>> positions_;
   std::uint64_t next_position_ = 1;

@@ -1,7 +1,9 @@
 #include "spool/recovery.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -24,14 +26,13 @@ class Recovery {
 
   Result<RecoveryReport> run() {
     if (auto read = read_headers(); !read) return fail_with(std::move(read));
-    std::ranges::sort(logs_, {}, [](const Found& found) { return found.segment.header.generation; });
-    for (std::size_t i = 0; i < logs_.size(); ++i) {
-      if (auto read = read_segment(logs_[i], i + 1 == logs_.size()); !read) {
-        return fail_with(std::move(read), segment_name(logs_[i].segment.header.slot));
-      }
+    for (auto& log : logs_) {
+      std::ranges::sort(log.found, {}, [](const Found& found) { return found.segment.header.generation; });
     }
+    if (auto read = read_logs(); !read) return fail_with(std::move(read));
     quarantine_misfits();
-    log_.start_ids_at(report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage);
+    log_.start_at(report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage,
+                  last_log_sequence_ + 1);
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
     report_.live = index_.live();
     report_.finished = index_.finished();
@@ -42,6 +43,22 @@ class Recovery {
   struct Found {
     Segment segment;
     std::uint64_t file_bytes = 0;
+  };
+  /// A segment while its groups are applied.
+  struct Reading {
+    Found* found = nullptr;
+    bool newest = false;
+    bool damaged = false;
+    std::string bytes;
+    SegmentScan scan;  ///< views into `bytes`
+    std::size_t next_group = 0;
+
+    [[nodiscard]] std::uint64_t log_sequence() const { return scan.groups[next_group].log_sequence; }
+  };
+  struct Log {
+    std::vector<Found> found;  ///< by generation
+    std::size_t next = 0;      ///< to be opened
+    std::optional<Reading> reading;
   };
 
   Result<void> read_headers() {
@@ -129,11 +146,11 @@ class Recovery {
   Result<void> take_header(Found found, const SegmentHeader& header) {
     id_mark_ = std::max(id_mark_, header.id_mark);
     found.segment.header = header;
-    if (header.role == SegmentRole::log) {
+    if (header.role != SegmentRole::spare) {
       found.segment.state = SegmentState::closed;
       auto& end = named_ends_[{header.previous.slot, header.previous.generation}];
       end = end == 0 ? header.previous.end : std::min(end, header.previous.end);
-      logs_.push_back(std::move(found));
+      logs_.at(static_cast<std::size_t>(stream_of(header.role))).found.push_back(std::move(found));
       return {};
     }
     return take_spare(std::move(found));
@@ -166,7 +183,38 @@ class Recovery {
     return segment.file->sync();
   }
 
-  Result<void> read_segment(Found& found, bool newest) {
+  /// Both logs, group by group in the order in which they were written.
+  Result<void> read_logs() {
+    for (;;) {
+      Log* next = nullptr;
+      for (auto& log : logs_) {
+        if (auto opened = open_next(log); !opened) return opened;
+        const bool earlier =
+            next == nullptr || (log.reading && log.reading->log_sequence() < next->reading->log_sequence());
+        if (log.reading && earlier) next = &log;
+      }
+      if (next == nullptr) return {};
+      apply_group(*next->reading);
+    }
+  }
+
+  /// Sees to it that a group of this log is there to be applied, if there is one more.
+  Result<void> open_next(Log& log) {
+    while (!log.reading || log.reading->next_group == log.reading->scan.groups.size()) {
+      if (log.reading) {
+        if (auto closed = close(*log.reading); !closed) return closed;
+        log.reading.reset();
+      }
+      if (log.next == log.found.size()) return {};
+      auto& found = log.found[log.next++];
+      auto opened = open(found, log.next == log.found.size());
+      if (!opened) return fail_with(std::move(opened), segment_name(found.segment.header.slot));
+      log.reading = std::move(*opened);
+    }
+    return {};
+  }
+
+  Result<Reading> open(Found& found, bool newest) {
     auto& segment = found.segment;
     const auto& header = segment.header;
     const auto named = named_ends_.find({header.slot, header.generation});
@@ -179,23 +227,36 @@ class Recovery {
     const auto knowledge = is_named                  ? EndKnowledge::named
                            : newest && lost->empty() ? EndKnowledge::newest
                                                      : EndKnowledge::sealed;
-    auto scan = scan_segment(bytes, header, knowledge);
+    Reading reading{&found, newest, false, std::move(bytes), {}, 0};
+    auto& scan = reading.scan;
+    scan = scan_segment(reading.bytes, header, knowledge);
     add_lost(scan, *lost);
-    if (limit > bytes.size())
-      scan.damage.push_back({bytes.size(), limit - bytes.size(), {}, "the file is cut short"});
+    if (const auto size = reading.bytes.size(); limit > size) {
+      scan.damage.push_back({size, limit - size, {}, "the file is cut short"});
+    }
     // A later start may read what this one cannot: then no end that was named may be before it.
     const bool end_is_known = is_named || lost->empty();
     segment.end = end_is_known ? std::max(scan.end, kBlock) : header.segment_bytes;
     segment.next_sequence = scan.next_sequence;
-    const auto reported = report_.quarantined.size();
-    apply(scan, header.slot);
-    if (report_.quarantined.size() > reported) segment.state = SegmentState::quarantined;
-    ++report_.segments;
-    if (newest) {
-      if (auto kept = keep_last(segment, scan); !kept) return kept;
+    return reading;
+  }
+
+  Result<void> close(Reading& reading) {
+    auto& segment = reading.found->segment;
+    const auto slot = segment.header.slot;
+    const auto& scan = reading.scan;
+    for (const auto& damage : scan.damage) {
+      report_.quarantined.push_back(
+          {segment_name(slot), damage.offset, damage.length, damage.id, damage.why});
     }
-    const bool whole = segment.state == SegmentState::closed;
-    log_.adopt(header.slot, std::move(segment), newest && whole && !scan.sealed && !gave_up_);
+    const bool whole = scan.damage.empty() && !reading.damaged;
+    if (!whole) segment.state = SegmentState::quarantined;
+    if (scan.torn_tail) ++report_.torn_tails;
+    ++report_.segments;
+    if (reading.newest) {
+      if (auto kept = keep_last(segment, scan); !kept) return fail_with(std::move(kept), segment_name(slot));
+    }
+    log_.adopt(slot, std::move(segment), reading.newest && whole && !scan.sealed && !gave_up_);
     return {};
   }
 
@@ -209,27 +270,24 @@ class Recovery {
     }
   }
 
-  /// Only the newest header and the last group can be in memory and not on the disk.
+  /// Only the newest header and the last group of a log can be in memory and not on the disk.
   Result<void> keep_last(Segment& segment, const SegmentScan& scan) {
     if (auto kept = rewrite(segment, 0, kBlock); !kept) return kept;
     if (scan.groups.empty()) return {};
     return rewrite(segment, scan.groups.back().offset, scan.groups.back().extent);
   }
 
-  void apply(const SegmentScan& scan, std::uint32_t slot) {
-    const auto name = segment_name(slot);
-    for (const auto& group : scan.groups) {
-      ++report_.groups;
-      id_mark_ = std::max(id_mark_, group.id_mark);
-      for (const auto& record : group.records) {
-        ++report_.records;
-        apply(record, slot);
-      }
+  void apply_group(Reading& reading) {
+    const auto& group = reading.scan.groups[reading.next_group++];
+    ++report_.groups;
+    id_mark_ = std::max(id_mark_, group.id_mark);
+    last_log_sequence_ = std::max(last_log_sequence_, group.log_sequence);
+    const auto reported = report_.quarantined.size();
+    for (const auto& record : group.records) {
+      ++report_.records;
+      apply(record, reading.found->segment.header.slot);
     }
-    for (const auto& damage : scan.damage) {
-      report_.quarantined.push_back({name, damage.offset, damage.length, damage.id, damage.why});
-    }
-    if (scan.torn_tail) ++report_.torn_tails;
+    reading.damaged = reading.damaged || report_.quarantined.size() > reported;
   }
 
   void apply(const RecordView& record, std::uint32_t slot) {
@@ -269,10 +327,11 @@ class Recovery {
   Index& index_;
   IdSet& committed_;
   RecoveryReport report_;
-  std::vector<Found> logs_;
+  std::array<Log, kStreams.size()> logs_;  ///< by stream
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
   std::map<QueueId, std::pair<std::uint32_t, Quarantined>> misfits_;  ///< with their slots
   std::uint64_t id_mark_ = 1;
+  std::uint64_t last_log_sequence_ = 0;
   bool gave_up_ = false;  ///< a segment of which not even the header is known
 };
 

@@ -1,6 +1,7 @@
 #include "spool/recycler.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace sternpost::spool {
 namespace {
@@ -30,6 +31,7 @@ std::uint64_t Recycler::cost(const Index::Need& need) const {
 }
 
 void Recycler::start(std::uint32_t slot) {
+  log_.withdraw(slot);
   victim_ = slot;
   next_group_ = kBlock;
   records_.clear();
@@ -224,9 +226,29 @@ void Recycler::consider_certificate(QueueId id) {
   }
 }
 
+/// While a failed group may stand behind the end of the incoming log, only that log may be written.
+Stream Recycler::destination() {
+  if (log_.is_unsettled(Stream::incoming)) return Stream::incoming;
+  if (!log_.is_unsettled(Stream::deferred)) std::ignore = log_.reopen(Stream::deferred);
+  const bool fits = group_.extent() <= log_.room(Stream::deferred);
+  return fits || log_.spares() > kLeastSpares ? Stream::deferred : Stream::incoming;
+}
+
+/// The group that failed may be on the disk, and the incoming log goes on without it.
+void Recycler::doubt_copies() {
+  const auto slot = log_.last(Stream::deferred).slot;
+  for (const auto& moved : moved_) {
+    if (moved.type == RecordType::message) index_.put_doubtful_copy(moved.id, slot);
+  }
+}
+
 Result<void> Recycler::write() {
-  const auto place = log_.append(group_, 0);
-  if (!place) return fail_with(Result<SegmentLog::GroupPlace>(place));
+  const auto stream = destination();
+  const auto place = log_.append(stream, group_, 0);
+  if (!place) {
+    if (stream == Stream::deferred && log_.is_unsettled(stream)) doubt_copies();
+    return fail_with(Result<SegmentLog::GroupPlace>(place));
+  }
   for (std::size_t i = 0; i < moved_.size(); ++i) {
     const auto& built = group_.records()[i];
     const Place at{place->slot, static_cast<std::uint32_t>(place->offset + built.offset),

@@ -1,6 +1,7 @@
 // Empties one closed segment at a time, in bounded steps, so that it can be reused: what a scan of the rest
-// of the log would miss without it is written again at the head of the log. Only when the segment's new
-// header is durable does it forget which copies were there.
+// would miss without it is written again, to the deferred log, or to the incoming one where spares are
+// scarce. So mail that stays is gathered in segments where little changes, and is seldom moved again. Only
+// when the segment's new header is durable does it forget which copies were there.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,8 @@ class Recycler {
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
   Result<void> write();
+  Stream destination();
+  void doubt_copies();
   std::unexpected<Error> unreadable(std::uint32_t slot, std::uint64_t offset, Error error);
   std::unexpected<Error> failed(Error error);
   std::unexpected<Error> give_up(std::string why);

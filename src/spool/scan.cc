@@ -1,5 +1,8 @@
 #include "spool/scan.h"
 
+#include <algorithm>
+#include <ranges>
+
 namespace sternpost::spool {
 namespace {
 
@@ -11,6 +14,7 @@ class Scanner {
   SegmentScan run() {
     while (!scan_.sealed && scan_.end < bytes_.size() && step()) {
     }
+    order_damaged();
     return std::move(scan_);
   }
 
@@ -70,6 +74,15 @@ class Scanner {
     return false;
   }
 
+  void order_damaged() {
+    std::uint64_t next = 0;
+    for (const auto& group : scan_.groups) next = std::max(next, group.log_sequence);
+    for (auto& group : std::views::reverse(scan_.groups)) {
+      if (group.log_sequence == 0) group.log_sequence = next;
+      next = group.log_sequence;
+    }
+  }
+
   /// The header of the group at the end is gone; its records may still be there.
   void take_damaged_block(std::uint64_t until) {
     const auto offset = scan_.end;
@@ -81,7 +94,7 @@ class Scanner {
       // The last of its damage is the padding, or what cannot be told from it; the whole is reported already.
       if (!parsed.damage.empty() && parsed.damage.back().id == QueueId{}) parsed.damage.pop_back();
       scan_.damage.insert(scan_.damage.end(), parsed.damage.begin(), parsed.damage.end());
-      scan_.groups.push_back({offset, until - offset, 0, std::move(parsed.records)});
+      scan_.groups.push_back({offset, until - offset, 0, 0, std::move(parsed.records)});
     }
     ++scan_.next_sequence;
     scan_.end = until;
@@ -99,8 +112,8 @@ class Scanner {
     }
     scan_.next_sequence = group.header.sequence + 1;
     scan_.end = group.offset + group.header.extent();
-    scan_.groups.push_back(
-        {group.offset, group.header.extent(), group.header.id_mark, std::move(parsed.records)});
+    scan_.groups.push_back({group.offset, group.header.extent(), group.header.log_sequence,
+                            group.header.id_mark, std::move(parsed.records)});
   }
 
   static bool is_closing(const ParsedRecords& parsed) {

@@ -20,6 +20,8 @@ enum class EndKnowledge : unsigned char {
 struct ScannedGroup {
   std::uint64_t offset = 0;
   std::uint64_t extent = 0;
+  /// Where the group header is damaged: the next one's, or the last one's where there is none behind it.
+  std::uint64_t log_sequence = 0;
   std::uint64_t id_mark = 0;        ///< 0 where the group header is damaged
   std::vector<RecordView> records;  ///< those that count
 };

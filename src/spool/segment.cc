@@ -10,7 +10,7 @@ namespace sternpost::spool {
 namespace {
 
 constexpr std::string_view kMagic = "STERNSEG";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::string_view kNamePrefix = "segment-";
 constexpr std::uint64_t kHeaderSeed = 0;
 

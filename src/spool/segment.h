@@ -2,6 +2,7 @@
 // docs/internals/spool.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,13 +20,32 @@ constexpr std::uint64_t round_up_to_block(std::uint64_t n) {
   return (n + kBlock - 1) / kBlock * kBlock;
 }
 
+/// The two logs of a spool, which share its segments.
+enum class Stream : unsigned char {
+  incoming,  ///< all that is committed
+  deferred,  ///< what was still needed when its segment was recycled: mail that stays
+};
+inline constexpr std::array kStreams{Stream::incoming, Stream::deferred};
+
 enum class SegmentRole : unsigned char {
   spare,  ///< holds no records, whatever its bytes look like
-  log,
+  incoming,
+  deferred,
 };
-static_assert(static_cast<unsigned>(SegmentRole::spare) == 0 && static_cast<unsigned>(SegmentRole::log) == 1);
+static_assert(static_cast<unsigned>(SegmentRole::spare) == 0 &&
+              static_cast<unsigned>(SegmentRole::incoming) == 1 &&
+              static_cast<unsigned>(SegmentRole::deferred) == 2);
 
-/// Where the log of an earlier segment ends; nothing behind `end` was ever acknowledged. Generation 0: none.
+constexpr SegmentRole role_in(Stream stream) {
+  return stream == Stream::incoming ? SegmentRole::incoming : SegmentRole::deferred;
+}
+/// The log that a segment which is no spare belongs to.
+constexpr Stream stream_of(SegmentRole role) {
+  return role == SegmentRole::deferred ? Stream::deferred : Stream::incoming;
+}
+
+/// Where an earlier segment of the same log ends; nothing behind `end` was ever acknowledged. Generation 0:
+/// none.
 struct SegmentEnd {
   std::uint32_t slot = 0;
   std::uint64_t generation = 0;
@@ -85,5 +105,5 @@ std::optional<std::uint32_t> parse_segment_name(std::string_view name);
 
 namespace sternpost {
 template <>
-inline constexpr unsigned kEnumBound<spool::SegmentRole> = 2;
+inline constexpr unsigned kEnumBound<spool::SegmentRole> = 3;
 }

@@ -25,24 +25,25 @@ Segment& SegmentLog::segment_at(std::uint32_t slot) {
 void SegmentLog::adopt(std::uint32_t slot, Segment segment, bool reopenable) {
   next_generation_ = std::max(next_generation_, segment.header.generation + 1);
   if (segment.state == SegmentState::spare) ++spares_;
-  // Recovery adopts by rising generation, so the last one stays.
   if (segment.state == SegmentState::closed || segment.state == SegmentState::quarantined) {
-    if (segment.header.generation > last_.generation) {
-      last_ = {segment.header.slot, segment.header.generation, segment.end};
-      reopenable_ = reopenable;
+    auto& of_log = tail(stream_of(segment.header.role));
+    if (segment.header.generation > of_log.last.generation) {
+      of_log.last = {segment.header.slot, segment.header.generation, segment.end};
+      of_log.reopenable = reopenable;
     }
   }
   segment_at(slot) = std::move(segment);
 }
 
-void SegmentLog::start_ids_at(std::uint64_t mark) {
-  next_id_ = mark;
-  durable_mark_ = mark;
+void SegmentLog::start_at(std::uint64_t id_mark, std::uint64_t log_sequence) {
+  next_id_ = id_mark;
+  durable_mark_ = id_mark;
+  next_log_sequence_ = log_sequence;
 }
 
-std::uint64_t SegmentLog::room() const {
-  if (!active_) return 0;
-  const auto& segment = segments_[*active_];
+std::uint64_t SegmentLog::room(Stream stream) const {
+  if (!has_active(stream)) return 0;
+  const auto& segment = segments_[*active(stream)];
   return segment.header.segment_bytes - segment.end;
 }
 
@@ -58,22 +59,32 @@ std::uint64_t SegmentLog::total_bytes() const {
   return total;
 }
 
-void SegmentLog::close_active() {
-  if (!active_) return;
-  auto& segment = segments_[*active_];
+void SegmentLog::close(Stream stream) {
+  auto& of_log = tail(stream);
+  if (!of_log.active) return;
+  auto& segment = segments_[*of_log.active];
   segment.state = SegmentState::closed;
-  last_ = {segment.header.slot, segment.header.generation, segment.end};
-  reopenable_ = true;
-  active_.reset();
+  of_log.last = {segment.header.slot, segment.header.generation, segment.end};
+  of_log.reopenable = true;
+  of_log.active.reset();
 }
 
-bool SegmentLog::reopen() {
-  if (active_ || !reopenable_ || last_.slot >= segments_.size()) return false;
-  auto& segment = segments_[last_.slot];
-  const bool same = segment.state == SegmentState::closed && segment.header.generation == last_.generation;
+void SegmentLog::withdraw(std::uint32_t slot) {
+  for (const auto stream : kStreams) {
+    if (active(stream) == slot) close(stream);
+    if (tail(stream).last.slot == slot) tail(stream).reopenable = false;
+  }
+}
+
+bool SegmentLog::reopen(Stream stream) {
+  auto& of_log = tail(stream);
+  const auto& last = of_log.last;
+  if (of_log.active || !of_log.reopenable || last.slot >= segments_.size()) return false;
+  auto& segment = segments_[last.slot];
+  const bool same = segment.state == SegmentState::closed && segment.header.generation == last.generation;
   if (!same || segment.sealed || segment.header.segment_bytes - segment.end < kBlock) return false;
   segment.state = SegmentState::active;
-  active_ = last_.slot;
+  of_log.active = last.slot;
   return true;
 }
 
@@ -97,22 +108,23 @@ std::uint64_t SegmentLog::raised_mark() const {
   return next_id_ + kIdStep / 2 > durable_mark_ ? std::max(next_id_, durable_mark_) + kIdStep : durable_mark_;
 }
 
-Result<void> SegmentLog::activate() {
+Result<void> SegmentLog::activate(Stream stream) {
   const auto spare = std::ranges::find(segments_, SegmentState::spare, &Segment::state);
   if (spare == segments_.end()) {
     return fail(ErrorClass::temporary, "the spool is full: no spare segment", ENOSPC);
   }
-  close_active();
-  reopenable_ = false;
+  close(stream);
+  auto& of_log = tail(stream);
+  of_log.reopenable = false;
   const auto slot = static_cast<std::uint32_t>(spare - segments_.begin());
   const auto generation = next_generation_++;
   const SegmentHeader header{.slot = slot,
                              .generation = generation,
                              .segment_bytes = spare->header.segment_bytes,
-                             .role = SegmentRole::log,
+                             .role = role_in(stream),
                              .salt = checksum(encode(generation), options_.salt),
                              .id_mark = raised_mark(),
-                             .previous = last_};
+                             .previous = of_log.last};
   --spares_;
   // Even a failed write may be found by recovery, so from here on nothing may be added to the segment before.
   spare->state = SegmentState::doubtful;
@@ -121,32 +133,38 @@ Result<void> SegmentLog::activate() {
     return fail_with(std::move(written), "opening " + segment_name(slot));
   }
   spare->state = SegmentState::active;
-  active_ = slot;
+  of_log.active = slot;
+  of_log.unsettled = false;
   durable_mark_ = header.id_mark;
   failures_in_row_ = 0;
   return {};
 }
 
-Result<SegmentLog::GroupPlace> SegmentLog::append(GroupBuilder& group, std::size_t keep_spares) {
+Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& group,
+                                                  std::size_t keep_spares) {
   if (group.extent() > capacity()) return fail(ErrorClass::permanent, "a group is larger than a segment");
-  if (group.extent() > room()) {
+  if (group.extent() > room(stream)) {
     if (spares_ <= keep_spares) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
-    if (auto opened = activate(); !opened) return fail_with(std::move(opened));
+    if (auto opened = activate(stream); !opened) return fail_with(std::move(opened));
   }
-  auto& segment = segments_[*active_];
+  auto& segment = segments_[*active(stream)];
   const GroupPlace place{segment.header.slot, segment.end};
   const auto mark = raised_mark();
-  const auto bytes = group.finish(SegmentIdentity(segment.header), segment.next_sequence, mark, clock_.now());
+  const auto bytes = group.finish(SegmentIdentity(segment.header),
+                                  {segment.next_sequence, next_log_sequence_++, mark, clock_.now()});
   auto written = segment.file->write(segment.end, bytes);
   if (written) written = segment.file->sync();
   if (!written) {
-    close_active();
+    close(stream);
+    tail(stream).unsettled = true;
     ++failures_in_row_;
     ++counters_.failures;
     return fail_with(std::move(written), segment_name(place.slot));
   }
   failures_in_row_ = 0;
+  tail(stream).unsettled = false;
   ++counters_.groups;
+  if (stream == Stream::deferred) ++counters_.deferred_groups;
   ++counters_.syncs;
   counters_.bytes_written += bytes.size();
   segment.end += bytes.size();
@@ -159,9 +177,9 @@ Result<void> SegmentLog::seal(Segment& segment) {
   if (segment.header.segment_bytes - segment.end >= kBlock) {
     GroupBuilder group;
     group.add(RecordType::mark, {}, Mark{MarkKind::closed});
-    auto written = segment.file->write(
-        segment.end,
-        group.finish(SegmentIdentity(segment.header), segment.next_sequence, durable_mark_, clock_.now()));
+    auto written = segment.file->write(segment.end, group.finish(SegmentIdentity(segment.header),
+                                                                 {segment.next_sequence, next_log_sequence_++,
+                                                                  durable_mark_, clock_.now()}));
     if (written) written = segment.file->sync();
     if (!written) {
       ++counters_.failures;
@@ -308,7 +326,7 @@ Result<QueueId> SegmentLog::lease(std::uint32_t count) {
   if (next_id_ + count > durable_mark_) {
     GroupBuilder mark_only;
     next_id_ += count;  // so that the mark is raised beyond what is asked for
-    auto raised = append(mark_only, 1);
+    auto raised = append(Stream::incoming, mark_only, 1);
     next_id_ -= count;
     if (!raised) return fail_with(std::move(raised), "leasing queue ids");
   }

@@ -1,14 +1,16 @@
-// The log as a sequence of segments: appends groups, opens the next segment, prepares spares, resets what was
-// recycled. It knows nothing of messages.
+// The two logs as sequences of segments: appends groups, opens the next segment, prepares spares, resets what
+// was recycled. It knows nothing of messages.
 //
 // Invariants that recovery relies on (docs/internals/spool.md):
 //   - a group is written only when the one before it was synced, and behind its last byte;
-//   - a segment is written to only until the next activation is tried; after a failure groups go on at its
-//   durable end, over what the failed one left there, for all that was acknowledged is before that end;
-//   - the header of each activated segment names the durable end of the one before, and while that one has no
-//     closing mark this header stays.
+//   - a segment is written to only until the next activation in its log is tried; after a failure groups go
+//     on at its durable end, over what the failed one left there, for all that was acknowledged is before
+//     that end;
+//   - the header of each activated segment names the durable end of the one before in its log, and while that
+//     one has no closing mark this header stays.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,6 +43,9 @@ struct Segment {
   std::unique_ptr<DiskFile> file;
 };
 
+/// Spares that are kept at least: one for what comes, and one for recycling.
+inline constexpr std::uint32_t kLeastSpares = 2;
+
 struct SegmentLogOptions {
   std::uint64_t segment_bytes = 0;
   std::uint64_t max_bytes = 0;       ///< of all segments
@@ -50,6 +55,7 @@ struct SegmentLogOptions {
 
 struct SegmentLogCounters {
   std::uint64_t groups = 0;
+  std::uint64_t deferred_groups = 0;  ///< of these, in the deferred log
   std::uint64_t syncs = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t failures = 0;
@@ -68,23 +74,30 @@ class SegmentLog {
   /// Writes and syncs a group, in the next segment where it does not fit into this one and more than
   /// `keep_spares` are there (temporary, ENOSPC, where they are not). When writing fails the segment is
   /// closed at its last durable end, and whether the group is on the disk is not known until the next write
-  /// succeeds; after that it is not in the log.
-  Result<GroupPlace> append(GroupBuilder& group, std::size_t keep_spares);
+  /// to the same log succeeds; after that it is not in it.
+  Result<GroupPlace> append(Stream stream, GroupBuilder& group, std::size_t keep_spares);
 
-  /// Opens the next segment; the one before is closed. Temporary where there is no spare.
-  Result<void> activate();
-  /// Goes on in the segment that was written last, behind its durable end, where nothing came after it: for
-  /// when spares are scarce. False where that cannot be.
-  bool reopen();
+  /// Opens the next segment of a log; the one before is closed. Temporary where there is no spare.
+  Result<void> activate(Stream stream);
+  /// Goes on in the segment that was written last, behind its durable end, where nothing came after it. False
+  /// where that cannot be.
+  bool reopen(Stream stream);
+  /// The segment is going to be recycled: no log goes on in it.
+  void withdraw(std::uint32_t slot);
 
   /// Bytes that groups may still take in the active segment; 0 without one.
-  [[nodiscard]] std::uint64_t room() const;
+  [[nodiscard]] std::uint64_t room(Stream stream) const;
   /// The extent of the largest group that fits in a segment.
   [[nodiscard]] std::uint64_t capacity() const { return options_.segment_bytes - kBlock; }
   [[nodiscard]] std::size_t spares() const { return spares_; }
-  [[nodiscard]] bool has_active() const { return active_.has_value(); }
-  [[nodiscard]] std::optional<std::uint32_t> active() const { return active_; }
-  /// Failures of writing or syncing the log since the last success.
+  [[nodiscard]] bool has_active(Stream stream) const { return active(stream).has_value(); }
+  [[nodiscard]] std::optional<std::uint32_t> active(Stream stream) const { return tail(stream).active; }
+  /// The end of the segment closed last.
+  [[nodiscard]] const SegmentEnd& last(Stream stream) const { return tail(stream).last; }
+  /// Writing failed, and nothing was written to this log since: a group of which nothing is known may stand
+  /// behind its end.
+  [[nodiscard]] bool is_unsettled(Stream stream) const { return tail(stream).unsettled; }
+  /// Failures of writing or syncing the logs since the last success.
   [[nodiscard]] unsigned failures_in_row() const { return failures_in_row_; }
 
   /// Whether the limits allow one more segment.
@@ -124,34 +137,42 @@ class SegmentLog {
     options_.min_free_bytes = min_free_bytes;
   }
 
-  /// For recovery, before anything else: a segment as it was found. `reopenable`: it is the newest log,
-  /// whole, and has no closing mark.
+  /// For recovery, before anything else, by rising generation in each log: a segment as it was found.
+  /// `reopenable`: it is the newest of its log, whole, and has no closing mark.
   void adopt(std::uint32_t slot, Segment segment, bool reopenable = false);
-  /// For recovery, at last: ids go on from here.
-  void start_ids_at(std::uint64_t mark);
+  /// For recovery, at last: ids and groups go on from here.
+  void start_at(std::uint64_t id_mark, std::uint64_t log_sequence);
   /// For recovery: a segment that was given up may have one of the next generations.
   void skip_generations(std::uint64_t count) { next_generation_ += count; }
 
  private:
+  /// Where a log goes on.
+  struct Tail {
+    std::optional<std::uint32_t> active;
+    SegmentEnd last;          ///< of the segment closed last
+    bool reopenable = false;  ///< no activation was tried since
+    bool unsettled = false;
+  };
+  [[nodiscard]] const Tail& tail(Stream stream) const { return tails_.at(static_cast<std::size_t>(stream)); }
+  Tail& tail(Stream stream) { return tails_.at(static_cast<std::size_t>(stream)); }
   Result<void> write_header(Segment& segment, const SegmentHeader& header);
   Result<void> seal(Segment& segment);
   Result<void> seal_named_by(const Segment& segment);
   Result<void> finish_preparing(std::uint32_t slot);
-  void close_active();
+  void close(Stream stream);
   [[nodiscard]] std::uint64_t raised_mark() const;
   Segment& segment_at(std::uint32_t slot);
 
   Disk& disk_;
   Clock& clock_;
   SegmentLogOptions options_;
-  std::vector<Segment> segments_;  ///< by slot
-  std::optional<std::uint32_t> active_;
+  std::vector<Segment> segments_;            ///< by slot
+  std::array<Tail, kStreams.size()> tails_;  ///< by stream
   std::optional<std::uint32_t> preparing_;
   std::uint64_t prepared_bytes_ = 0;
-  SegmentEnd last_;          ///< of the segment closed last
-  bool reopenable_ = false;  ///< no activation was tried since
   std::size_t spares_ = 0;
   std::uint64_t next_generation_ = 1;
+  std::uint64_t next_log_sequence_ = 1;
   std::uint64_t next_id_ = 1;
   std::uint64_t durable_mark_ = 1;
   unsigned failures_in_row_ = 0;

@@ -6,7 +6,7 @@ namespace sternpost::spool {
 namespace {
 
 SegmentHeader example() {
-  return {3, 17, 65536, SegmentRole::log, 0x1234, 70000, {2, 16, 8192}};
+  return {3, 17, 65536, SegmentRole::incoming, 0x1234, 70000, {2, 16, 8192}};
 }
 
 TEST(segment, header_comes_back_as_it_was_written) {

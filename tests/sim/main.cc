@@ -37,24 +37,11 @@ int run(const Request& request) {
       fmt::print("seed {}: {}\n  replay with: {} --seed {}{}\n", seed, story.violation, request.program, seed,
                  request.lie.empty() ? "" : " --lie " + request.lie);
     }
-    sum.crashes += story.crashes;
-    sum.power_losses += story.power_losses;
-    sum.failed_calls += story.failed_calls;
-    sum.messages += story.messages;
-    sum.notices += story.notices;
-    sum.finished += story.finished;
-    sum.segments_reset += story.segments_reset;
-    sum.torn_tails += story.torn_tails;
-    sum.refused_full += story.refused_full;
-    sum.deferrals_in_memory += story.deferrals_in_memory;
+    for (const auto& counter : LifeStory::counters()) sum.*counter.value += story.*counter.value;
   }
-  const auto seeds = request.last - request.first + 1;
-  fmt::print(
-      "{} seeds, {} failing: {} crashes, {} power losses, {} failed calls, {} refused for lack of space, {} "
-      "messages, {} notices, "
-      "{} finished, {} segments recycled, {} torn tails, {} deferrals kept in memory\n",
-      seeds, failing, sum.crashes, sum.power_losses, sum.failed_calls, sum.refused_full, sum.messages,
-      sum.notices, sum.finished, sum.segments_reset, sum.torn_tails, sum.deferrals_in_memory);
+  fmt::print("{} seeds, {} failing", request.last - request.first + 1, failing);
+  for (const auto& counter : LifeStory::counters()) fmt::print(", {} {}", sum.*counter.value, counter.name);
+  fmt::print("\n");
   if (request.lie.empty()) return failing == 0 ? 0 : 1;
   return failing > 0 ? 0 : 1;
 }

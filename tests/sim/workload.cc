@@ -184,7 +184,10 @@ class Life {
   void end(bool power) {
     in_flight_.clear();
     leases_.clear();
-    if (engine_) story_.segments_reset += engine_->stats().log.segments_reset;
+    if (engine_) {
+      story_.segments_reset += engine_->stats().log.segments_reset;
+      story_.deferred_groups += engine_->stats().log.deferred_groups;
+    }
     engine_.reset();
     model_.restarted();
     if (!power) return;  // killed: what was written can still be read, and be lost later

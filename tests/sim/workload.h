@@ -1,8 +1,10 @@
 // One simulated life of a spool: a seed decides what is asked of it, what fails, and when it dies.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "sim_disk.h"
 
@@ -14,14 +16,37 @@ struct LifeStory {
   std::uint64_t crashes = 0;
   std::uint64_t power_losses = 0;
   std::uint64_t failed_calls = 0;
+  std::uint64_t refused_full = 0;
   std::uint64_t messages = 0;
   std::uint64_t notices = 0;  ///< of the messages, those that settle another one
   std::uint64_t finished = 0;
   std::uint64_t segments_reset = 0;
+  std::uint64_t deferred_groups = 0;  ///< written to the deferred log
   std::uint64_t torn_tails = 0;
-  std::uint64_t refused_full = 0;
   std::uint64_t deferrals_in_memory = 0;
+
+  struct Counter {
+    std::string_view name;
+    std::uint64_t LifeStory::* value;
+  };
+  static constexpr auto counters();
 };
+
+constexpr auto LifeStory::counters() {
+  return std::to_array<Counter>({
+      {"crashes", &LifeStory::crashes},
+      {"power losses", &LifeStory::power_losses},
+      {"failed calls", &LifeStory::failed_calls},
+      {"refused for lack of space", &LifeStory::refused_full},
+      {"messages", &LifeStory::messages},
+      {"notices", &LifeStory::notices},
+      {"finished", &LifeStory::finished},
+      {"segments recycled", &LifeStory::segments_reset},
+      {"groups moved to the deferred log", &LifeStory::deferred_groups},
+      {"torn tails", &LifeStory::torn_tails},
+      {"deferrals kept in memory", &LifeStory::deferrals_in_memory},
+  });
+}
 
 LifeStory live(std::uint64_t seed, const Lies& lies);
 
