@@ -118,8 +118,7 @@ class Loader {
       return std::ranges::find_if(settings, [&](const Setting& s) { return s.parameter->key == key; });
     };
     const auto state = find("state_directory");
-    const auto mail = find("mailboxes.directory");
-    if (state == settings.end() || mail == settings.end()) return;
+    if (state == settings.end()) return;
     const bool by_option = !input_.state_directory.empty();
     if (by_option) {
       const auto path = normalize_path(input_.state_directory, false);
@@ -134,12 +133,17 @@ class Loader {
       state->origin = {Origin::From::option, std::string(kStateOption), 0};
     }
     const auto& root = std::get<std::string>(state->value);
-    auto& folder = std::get<std::string>(mail->value);
-    if (!folder.starts_with('/')) {
-      folder = root + "/" + folder;
-    } else if (by_option && !folder.starts_with(root + "/")) {
-      folder = root + "/mail";
-      mail->origin = {Origin::From::option, std::string(kStateOption), 0};
+    for (const auto& [key, name] :
+         {std::pair{"mailboxes.directory", "/mail"}, std::pair{"spool.deferred_directory", "/spool"}}) {
+      const auto at = find(key);
+      if (at == settings.end()) continue;
+      auto& folder = std::get<std::string>(at->value);
+      if (!folder.starts_with('/')) {
+        folder = root + "/" + folder;
+      } else if (by_option && !folder.starts_with(root + "/")) {
+        folder = root + name;
+        at->origin = {Origin::From::option, std::string(kStateOption), 0};
+      }
     }
   }
 

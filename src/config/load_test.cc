@@ -75,6 +75,13 @@ TEST(Load, ARelativeMailFolderIsBelowTheStateDirectory) {
   EXPECT_EQ(good(kThreeLines).text("mailboxes.directory"), "/var/mail/sternpost");
 }
 
+TEST(Load, TheDeferredFolderIsThatOfTheQueueUnlessAnotherIsNamed) {
+  EXPECT_EQ(good(kThreeLines).text("spool.deferred_directory"), "/var/lib/sternpost/spool");
+  const auto other = with("[spool]\ndeferred_directory = \"/srv/deferred\"\n");
+  EXPECT_EQ(good(other).text("spool.deferred_directory"), "/srv/deferred");
+  EXPECT_EQ(good(other, "/tmp/x").text("spool.deferred_directory"), "/tmp/x/spool");
+}
+
 TEST(Load, StateOptionMustFitASocketName) {
   EXPECT_TRUE(load_text(kThreeLines, "/" + std::string(94, 'x')));
   const auto refused = load_text(kThreeLines, "/" + std::string(95, 'x'));

@@ -61,6 +61,7 @@ MasterSlice make_master(const Values& values) {
   slice.smtpd_workers = values.small("smtp.workers");
   slice.state_directory = values.text("state_directory");
   slice.mail_directory = values.text("mailboxes.directory");
+  slice.deferred_directory = values.text("spool.deferred_directory");
   slice.mail_owner = values.text("mailboxes.owner");
   slice.control_group = values.text("admin.control_group");
   slice.uid_base = values.small("sandbox.uid_base");
@@ -121,6 +122,8 @@ SpoolSlice make_spool(const Values& values) {
   slice.min_free_bytes = values.number("spool.min_free");
   slice.max_buffered_bytes = values.number("spool.max_buffered");
   slice.notice_header_bytes = values.number("queue.bounce_header");
+  slice.own_deferred_folder =
+      values.text("spool.deferred_directory") != values.text("state_directory") + "/spool";
   return slice;
 }
 

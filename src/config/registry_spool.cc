@@ -32,12 +32,27 @@ constexpr Parameter kParameters[] = {
      .details =
          "When its segments are full of mail that is not finished, clients get 452; the last spare ones are "
          "kept for the outcomes of deliveries. Must hold the spare segments and at least two more."},
+    {.key = "spool.deferred_directory",
+     .type = Type::folder,
+     .initial = "spool",
+     .bounds = {1, 1'024},
+     .reload = Reload::restart,
+     .seen_by = "master spool",
+     .summary = "The folder of the segments with mail that stays, which may be on another disk.",
+     .details =
+         "Mail that is still there when its segment is reused is moved to the deferred log. With a folder on "
+         "another disk, new mail keeps the first one for itself. A relative path is below the state "
+         "directory, and \"spool\" is the folder of the queue itself. With the option --state an absolute "
+         "path "
+         "elsewhere is not used. To change it, stop the server and move the files segment-* along; the "
+         "server does not start where one is missing. Under systemd another folder than the default must be "
+         "in the unit's ReadWritePaths."},
     {.key = "spool.min_free",
      .type = Type::size,
      .initial = "256 MiB",
      .bounds = {kMiB, 64 * kTiB},
      .seen_by = "spool",
-     .summary = "The space that stays free on the disk of the queue: the queue does not grow into it.",
+     .summary = "The space that stays free on each disk of the queue: the queue does not grow into it.",
      .details =
          "Mail is still taken as long as it fits into the segments that are there; when they are full, "
          "clients get 452."},

@@ -9,6 +9,7 @@ Result<void> check_reloadable(const MasterSlice& now, const MasterSlice& wanted)
   };
   if (wanted.state_directory != now.state_directory) return changed("state_directory");
   if (wanted.mail_directory != now.mail_directory) return changed("mailboxes.directory");
+  if (wanted.deferred_directory != now.deferred_directory) return changed("spool.deferred_directory");
   if (wanted.mail_owner != now.mail_owner) return changed("mailboxes.owner");
   if (wanted.control_group != now.control_group) return changed("admin.control_group");
   if (wanted.uid_base != now.uid_base) return changed("sandbox.uid_base");

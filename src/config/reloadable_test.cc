@@ -14,9 +14,13 @@ namespace {
 
 /// Another value than the default of each parameter that master alone cannot take without a restart.
 const std::map<std::string, std::string> kOther = {
-    {"state_directory", "\"/srv/post\""}, {"mailboxes.directory", "\"/srv/mail\""},
-    {"mailboxes.owner", "\"vmail\""},     {"admin.control_group", "\"postadmin\""},
-    {"sandbox.uid_base", "80000"},        {"sandbox.mode", "\"weaker\""},
+    {"state_directory", "\"/srv/post\""},
+    {"mailboxes.directory", "\"/srv/mail\""},
+    {"mailboxes.owner", "\"vmail\""},
+    {"admin.control_group", "\"postadmin\""},
+    {"spool.deferred_directory", "\"/srv/deferred\""},
+    {"sandbox.uid_base", "80000"},
+    {"sandbox.mode", "\"weaker\""},
 };
 
 MasterSlice master_with(const std::string& more) {

@@ -30,8 +30,9 @@ struct MasterSlice {
   std::uint32_t smtpd_workers = 0;  ///< 0: one for each core
   std::string state_directory;
   std::string mail_directory;
-  std::string mail_owner;     ///< user name or uid that owns the Maildirs; empty: virtual's own uid
-  std::string control_group;  ///< group name or gid that may use the control socket; empty: root only
+  std::string deferred_directory;  ///< STATE/spool where the deferred log has no folder of its own
+  std::string mail_owner;          ///< user name or uid that owns the Maildirs; empty: virtual's own uid
+  std::string control_group;       ///< group name or gid that may use the control socket; empty: root only
   std::uint32_t uid_base = 0;
   bool weaker_sandbox = false;
   std::uint32_t restart_delay_ms = 0;      ///< wait before a compartment that keeps ending is started again
@@ -43,8 +44,9 @@ struct MasterSlice {
   bool operator==(const MasterSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&MasterSlice::smtp_listen, &MasterSlice::smtpd_workers, &MasterSlice::state_directory,
-                      &MasterSlice::mail_directory, &MasterSlice::mail_owner, &MasterSlice::control_group,
-                      &MasterSlice::uid_base, &MasterSlice::weaker_sandbox, &MasterSlice::restart_delay_ms,
+                      &MasterSlice::mail_directory, &MasterSlice::deferred_directory,
+                      &MasterSlice::mail_owner, &MasterSlice::control_group, &MasterSlice::uid_base,
+                      &MasterSlice::weaker_sandbox, &MasterSlice::restart_delay_ms,
                       &MasterSlice::drain_seconds, &MasterSlice::trust_anchor, &MasterSlice::dns_ports,
                       &MasterSlice::smtp_ports, &MasterSlice::local_sockets);
   }
@@ -92,11 +94,13 @@ struct SpoolSlice {
   std::uint64_t min_free_bytes = 0;
   std::uint64_t max_buffered_bytes = 0;   ///< pieces of messages not committed yet, all intakes together
   std::uint64_t notice_header_bytes = 0;  ///< of a message, for who writes the notice about it
+  bool own_deferred_folder = false;
   bool operator==(const SpoolSlice&) const = default;
   static constexpr auto fields() {
     return std::tuple(&SpoolSlice::segment_bytes, &SpoolSlice::spare_segments, &SpoolSlice::max_message_bytes,
                       &SpoolSlice::max_spool_bytes, &SpoolSlice::min_free_bytes,
-                      &SpoolSlice::max_buffered_bytes, &SpoolSlice::notice_header_bytes);
+                      &SpoolSlice::max_buffered_bytes, &SpoolSlice::notice_header_bytes,
+                      &SpoolSlice::own_deferred_folder);
   }
 };
 

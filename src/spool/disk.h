@@ -28,6 +28,8 @@ class DiskFile {
   /// later success says nothing about what was written before the failure: write it again.
   virtual Result<void> sync() = 0;
   virtual Result<std::uint64_t> size() = 0;
+  /// Gives back what the file takes. After a crash all of it may be there again.
+  virtual Result<void> clear() = 0;
 };
 
 class Disk {
@@ -38,11 +40,21 @@ class Disk {
   virtual Result<std::vector<std::string>> list() = 0;
   /// Opens for reading and writing; creates the file where there is none.
   virtual Result<std::unique_ptr<DiskFile>> open(const std::string& name) = 0;
-  virtual Result<void> remove(const std::string& name) = 0;
-  /// Names created and removed before are durable when this succeeds.
+  /// Names created before are durable when this succeeds.
   virtual Result<void> sync_directory() = 0;
   /// Bytes that may still be written to new files.
   virtual Result<std::uint64_t> free_bytes() = 0;
+};
+
+/// Where the logs are: in one folder, or the deferred log in another, perhaps on another disk. Both outlive
+/// whoever is given them.
+struct Disks {
+  // NOLINTNEXTLINE(google-explicit-constructor): one disk is the ordinary case
+  Disks(Disk& everything) : main(&everything) {}
+  Disks(Disk& incoming, Disk* of_deferred) : main(&incoming), deferred(of_deferred) {}
+
+  Disk* main;
+  Disk* deferred = nullptr;  ///< null where it is the same
 };
 
 /// What a medium says of bytes that it cannot give back: trying again seldom helps.

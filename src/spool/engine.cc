@@ -32,22 +32,26 @@ Result<void> check(const EngineOptions& options) {
   return {};
 }
 
-Engine::Engine(Disk& disk, Clock& clock, const EngineOptions& options)
+Engine::Engine(const Disks& disks, Clock& clock, const EngineOptions& options)
     : options_(options),
-      log_(disk, clock, log_options()),
+      log_(disks, clock, log_options()),
       committed_(kMaxIdIntervals),
       housekeeper_(log_, index_, clock, options.spare_segments),
       committer_(log_, index_, committed_, housekeeper_, commit_limits(options)),
       reader_(log_) {}
 
 SegmentLogOptions Engine::log_options() const {
-  return {options_.segment_bytes, options_.max_spool_bytes, options_.min_free_bytes, options_.salt};
+  return {.segment_bytes = options_.segment_bytes,
+          .max_bytes = options_.max_spool_bytes,
+          .main_bytes = (options_.spare_segments + 2ULL) * options_.segment_bytes,
+          .min_free_bytes = options_.min_free_bytes,
+          .salt = options_.salt};
 }
 
-Result<std::unique_ptr<Engine>> Engine::open(Disk& disk, Clock& clock, const EngineOptions& options) {
+Result<std::unique_ptr<Engine>> Engine::open(const Disks& disks, Clock& clock, const EngineOptions& options) {
   if (auto checked = check(options); !checked) return fail_with(std::move(checked));
-  std::unique_ptr<Engine> engine(new Engine(disk, clock, options));
-  auto report = recover(disk, engine->log_options(), engine->log_, engine->index_, engine->committed_);
+  std::unique_ptr<Engine> engine(new Engine(disks, clock, options));
+  auto report = recover(disks, engine->log_options(), engine->log_, engine->index_, engine->committed_);
   if (!report) return fail_with(std::move(report), "reading the spool");
   engine->report_ = std::move(*report);
   return engine;
@@ -59,7 +63,7 @@ Result<void> Engine::reconfigure(const EngineOptions& options) {
     return fail(ErrorClass::permanent, "the segment size cannot change while the spool runs");
   }
   options_ = options;
-  log_.set_limits(options.max_spool_bytes, options.min_free_bytes);
+  log_.set_limits(log_options());
   committer_.set_limits(commit_limits(options));
   housekeeper_.set_spares(options.spare_segments);
   return {};
@@ -101,7 +105,7 @@ EngineStats Engine::stats() const {
   EngineStats stats;
   stats.live = index_.live();
   stats.finished = index_.finished();
-  stats.spares = log_.spares();
+  for (const auto& segment : log_.segments()) stats.spares += segment.state == SegmentState::spare ? 1 : 0;
   stats.bytes = log_.total_bytes();
   stats.deferrals_in_memory = committer_.deferrals_in_memory();
   stats.log = log_.counters();

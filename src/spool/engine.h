@@ -56,8 +56,8 @@ struct EngineStats {
 
 class Engine {
  public:
-  /// Recovers what is there. `disk` and `clock` outlive the engine.
-  static Result<std::unique_ptr<Engine>> open(Disk& disk, Clock& clock, const EngineOptions& options);
+  /// Recovers what is there. The disks and `clock` outlive the engine.
+  static Result<std::unique_ptr<Engine>> open(const Disks& disks, Clock& clock, const EngineOptions& options);
 
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
 
@@ -97,7 +97,7 @@ class Engine {
   Result<void> reconfigure(const EngineOptions& options);
 
  private:
-  Engine(Disk& disk, Clock& clock, const EngineOptions& options);
+  Engine(const Disks& disks, Clock& clock, const EngineOptions& options);
   [[nodiscard]] SegmentLogOptions log_options() const;
 
   EngineOptions options_;

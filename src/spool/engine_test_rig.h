@@ -34,7 +34,6 @@ class FailingDisk : public Disk {
     if (!file) return file;
     return std::make_unique<File>(*this, name, std::move(*file));
   }
-  Result<void> remove(const std::string& name) override { return disk_.remove(name); }
   Result<void> sync_directory() override { return disk_.sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return free; }
 
@@ -82,6 +81,7 @@ class FailingDisk : public Disk {
       return file_->sync();
     }
     Result<std::uint64_t> size() override { return file_->size(); }
+    Result<void> clear() override { return file_->clear(); }
 
    private:
     FailingDisk& disk_;
@@ -112,7 +112,7 @@ class EngineRig : public testing::Test {
   void start() {
     engine_.reset();
     ++options_.salt;
-    auto opened = Engine::open(*disk_, clock_, options_);
+    auto opened = Engine::open(Disks(*disk_, second_disk_.get()), clock_, options_);
     ASSERT_TRUE(opened) << opened.error().text;
     engine_ = std::move(*opened);
   }
@@ -162,6 +162,7 @@ class EngineRig : public testing::Test {
 
   std::string folder_;
   std::unique_ptr<FailingDisk> disk_;
+  std::unique_ptr<FailingDisk> second_disk_;  ///< of the deferred log; null where it has none
   SystemClock clock_;
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;

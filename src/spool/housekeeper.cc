@@ -10,6 +10,9 @@ constexpr std::uint64_t kRecycleStep = 256 * 1024;
 constexpr unsigned kFailuresThatCloseIntake = 2;
 /// While mail comes in: those that are kept at least, and one for the deferred log.
 constexpr std::uint32_t kPressingSpares = kLeastSpares + 1;
+/// Beside the spares that are wanted and twice what is needed; for the segments that logs are in, and so that
+/// what one hour gives back the next one does not have to prepare again.
+constexpr std::uint64_t kKeptSegments = 4;
 /// After growing failed; the space that the disk claims to have may be somebody else's quota.
 constexpr Microseconds kGrowAgain = Seconds(5);
 
@@ -29,18 +32,21 @@ Result<void> Housekeeper::disk_works() const {
 
 bool Housekeeper::may_add(std::uint64_t extent, std::uint64_t need) const {
   const auto half = log_.capacity() / 2;
-  if (log_.spares() > kLeastSpares) return true;
+  if (log_.spares(Stream::incoming) > kLeastSpares) return true;
   const bool fits = extent <= log_.room(Stream::incoming);
-  if (log_.spares() == kLeastSpares) return fits || std::max(extent, need) <= half + 2 * kBlock;
-  return log_.spares() == 1 && fits && log_.room(Stream::incoming) - extent >= half &&
+  if (log_.spares(Stream::incoming) == kLeastSpares)
+    return fits || std::max(extent, need) <= half + 2 * kBlock;
+  return log_.spares(Stream::incoming) == 1 && fits && log_.room(Stream::incoming) - extent >= half &&
          index_.need(*log_.active(Stream::incoming)).bytes + need <= half;
 }
 
 bool Housekeeper::may_keep(std::uint64_t extent, const Index::Need& need) const {
-  if (log_.spares() > kLeastSpares) return true;
+  if (log_.spares(Stream::incoming) > kLeastSpares) return true;
   const bool fits = extent <= log_.room(Stream::incoming);
-  if (log_.spares() == kLeastSpares && fits) return true;
-  if (log_.spares() == 0 || (log_.spares() < kLeastSpares && (!fits || recycler_.busy()))) return false;
+  if (log_.spares(Stream::incoming) == kLeastSpares && fits) return true;
+  if (log_.spares(Stream::incoming) == 0 ||
+      (log_.spares(Stream::incoming) < kLeastSpares && (!fits || recycler_.busy())))
+    return false;
   auto all =
       fits && log_.active(Stream::incoming) ? index_.need(*log_.active(Stream::incoming)) : Index::Need{};
   all.bytes += need.bytes;
@@ -65,7 +71,8 @@ void Housekeeper::maintain_until(const Condition& enough) {
 }
 
 std::size_t Housekeeper::make_room(std::uint64_t extent) {
-  while (log_.spares() == 0 || (log_.spares() < kLeastSpares && extent > log_.room(Stream::incoming))) {
+  while (log_.spares(Stream::incoming) == 0 ||
+         (log_.spares(Stream::incoming) < kLeastSpares && extent > log_.room(Stream::incoming))) {
     const auto more = advance(Upkeep::all);
     if (!more) return 1;
     if (!*more) return 0;
@@ -91,13 +98,48 @@ Result<bool> Housekeeper::advance(Upkeep upkeep) {
     trouble_ = std::move(more.error());
   }
   if (reset_one()) return true;
-  if (!disk_works() && (log_.has_active(Stream::incoming) || log_.spares() > 0)) return probe();
+  if (!disk_works() && (log_.has_active(Stream::incoming) || log_.spares(Stream::incoming) > 0))
+    return probe();
+  for (const auto stream : kStreams) {
+    if (stream == Stream::deferred && log_.volumes() == 1) continue;
+    auto more = keep_spares(stream, upkeep);
+    if (!more || *more) return more;
+  }
+  return upkeep == Upkeep::all ? give_back() : false;
+}
+
+std::size_t Housekeeper::wanted_spares(Stream stream, Upkeep upkeep) const {
   const bool all = upkeep == Upkeep::all;
+  if (stream == Stream::deferred) return all ? kPressingSpares : 1;
   const auto wanted = std::max(spare_segments_, kLeastSpares);
-  const bool enough = log_.spares() >= (all ? wanted : std::min(wanted, kPressingSpares));
-  if (log_.preparing() && (all || !enough)) return grow();
+  return all ? wanted : std::min(wanted, kPressingSpares);
+}
+
+Result<bool> Housekeeper::keep_spares(Stream stream, Upkeep upkeep) {
+  const bool enough = log_.spares(stream) >= wanted_spares(stream, upkeep);
+  if (log_.preparing(stream) && (upkeep == Upkeep::all || !enough)) return grow(stream);
   if (enough) return false;
-  return start_recycling_or_growing();
+  return start_recycling_or_growing(stream);
+}
+
+/// What a time of much mail took, when it is over.
+Result<bool> Housekeeper::give_back() {
+  std::uint64_t needed = 0;
+  for (std::uint32_t slot = 0; slot < log_.segments().size(); ++slot) needed += index_.need(slot).bytes;
+  const auto constant = (wanted_spares(Stream::incoming, Upkeep::all) + kKeptSegments) * log_.segment_bytes();
+  if (recycler_.busy() || log_.total_bytes() <= 2 * needed + constant) return false;
+  for (const auto stream : kStreams) {
+    if (log_.spares(stream) <= wanted_spares(stream, Upkeep::all)) continue;
+    log_.release_spare(stream);
+    return true;
+  }
+  for (const auto stream : kStreams) {
+    const auto victim = recycler_.cheapest(stream);
+    if (!victim || !is_cheap(*victim)) continue;
+    recycler_.start(*victim);
+    return true;
+  }
+  return false;
 }
 
 /// Of the segments whose header could not be written, the first that now takes one: another may never do.
@@ -113,24 +155,24 @@ bool Housekeeper::reset_one() {
 
 /// Where one place of the disk fails again and again, the last spare is the better one.
 bool Housekeeper::may_reopen() const {
-  if (log_.has_active(Stream::incoming) || log_.spares() >= kLeastSpares) return false;
-  return disk_works() || log_.spares() == 0;
+  if (log_.has_active(Stream::incoming) || log_.spares(Stream::incoming) >= kLeastSpares) return false;
+  return disk_works() || log_.spares(Stream::incoming) == 0;
 }
 
-bool Housekeeper::may_grow() {
-  if (growing_failed_) {
+bool Housekeeper::may_grow(Stream stream) {
+  if (auto& failed = growing_failed_.at(log_.volume_of(stream))) {
     const auto now = clock_.now();
-    const bool waited = now < growing_failed_->at || growing_failed_->at + kGrowAgain <= now;
-    if (!waited && log_.counters().segments_reset == growing_failed_->resets) return false;
-    growing_failed_.reset();
+    const bool waited = now < failed->at || failed->at + kGrowAgain <= now;
+    if (!waited && log_.counters().segments_reset == failed->resets) return false;
+    failed.reset();
   }
-  return log_.preparing() || log_.may_grow();
+  return log_.preparing(stream) || log_.may_grow(stream);
 }
 
-Result<bool> Housekeeper::grow() {
-  auto more = log_.prepare_step();
+Result<bool> Housekeeper::grow(Stream stream) {
+  auto more = log_.prepare_step(stream);
   if (more) return true;
-  growing_failed_ = {clock_.now(), log_.counters().segments_reset};
+  growing_failed_.at(log_.volume_of(stream)) = {clock_.now(), log_.counters().segments_reset};
   return more;
 }
 
@@ -150,41 +192,57 @@ Result<bool> Housekeeper::probe() {
 /// not fit into that.
 bool Housekeeper::is_gain(std::uint32_t slot) const {
   const auto cost = recycler_.cost(slot);
-  const auto deferred = log_.active(Stream::deferred) == slot ? 0 : log_.room(Stream::deferred);
-  if (cost <= std::max(log_.room(Stream::incoming), deferred)) return true;
-  return log_.spares() > 0 && cost + log_.room(Stream::incoming) <= log_.capacity() / 16 * 15;
+  const auto room = log_.active(Stream::deferred) == slot ? 0 : log_.room(Stream::deferred);
+  if (cost <= room) return true;
+  const auto fits_in = [&](Stream stream, std::uint64_t left) {
+    return cost <= left || (log_.spares(stream) > 0 && cost + left <= log_.capacity() / 16 * 15);
+  };
+  const bool on_own_disk = log_.volumes() > 1 && log_.segments()[slot].volume != 0;
+  return on_own_disk ? fits_in(Stream::deferred, room)
+                     : fits_in(Stream::incoming, log_.room(Stream::incoming));
 }
 
 bool Housekeeper::is_cheap(std::uint32_t slot) const {
-  const auto limit = log_.spares() > 0 ? log_.capacity() : log_.room(Stream::incoming);
+  const auto stream = log_.segments()[slot].volume == 0 ? Stream::incoming : Stream::deferred;
+  const auto limit = log_.spares(stream) > 0 ? log_.capacity() : log_.room(stream);
   return recycler_.cost(slot) <= limit / 2 && is_gain(slot);
 }
 
 /// Cheap recycling before growing, growing before recycling whatever is a gain.
-Result<bool> Housekeeper::start_recycling_or_growing() {
-  if (recycler_.busy()) return may_grow() ? grow() : Result<bool>(false);
-  const auto victim = recycler_.cheapest();
+Result<bool> Housekeeper::start_recycling_or_growing(Stream stream) {
+  if (recycler_.busy()) return may_grow(stream) ? grow(stream) : Result<bool>(false);
+  const auto victim = recycler_.cheapest(stream);
   if (victim && is_cheap(*victim)) {
     recycler_.start(*victim);
     return true;
   }
-  if (may_grow()) return grow();
+  if (may_grow(stream)) return grow(stream);
   if (victim && is_gain(*victim)) {
     recycler_.start(*victim);
     return true;
   }
-  // Where no closed one is worth it, the one where the deferred log goes on may be.
-  if (const auto slot = log_.active(Stream::deferred); slot && is_gain(*slot)) {
-    recycler_.start(*slot);
+  if (victim && stream == Stream::incoming && other_disk_has_room()) {
+    recycler_.start(*victim, /*must_leave=*/true);
     return true;
   }
-  return recycle_active();
+  // Where no closed one is worth it, the one where the deferred log goes on may be.
+  const auto last = log_.active(Stream::deferred);
+  if (last && log_.segments()[*last].volume == log_.volume_of(stream) && is_gain(*last)) {
+    recycler_.start(*last);
+    return true;
+  }
+  return stream == Stream::incoming ? recycle_active() : false;
+}
+
+/// For a whole segment of the main one.
+bool Housekeeper::other_disk_has_room() const {
+  return log_.volumes() > 1 && log_.spares(Stream::deferred) > 2 && !recycler_.deferred_failed();
 }
 
 /// The active segment may be the only one that is worth it.
 Result<bool> Housekeeper::recycle_active() {
   const auto slot = log_.active(Stream::incoming);
-  if (!slot || log_.spares() == 0) return false;
+  if (!slot || log_.spares(Stream::incoming) == 0) return false;
   // Beyond its own cost it must free more than is left in it, or this would go on for ever.
   if (recycler_.cost(*slot) + log_.room(Stream::incoming) + 2 * kBlock > log_.capacity() / 16 * 15)
     return false;

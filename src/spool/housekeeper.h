@@ -11,6 +11,7 @@
 // it; then nothing but a higher limit helps.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -46,7 +47,7 @@ class Housekeeper {
   /// that is worth recycling, where so much of it stays needed.
   [[nodiscard]] bool may_keep(std::uint64_t extent, const Index::Need& need) const;
   /// Whether another segment may be added now: not soon after that failed.
-  [[nodiscard]] bool may_grow();
+  [[nodiscard]] bool may_grow() { return may_grow(Stream::incoming); }
   /// Makes room for such a group where that can be; slow, for when maintain() could not keep up.
   void make_room_to_add(std::uint64_t extent, std::uint64_t need);
   void make_room_to_keep(std::uint64_t extent, const Index::Need& need);
@@ -58,10 +59,15 @@ class Housekeeper {
   void maintain_until(const Condition& enough);
   Result<bool> advance(Upkeep upkeep);
   bool reset_one();
-  Result<bool> grow();
+  [[nodiscard]] std::size_t wanted_spares(Stream stream, Upkeep upkeep) const;
+  Result<bool> keep_spares(Stream stream, Upkeep upkeep);
+  Result<bool> give_back();
+  bool may_grow(Stream stream);
+  Result<bool> grow(Stream stream);
   [[nodiscard]] bool may_reopen() const;
-  Result<bool> start_recycling_or_growing();
+  Result<bool> start_recycling_or_growing(Stream stream);
   Result<bool> probe();
+  [[nodiscard]] bool other_disk_has_room() const;
   [[nodiscard]] bool is_gain(std::uint32_t slot) const;
   [[nodiscard]] bool is_cheap(std::uint32_t slot) const;
   Result<bool> recycle_active();
@@ -75,7 +81,7 @@ class Housekeeper {
     WallTime at;
     std::uint64_t resets = 0;  ///< until then
   };
-  std::optional<FailedGrowth> growing_failed_;
+  std::array<std::optional<FailedGrowth>, kStreams.size()> growing_failed_;  ///< by volume
   std::optional<Error> trouble_;  ///< why a segment was not reset in the last step
 };
 

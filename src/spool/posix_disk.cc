@@ -47,6 +47,13 @@ class PosixFile : public DiskFile {
     return {};
   }
 
+  Result<void> clear() override {
+    while (::ftruncate(fd_.get(), 0) != 0) {
+      if (errno != EINTR) return fail_errno("emptying " + name_);
+    }
+    return {};
+  }
+
   Result<std::uint64_t> size() override {
     struct stat status{};
     if (::fstat(fd_.get(), &status) != 0) return fail_errno("looking at " + name_);
@@ -86,13 +93,6 @@ Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& name) {
   UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("opening " + name);
   return std::make_unique<PosixFile>(std::move(fd), name);
-}
-
-Result<void> PosixDisk::remove(const std::string& name) {
-  if (::unlinkat(directory_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
-    return fail_errno("removing " + name);
-  }
-  return {};
 }
 
 Result<void> PosixDisk::sync_directory() {

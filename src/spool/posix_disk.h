@@ -15,7 +15,6 @@ class PosixDisk : public Disk {
 
   Result<std::vector<std::string>> list() override;
   Result<std::unique_ptr<DiskFile>> open(const std::string& name) override;
-  Result<void> remove(const std::string& name) override;
   Result<void> sync_directory() override;
   Result<std::uint64_t> free_bytes() override;
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -21,18 +22,26 @@ constexpr std::size_t kMostLostBlocks = 64;
 
 class Recovery {
  public:
-  Recovery(Disk& disk, const SegmentLogOptions& options, SegmentLog& log, Index& index, IdSet& committed)
-      : disk_(disk), options_(options), log_(log), index_(index), committed_(committed) {}
+  Recovery(const Disks& disks, const SegmentLogOptions& options, SegmentLog& log, Index& index,
+           IdSet& committed)
+      : options_(options), log_(log), index_(index), committed_(committed) {
+    disks_.push_back(disks.main);
+    if (disks.deferred != nullptr) disks_.push_back(disks.deferred);
+  }
 
   Result<RecoveryReport> run() {
-    if (auto read = read_headers(); !read) return fail_with(std::move(read));
+    for (std::size_t volume = 0; volume < disks_.size(); ++volume) {
+      if (auto read = read_headers(volume); !read) return fail_with(std::move(read));
+    }
+    if (auto complete = is_complete(); !complete) return fail_with(std::move(complete));
     for (auto& log : logs_) {
       std::ranges::sort(log.found, {}, [](const Found& found) { return found.segment.header.generation; });
     }
     if (auto read = read_logs(); !read) return fail_with(std::move(read));
     quarantine_misfits();
-    log_.start_at(report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage,
-                  last_log_sequence_ + 1);
+    log_.start_at({.id_mark = report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage,
+                   .log_sequence = last_log_sequence_ + 1,
+                   .spool = spool_.value_or(options_.salt)});
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
     report_.live = index_.live();
     report_.finished = index_.finished();
@@ -61,24 +70,37 @@ class Recovery {
     std::optional<Reading> reading;
   };
 
-  Result<void> read_headers() {
-    auto names = disk_.list();
+  Result<void> read_headers(std::size_t volume) {
+    auto names = disks_[volume]->list();
     if (!names) return fail_with(std::move(names));
     // Names of files that a killed process made may not be durable yet.
-    if (auto synced = disk_.sync_directory(); !synced) return synced;
+    if (auto synced = disks_[volume]->sync_directory(); !synced) return synced;
     for (const auto& name : *names) {
       const auto slot = parse_segment_name(name);
       if (!slot) continue;
-      if (auto read = read_header(*slot); !read) return fail_with(std::move(read), name);
+      if (!slots_.insert(*slot).second) return fail(ErrorClass::internal, name + " is in both folders");
+      if (auto read = read_header(*slot, volume); !read) return fail_with(std::move(read), name);
     }
     return {};
   }
 
-  Result<void> read_header(std::uint32_t slot) {
+  /// All files are there that once were: where a disk is not mounted, its mail would seem to be gone.
+  Result<void> is_complete() const {
+    for (std::uint32_t slot = 0; slot < segments_; ++slot) {
+      if (slots_.contains(slot)) continue;
+      return fail(ErrorClass::internal, segment_name(slot) +
+                                            " is missing; put it back, or mount the disk that it is on "
+                                            "(spool.deferred_directory)");
+    }
+    return {};
+  }
+
+  Result<void> read_header(std::uint32_t slot, std::size_t volume) {
     Found found;
-    auto file = disk_.open(segment_name(slot));
+    found.segment.volume = volume;
+    auto file = disks_[volume]->open(segment_name(slot));
     for (unsigned tries = 1; !file && is_unreadable(file.error()) && tries < kReadTries; ++tries) {
-      file = disk_.open(segment_name(slot));
+      file = disks_[volume]->open(segment_name(slot));
     }
     if (!file && is_unreadable(file.error())) return give_up(std::move(found), slot, "it cannot be opened");
     if (!file) return fail_with(std::move(file));
@@ -96,7 +118,10 @@ class Recovery {
     auto fault = HeaderFault::blank;
     const auto header = decode_segment_header(block, fault);
     if (header && header->slot == slot) return take_header(std::move(found), *header);
-    if (!header && fault == HeaderFault::blank) return {};  // prepared again when it is needed
+    if (!header && fault == HeaderFault::blank) {
+      log_.adopt_blank(slot, volume);
+      return {};
+    }
     if (!header && fault == HeaderFault::other_version) {
       return fail(ErrorClass::internal, "written by another version of Sternpost");
     }
@@ -144,6 +169,11 @@ class Recovery {
   }
 
   Result<void> take_header(Found found, const SegmentHeader& header) {
+    if (header.spool != spool_.value_or(header.spool)) {
+      return fail(ErrorClass::internal, "it belongs to another spool");
+    }
+    spool_ = header.spool;
+    segments_ = std::max(segments_, header.segments);
     id_mark_ = std::max(id_mark_, header.id_mark);
     found.segment.header = header;
     if (header.role != SegmentRole::spare) {
@@ -158,8 +188,10 @@ class Recovery {
 
   Result<void> take_spare(Found found) {
     const auto& header = found.segment.header;
-    if (found.file_bytes < header.segment_bytes) return {};
-    if (header.segment_bytes != options_.segment_bytes) return disk_.remove(segment_name(header.slot));
+    if (found.file_bytes < header.segment_bytes || header.segment_bytes != options_.segment_bytes) {
+      log_.adopt_blank(header.slot, found.segment.volume);
+      return found.segment.file->clear();
+    }
     // Its reset may have failed in the last process and be in memory only; records elsewhere rely on it now.
     if (auto kept = rewrite(found.segment, 0, kBlock); !kept) return kept;
     found.segment.state = SegmentState::spare;
@@ -321,12 +353,15 @@ class Recovery {
     }
   }
 
-  Disk& disk_;
+  std::vector<Disk*> disks_;  ///< by volume
   SegmentLogOptions options_;
   SegmentLog& log_;
   Index& index_;
   IdSet& committed_;
   RecoveryReport report_;
+  std::set<std::uint32_t> slots_;          ///< found
+  std::uint32_t segments_ = 0;             ///< that there once were
+  std::optional<std::uint64_t> spool_;     ///< which one this is
   std::array<Log, kStreams.size()> logs_;  ///< by stream
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
   std::map<QueueId, std::pair<std::uint32_t, Quarantined>> misfits_;  ///< with their slots
@@ -337,9 +372,9 @@ class Recovery {
 
 }  // namespace
 
-Result<RecoveryReport> recover(Disk& disk, const SegmentLogOptions& options, SegmentLog& log, Index& index,
-                               IdSet& committed) {
-  return Recovery(disk, options, log, index, committed).run();
+Result<RecoveryReport> recover(const Disks& disks, const SegmentLogOptions& options, SegmentLog& log,
+                               Index& index, IdSet& committed) {
+  return Recovery(disks, options, log, index, committed).run();
 }
 
 }  // namespace sternpost::spool

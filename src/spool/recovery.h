@@ -35,8 +35,9 @@ struct RecoveryReport {
 
 /// Reads all segments, makes durable again what a crash of this process alone left in memory, and fills
 /// `log`, `index` and `committed`. What the disk cannot read is lost with its block alone, and reported;
-/// fails where the disk fails otherwise, or where a segment was written by another version.
-Result<RecoveryReport> recover(Disk& disk, const SegmentLogOptions& options, SegmentLog& log, Index& index,
-                               IdSet& committed);
+/// fails where the disk fails otherwise, where a file is missing that was there once, and where a segment was
+/// written by another version or belongs to another spool.
+Result<RecoveryReport> recover(const Disks& disks, const SegmentLogOptions& options, SegmentLog& log,
+                               Index& index, IdSet& committed);
 
 }  // namespace sternpost::spool

@@ -11,11 +11,12 @@ constexpr unsigned kResetTries = 10;
 
 }  // namespace
 
-std::optional<std::uint32_t> Recycler::cheapest() const {
+std::optional<std::uint32_t> Recycler::cheapest(Stream stream) const {
   std::optional<std::uint32_t> best;
   const auto& segments = log_.segments();
   for (std::uint32_t slot = 0; slot < segments.size(); ++slot) {
     if (segments[slot].state != SegmentState::closed) continue;
+    if (segments[slot].volume != log_.volume_of(stream)) continue;
     if (!best || index_.need(slot).bytes < index_.need(*best).bytes) best = slot;
   }
   return best;
@@ -30,8 +31,9 @@ std::uint64_t Recycler::cost(const Index::Need& need) const {
   return round_up_to_block(need.bytes + lists * kDeadListBytes) + steps * kBlock;
 }
 
-void Recycler::start(std::uint32_t slot) {
+void Recycler::start(std::uint32_t slot, bool must_leave) {
   log_.withdraw(slot);
+  must_leave_ = must_leave;
   victim_ = slot;
   next_group_ = kBlock;
   records_.clear();
@@ -55,6 +57,7 @@ Result<bool> Recycler::step() {
   index_.retire(slot, copies_);
   victim_.reset();
   resetting_ = false;
+  deferred_failed_ = false;
   group_bytes_ = {};
   copies_ = {};
   return false;
@@ -85,8 +88,9 @@ std::unexpected<Error> Recycler::unreadable(std::uint32_t slot, std::uint64_t of
 std::unexpected<Error> Recycler::failed(Error error) {
   if (error.what_to_do == ErrorClass::permanent) return give_up(std::move(error.text));
   drop_step();
-  start(*victim_);
-  if (error.errno_value == ENOSPC) victim_.reset();
+  start(*victim_, must_leave_);
+  // Of another disk, others need not wait for it.
+  if (error.errno_value == ENOSPC || stays_on_own_disk()) victim_.reset();
   return std::unexpected(std::move(error).within("recycling"));
 }
 
@@ -230,8 +234,15 @@ void Recycler::consider_certificate(QueueId id) {
 Stream Recycler::destination() {
   if (log_.is_unsettled(Stream::incoming)) return Stream::incoming;
   if (!log_.is_unsettled(Stream::deferred)) std::ignore = log_.reopen(Stream::deferred);
-  const bool fits = group_.extent() <= log_.room(Stream::deferred);
-  return fits || log_.spares() > kLeastSpares ? Stream::deferred : Stream::incoming;
+  if (group_.extent() <= log_.room(Stream::deferred) || stays_on_own_disk()) return Stream::deferred;
+  // A disk of its own keeps one spare for recycling what is there.
+  const auto kept = log_.volumes() == 1 ? kLeastSpares : 1;
+  const bool works = !deferred_failed_ || log_.volumes() == 1;
+  return works && log_.spares(Stream::deferred) > kept ? Stream::deferred : Stream::incoming;
+}
+
+bool Recycler::stays_on_own_disk() const {
+  return log_.volumes() > 1 && log_.segments()[*victim_].volume == log_.volume_of(Stream::deferred);
 }
 
 /// The group that failed may be on the disk, and the incoming log goes on without it.
@@ -244,8 +255,12 @@ void Recycler::doubt_copies() {
 
 Result<void> Recycler::write() {
   const auto stream = destination();
+  if (must_leave_ && stream == Stream::incoming) {
+    return fail(ErrorClass::temporary, "no room in the deferred log", ENOSPC);
+  }
   const auto place = log_.append(stream, group_, 0);
   if (!place) {
+    deferred_failed_ = stream == Stream::deferred;
     if (stream == Stream::deferred && log_.is_unsettled(stream)) doubt_copies();
     return fail_with(Result<SegmentLog::GroupPlace>(place));
   }

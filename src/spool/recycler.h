@@ -29,12 +29,15 @@ class Recycler {
   [[nodiscard]] std::optional<std::uint32_t> victim() const { return victim_; }
   /// Nothing in it is needed any more, and it was not reset yet.
   [[nodiscard]] bool resetting() const { return resetting_; }
-  /// The closed segment of which the least is needed.
-  [[nodiscard]] std::optional<std::uint32_t> cheapest() const;
+  /// The closed segment, of those that this log opens, of which the least is needed.
+  [[nodiscard]] std::optional<std::uint32_t> cheapest(Stream stream) const;
   /// The most bytes that emptying a segment writes, all padding included.
   [[nodiscard]] std::uint64_t cost(std::uint32_t slot) const { return cost(index_.need(slot)); }
   [[nodiscard]] std::uint64_t cost(const Index::Need& need) const;
-  void start(std::uint32_t slot);
+  /// Where all of it `must_leave`, nothing of it is moved to the incoming log, for lack of room there.
+  void start(std::uint32_t slot, bool must_leave = false);
+  /// The deferred log could not be written since a segment was reset last.
+  [[nodiscard]] bool deferred_failed() const { return deferred_failed_; }
   /// One bounded step. True while there is more to do. After a temporary failure, call again later: another
   /// segment may be the better one then, where space was missing. Damage found on the way, or what cannot be
   /// read kReadTries times, quarantines the segment and ends its recycling with an error of class
@@ -52,6 +55,7 @@ class Recycler {
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
   Result<void> write();
+  [[nodiscard]] bool stays_on_own_disk() const;
   Stream destination();
   void doubt_copies();
   std::unexpected<Error> unreadable(std::uint32_t slot, std::uint64_t offset, Error error);
@@ -67,6 +71,8 @@ class Recycler {
   std::optional<std::uint32_t> victim_;
   std::pair<std::uint32_t, std::uint64_t> unreadable_;  ///< slot and offset of what was not read last
   bool resetting_ = false;
+  bool must_leave_ = false;
+  bool deferred_failed_ = false;
   unsigned reset_failures_ = 0;          ///< while writing elsewhere succeeded
   std::uint64_t groups_at_failure_ = 0;  ///< written when it failed last
   unsigned read_failures_ = 0;           ///< of that, in a row

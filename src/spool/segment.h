@@ -66,12 +66,15 @@ struct SegmentHeader {
   std::uint64_t salt = 0;
   std::uint64_t id_mark = 0;  ///< every queue id in use is smaller
   SegmentEnd previous;
+  std::uint64_t spool = 0;  ///< which one it belongs to: random, the same in all
+  /// So many segments, from slot 0 on, had durable names: one of them that is gone is missed.
+  std::uint32_t segments = 0;
 
   bool operator==(const SegmentHeader&) const = default;
   static constexpr auto fields() {
     return std::tuple(&SegmentHeader::slot, &SegmentHeader::generation, &SegmentHeader::segment_bytes,
                       &SegmentHeader::role, &SegmentHeader::salt, &SegmentHeader::id_mark,
-                      &SegmentHeader::previous);
+                      &SegmentHeader::previous, &SegmentHeader::spool, &SegmentHeader::segments);
   }
 };
 

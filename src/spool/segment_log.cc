@@ -8,14 +8,16 @@
 namespace sternpost::spool {
 namespace {
 
-constexpr std::uint64_t kPrepareStep = 1024 * 1024;
 /// The mark is raised by this much, before half of it is used up where a group is written anyway.
 constexpr std::uint64_t kIdStep = 65536;
 
 }  // namespace
 
-SegmentLog::SegmentLog(Disk& disk, Clock& clock, const SegmentLogOptions& options)
-    : disk_(disk), clock_(clock), options_(options) {}
+SegmentLog::SegmentLog(const Disks& disks, Clock& clock, const SegmentLogOptions& options)
+    : clock_(clock), options_(options) {
+  volumes_.emplace_back(disks.main);
+  if (disks.deferred != nullptr) volumes_.emplace_back(disks.deferred);
+}
 
 Segment& SegmentLog::segment_at(std::uint32_t slot) {
   if (slot >= segments_.size()) segments_.resize(slot + 1ULL);
@@ -24,7 +26,8 @@ Segment& SegmentLog::segment_at(std::uint32_t slot) {
 
 void SegmentLog::adopt(std::uint32_t slot, Segment segment, bool reopenable) {
   next_generation_ = std::max(next_generation_, segment.header.generation + 1);
-  if (segment.state == SegmentState::spare) ++spares_;
+  if (segment.state == SegmentState::spare) ++volumes_[segment.volume].spares;
+  segment.named = true;
   if (segment.state == SegmentState::closed || segment.state == SegmentState::quarantined) {
     auto& of_log = tail(stream_of(segment.header.role));
     if (segment.header.generation > of_log.last.generation) {
@@ -35,28 +38,28 @@ void SegmentLog::adopt(std::uint32_t slot, Segment segment, bool reopenable) {
   segment_at(slot) = std::move(segment);
 }
 
-void SegmentLog::start_at(std::uint64_t id_mark, std::uint64_t log_sequence) {
-  next_id_ = id_mark;
-  durable_mark_ = id_mark;
-  next_log_sequence_ = log_sequence;
+void SegmentLog::adopt_blank(std::uint32_t slot, std::size_t volume) {
+  auto& segment = segment_at(slot);
+  segment.volume = volume;
+  segment.named = true;
+}
+
+void SegmentLog::start_at(const Start& start) {
+  next_id_ = start.id_mark;
+  durable_mark_ = start.id_mark;
+  next_log_sequence_ = start.log_sequence;
+  spool_ = start.spool;
+}
+
+std::uint32_t SegmentLog::named_segments() const {
+  const auto first = std::ranges::find(segments_, false, &Segment::named);
+  return static_cast<std::uint32_t>(first - segments_.begin());
 }
 
 std::uint64_t SegmentLog::room(Stream stream) const {
   if (!has_active(stream)) return 0;
   const auto& segment = segments_[*active(stream)];
   return segment.header.segment_bytes - segment.end;
-}
-
-std::uint64_t SegmentLog::total_bytes() const {
-  std::uint64_t total = 0;
-  for (const auto& segment : segments_) {
-    if (segment.state == SegmentState::preparing) {
-      total += options_.segment_bytes;
-    } else if (segment.state != SegmentState::absent) {
-      total += segment.header.segment_bytes;
-    }
-  }
-  return total;
 }
 
 void SegmentLog::close(Stream stream) {
@@ -109,7 +112,10 @@ std::uint64_t SegmentLog::raised_mark() const {
 }
 
 Result<void> SegmentLog::activate(Stream stream) {
-  const auto spare = std::ranges::find(segments_, SegmentState::spare, &Segment::state);
+  const auto volume = volume_of(stream);
+  const auto spare = std::ranges::find_if(segments_, [volume](const Segment& segment) {
+    return segment.state == SegmentState::spare && segment.volume == volume;
+  });
   if (spare == segments_.end()) {
     return fail(ErrorClass::temporary, "the spool is full: no spare segment", ENOSPC);
   }
@@ -124,8 +130,10 @@ Result<void> SegmentLog::activate(Stream stream) {
                              .role = role_in(stream),
                              .salt = checksum(encode(generation), options_.salt),
                              .id_mark = raised_mark(),
-                             .previous = of_log.last};
-  --spares_;
+                             .previous = of_log.last,
+                             .spool = spool_,
+                             .segments = named_segments()};
+  --volumes_[volume].spares;
   // Even a failed write may be found by recovery, so from here on nothing may be added to the segment before.
   spare->state = SegmentState::doubtful;
   if (auto written = write_header(*spare, header); !written) {
@@ -144,7 +152,7 @@ Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& g
                                                   std::size_t keep_spares) {
   if (group.extent() > capacity()) return fail(ErrorClass::permanent, "a group is larger than a segment");
   if (group.extent() > room(stream)) {
-    if (spares_ <= keep_spares) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
+    if (spares(stream) <= keep_spares) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
     if (auto opened = activate(stream); !opened) return fail_with(std::move(opened));
   }
   auto& segment = segments_[*active(stream)];
@@ -212,19 +220,14 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   header.generation = next_generation_++;
   header.id_mark = durable_mark_;
   header.previous = {};
+  header.segments = named_segments();
   if (auto written = write_header(segment, header); !written) {
     return fail_with(std::move(written), "resetting " + segment_name(slot));
   }
   ++counters_.segments_reset;
-  if (header.segment_bytes != options_.segment_bytes) {
-    segment.state = SegmentState::absent;
-    segment.file.reset();
-    std::ignore =
-        disk_.remove(segment_name(slot));  // what stays is a spare of another size: removed at the next start
-    return {};
-  }
   segment.state = SegmentState::spare;
-  ++spares_;
+  ++volumes_[segment.volume].spares;
+  if (header.segment_bytes != options_.segment_bytes) make_blank(segment);
   return {};
 }
 
@@ -251,67 +254,6 @@ std::vector<std::uint32_t> SegmentLog::doubtful() const {
     if (segments_[slot].state == SegmentState::doubtful) slots.push_back(slot);
   }
   return slots;
-}
-
-bool SegmentLog::may_grow() {
-  if (total_bytes() + options_.segment_bytes > options_.max_bytes) return false;
-  const auto free = disk_.free_bytes();
-  return free && *free >= options_.min_free_bytes + options_.segment_bytes;
-}
-
-Result<bool> SegmentLog::prepare_step() {
-  if (!preparing_) {
-    const auto at = std::ranges::find(segments_, SegmentState::absent, &Segment::state);
-    const auto slot = static_cast<std::uint32_t>(at - segments_.begin());
-    auto file = disk_.open(segment_name(slot));
-    if (!file) return fail_with(std::move(file));
-    auto& segment = segment_at(slot);
-    segment.file = std::move(*file);
-    segment.state = SegmentState::preparing;
-    preparing_ = slot;
-    prepared_bytes_ = 0;
-  }
-  const auto slot = *preparing_;
-  auto& segment = segments_[slot];
-  Result<void> step;
-  if (prepared_bytes_ < options_.segment_bytes) {
-    const auto bytes = std::min(kPrepareStep, options_.segment_bytes - prepared_bytes_);
-    step = segment.file->write(prepared_bytes_, std::string(bytes, '\0'));
-    if (step) step = segment.file->sync();  // so that no sync takes longer than a step
-    prepared_bytes_ += bytes;
-    counters_.bytes_written += bytes;
-    ++counters_.syncs;
-  } else {
-    step = finish_preparing(slot);
-    if (step) return false;
-  }
-  if (step) return true;
-  preparing_.reset();
-  segment = Segment{};
-  std::ignore = disk_.remove(segment_name(slot));  // what remains is blank, and found again at the next start
-  return fail_with(std::move(step), "preparing " + segment_name(slot));
-}
-
-Result<void> SegmentLog::finish_preparing(std::uint32_t slot) {
-  auto& segment = segments_[slot];
-  auto done = disk_.sync_directory();
-  if (!done) return done;
-  counters_.syncs += 2;  // with the header's
-  const SegmentHeader header{.slot = slot,
-                             .generation = next_generation_++,
-                             .segment_bytes = options_.segment_bytes,
-                             .role = SegmentRole::spare,
-                             .salt = 0,
-                             .id_mark = durable_mark_,
-                             .previous = {}};
-  done = segment.file->write(0, encode_segment_header(header));
-  if (done) done = segment.file->sync();
-  if (!done) return done;
-  segment.header = header;
-  segment.state = SegmentState::spare;
-  preparing_.reset();
-  ++spares_;
-  return {};
 }
 
 Result<std::string> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) {

@@ -40,6 +40,8 @@ struct Segment {
   std::uint64_t end = kBlock;  ///< durable; the next group starts here
   std::uint64_t next_sequence = 0;
   bool sealed = false;  ///< a closing mark stands at `end`, durably
+  std::size_t volume = 0;
+  bool named = false;  ///< the file's name is durable
   std::unique_ptr<DiskFile> file;
 };
 
@@ -49,6 +51,7 @@ inline constexpr std::uint32_t kLeastSpares = 2;
 struct SegmentLogOptions {
   std::uint64_t segment_bytes = 0;
   std::uint64_t max_bytes = 0;       ///< of all segments
+  std::uint64_t main_bytes = 0;      ///< of these, that a second volume leaves to the main one
   std::uint64_t min_free_bytes = 0;  ///< left to others on the disk
   std::uint64_t salt = 0;
 };
@@ -64,7 +67,7 @@ struct SegmentLogCounters {
 
 class SegmentLog {
  public:
-  SegmentLog(Disk& disk, Clock& clock, const SegmentLogOptions& options);
+  SegmentLog(const Disks& disks, Clock& clock, const SegmentLogOptions& options);
 
   /// Where a group went.
   struct GroupPlace {
@@ -87,9 +90,16 @@ class SegmentLog {
 
   /// Bytes that groups may still take in the active segment; 0 without one.
   [[nodiscard]] std::uint64_t room(Stream stream) const;
+  [[nodiscard]] std::uint64_t segment_bytes() const { return options_.segment_bytes; }
   /// The extent of the largest group that fits in a segment.
   [[nodiscard]] std::uint64_t capacity() const { return options_.segment_bytes - kBlock; }
-  [[nodiscard]] std::size_t spares() const { return spares_; }
+  /// For the segments that this log opens.
+  [[nodiscard]] std::size_t spares(Stream stream) const { return volumes_[volume_of(stream)].spares; }
+  /// Of each disk there is a volume: 0 the main one, 1 that of the deferred log where it has its own.
+  [[nodiscard]] std::size_t volumes() const { return volumes_.size(); }
+  [[nodiscard]] std::size_t volume_of(Stream stream) const {
+    return stream == Stream::deferred ? volumes_.size() - 1 : 0;
+  }
   [[nodiscard]] bool has_active(Stream stream) const { return active(stream).has_value(); }
   [[nodiscard]] std::optional<std::uint32_t> active(Stream stream) const { return tail(stream).active; }
   /// The end of the segment closed last.
@@ -100,12 +110,16 @@ class SegmentLog {
   /// Failures of writing or syncing the logs since the last success.
   [[nodiscard]] unsigned failures_in_row() const { return failures_in_row_; }
 
-  /// Whether the limits allow one more segment.
-  [[nodiscard]] bool may_grow();
-  [[nodiscard]] bool preparing() const { return preparing_.has_value(); }
+  /// Whether the limits allow one more segment for this log.
+  [[nodiscard]] bool may_grow(Stream stream);
+  [[nodiscard]] bool preparing(Stream stream) const {
+    return volumes_[volume_of(stream)].preparing.has_value();
+  }
   /// One bounded step (1 MiB) towards one more spare. True while there is more to do. After a failure the
-  /// file is gone again.
-  Result<bool> prepare_step();
+  /// file is empty again.
+  Result<bool> prepare_step(Stream stream);
+  /// Gives the space of one spare back.
+  void release_spare(Stream stream);
 
   /// Writes the header of a spare over a segment in which nothing is needed any more. Until this has
   /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary.
@@ -132,16 +146,25 @@ class SegmentLog {
   [[nodiscard]] const SegmentLogCounters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t total_bytes() const;
 
-  void set_limits(std::uint64_t max_bytes, std::uint64_t min_free_bytes) {
-    options_.max_bytes = max_bytes;
-    options_.min_free_bytes = min_free_bytes;
+  /// New limits; the size of a segment stays.
+  void set_limits(const SegmentLogOptions& options) {
+    options_.max_bytes = options.max_bytes;
+    options_.main_bytes = options.main_bytes;
+    options_.min_free_bytes = options.min_free_bytes;
   }
 
   /// For recovery, before anything else, by rising generation in each log: a segment as it was found.
   /// `reopenable`: it is the newest of its log, whole, and has no closing mark.
   void adopt(std::uint32_t slot, Segment segment, bool reopenable = false);
+  /// For recovery: a file without a header, to be prepared when it is needed.
+  void adopt_blank(std::uint32_t slot, std::size_t volume);
+  struct Start {
+    std::uint64_t id_mark = 1;
+    std::uint64_t log_sequence = 1;
+    std::uint64_t spool = 0;
+  };
   /// For recovery, at last: ids and groups go on from here.
-  void start_at(std::uint64_t id_mark, std::uint64_t log_sequence);
+  void start_at(const Start& start);
   /// For recovery: a segment that was given up may have one of the next generations.
   void skip_generations(std::uint64_t count) { next_generation_ += count; }
 
@@ -158,19 +181,31 @@ class SegmentLog {
   Result<void> write_header(Segment& segment, const SegmentHeader& header);
   Result<void> seal(Segment& segment);
   Result<void> seal_named_by(const Segment& segment);
-  Result<void> finish_preparing(std::uint32_t slot);
+  /// A disk and what is ready there.
+  struct Volume {
+    explicit Volume(Disk* on) : disk(on) {}
+
+    Disk* disk;
+    std::size_t spares = 0;
+    std::optional<std::uint32_t> preparing;
+    std::uint64_t prepared_bytes = 0;
+  };
+  Result<void> begin_preparing(std::size_t volume);
+  Result<void> finish_preparing(Volume& volume);
+  void mention(const Segment& fresh);
+  void make_blank(Segment& segment);
+  /// So many segments, from slot 0 on, have durable names.
+  [[nodiscard]] std::uint32_t named_segments() const;
   void close(Stream stream);
   [[nodiscard]] std::uint64_t raised_mark() const;
   Segment& segment_at(std::uint32_t slot);
 
-  Disk& disk_;
+  std::vector<Volume> volumes_;
   Clock& clock_;
   SegmentLogOptions options_;
   std::vector<Segment> segments_;            ///< by slot
   std::array<Tail, kStreams.size()> tails_;  ///< by stream
-  std::optional<std::uint32_t> preparing_;
-  std::uint64_t prepared_bytes_ = 0;
-  std::size_t spares_ = 0;
+  std::uint64_t spool_ = 0;
   std::uint64_t next_generation_ = 1;
   std::uint64_t next_log_sequence_ = 1;
   std::uint64_t next_id_ = 1;

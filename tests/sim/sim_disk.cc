@@ -1,6 +1,7 @@
 #include "sim_disk.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sternpost::sim {
 
@@ -25,6 +26,17 @@ class SimDisk::File : public spool::DiskFile {
   Result<std::uint64_t> size() override {
     disk_.count_call();
     return inode_->cache.size();
+  }
+  Result<void> clear() override {
+    disk_.count_call();
+    if (auto may = disk_.may_fail(disk_.rates_.other, "emptying"); !may) return may;
+    auto& inode = *inode_;
+    if (!inode.before_clear) inode.before_clear = std::exchange(inode.durable, {});
+    inode.cache.clear();
+    inode.durable.clear();
+    inode.unsynced.clear();
+    inode.unreadable.clear();
+    return {};
   }
 
  private:
@@ -66,13 +78,6 @@ Result<std::unique_ptr<spool::DiskFile>> SimDisk::open(const std::string& name) 
   auto& inode = cached_names_[name];
   if (!inode) inode = std::make_shared<Inode>();
   return std::make_unique<File>(*this, inode);
-}
-
-Result<void> SimDisk::remove(const std::string& name) {
-  count_call();
-  if (auto may = may_fail(rates_.other, "removing"); !may) return may;
-  cached_names_.erase(name);
-  return {};
 }
 
 Result<void> SimDisk::sync_directory() {
@@ -132,6 +137,7 @@ Result<void> SimDisk::sync(Inode& inode) {
       if (chance(0.5)) put_durable(inode, sector, versions.back());
     }
     inode.unsynced.clear();  // clean pages now, whatever the disk has
+    if (chance(0.5)) inode.before_clear.reset();
     return may;
   }
   const bool header_only =
@@ -139,6 +145,7 @@ Result<void> SimDisk::sync(Inode& inode) {
   if (lies_.sync_forgets || (lies_.header_sync_forgets && header_only)) return {};
   for (const auto& [sector, versions] : inode.unsynced) put_durable(inode, sector, versions.back());
   inode.unsynced.clear();
+  inode.before_clear.reset();
   return {};
 }
 
@@ -168,6 +175,11 @@ void SimDisk::lose_power() {
   cached_names_ = durable_names_;
   const auto kept = std::uniform_real_distribution<double>(0, 1)(random_);
   for (const auto& [name, inode] : cached_names_) {
+    if (inode->before_clear && chance(0.5)) {
+      inode->durable = std::move(*inode->before_clear);
+      inode->unsynced.clear();
+    }
+    inode->before_clear.reset();
     for (const auto& [sector, versions] : inode->unsynced) {
       if (chance(kept)) put_durable(*inode, sector, versions[below(versions.size())]);
     }

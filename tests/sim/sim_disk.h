@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -39,7 +40,6 @@ class SimDisk : public spool::Disk {
 
   Result<std::vector<std::string>> list() override;
   Result<std::unique_ptr<spool::DiskFile>> open(const std::string& name) override;
-  Result<void> remove(const std::string& name) override;
   Result<void> sync_directory() override;
   Result<std::uint64_t> free_bytes() override;
 
@@ -63,6 +63,8 @@ class SimDisk : public spool::Disk {
     /// For each sector, what was written to it since it was last known to be on the disk, oldest first.
     std::map<std::size_t, std::vector<std::string>> unsynced;
     std::set<std::size_t> unreadable;  ///< sectors
+    /// What was durable when the file was emptied, until that is known to be on the disk.
+    std::optional<std::string> before_clear;
   };
   using Directory = std::map<std::string, std::shared_ptr<Inode>>;
 

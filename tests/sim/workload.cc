@@ -31,7 +31,9 @@ class SimClock : public spool::Clock {
 class Life {
  public:
   Life(std::uint64_t seed, const Lies& lies)
-      : random_(seed), disk_(random_, (6 + below(20)) * kSegment, lies) {
+      : random_(seed),
+        disk_(random_, (6 + below(20)) * kSegment, lies),
+        second_disk_(random_, (2 + below(12)) * kSegment, lies) {
     options_.segment_bytes = kSegment;
     options_.spare_segments = static_cast<std::uint32_t>(2 + below(3));
     options_.max_message_bytes = kSegment / 4;
@@ -44,6 +46,7 @@ class Life {
     if (chance(0.2)) rates_.sync = 0.3 * unit();  // a disk that is about to die
     if (chance(0.3)) stuff();
     if (chance(0.1)) rots_at_ = below(steps_);
+    if (chance(0.3)) disks_.push_back(&second_disk_);
   }
 
   LifeStory run() {
@@ -54,8 +57,10 @@ class Life {
       }
       if (engine_) check();
       end(/*power=*/true);
-      disk_.set_failures({});
-      disk_.crash_after(0);
+      for (auto* disk : disks_) {
+        disk->set_failures({});
+        disk->crash_after(0);
+      }
       open();
       if (!engine_) throw Violation{"a working disk and no spool"};
       make_up_for_rot();
@@ -86,7 +91,7 @@ class Life {
   }
 
   void rot() {
-    disk_.rot(1 + below(6));
+    disks_[below(disks_.size())]->rot(1 + below(6));
     model_.rot();
   }
 
@@ -142,14 +147,14 @@ class Life {
   void make_up_for_rot() {
     const auto rotten = engine_->stats().quarantined;
     if (rotten == 0) return;
-    disk_.set_capacity(1ULL << 40U);
+    for (auto* disk : disks_) disk->set_capacity(1ULL << 40U);
     auto options = options_;
     options.max_spool_bytes += rotten * kSegment;
     if (!engine_->reconfigure(options)) throw Violation{"limits that are not taken"};
   }
 
   void take_one_more() {
-    disk_.set_capacity(1ULL << 40U);
+    for (auto* disk : disks_) disk->set_capacity(1ULL << 40U);
     make_up_for_rot();
     for (unsigned steps = 0; steps < 10000; ++steps) {
       const auto more = engine_->maintain();
@@ -168,8 +173,9 @@ class Life {
     try {
       if (!engine_) {
         // What keeps failing is repaired at last.
-        disk_.set_failures(failed_opens_ < 3 ? rates_ : FailureRates{});
-        disk_.crash_after(1 + below(2 * mean_calls_to_crash_));
+        for (auto* disk : disks_) disk->set_failures(failed_opens_ < 3 ? rates_ : FailureRates{});
+        if (failed_opens_ < 3 && chance(0.2)) disks_.back()->set_failures({0.9, 0.9, 0});  // only it, perhaps
+        for (auto* disk : disks_) disk->crash_after(1 + below(2 * mean_calls_to_crash_));
         open();
         return;
       }
@@ -192,12 +198,13 @@ class Life {
     model_.restarted();
     if (!power) return;  // killed: what was written can still be read, and be lost later
     ++story_.power_losses;
-    disk_.lose_power();
+    for (auto* disk : disks_) disk->lose_power();
   }
 
   void open() {
     options_.salt = random_();
-    auto opened = spool::Engine::open(disk_, clock_, options_);
+    const spool::Disks disks(disk_, disks_.size() > 1 ? &second_disk_ : nullptr);
+    auto opened = spool::Engine::open(disks, clock_, options_);
     if (!opened) {
       ++failed_opens_;
       ++story_.failed_calls;
@@ -210,9 +217,26 @@ class Life {
   }
 
   void check() {
-    disk_.set_calm(true);
+    for (auto* disk : disks_) disk->set_calm(true);
     model_.check(*engine_);
-    disk_.set_calm(false);
+    for (auto* disk : disks_) disk->set_calm(false);
+    for (const auto id : model_.live()) count_state(model_.state(id));
+  }
+
+  void count_state(const spool::MessageState& state) {
+    if (state.held) {
+      ++story_.held;
+    } else if (state.open() == 0) {
+      ++story_.owing;
+    } else {
+      ++(state.attempted().empty() ? story_.queued : story_.deferred);
+    }
+  }
+
+  void count(const spool::Op& op) {
+    if (std::holds_alternative<spool::ReplaceEnvelope>(op)) ++story_.envelopes;
+    if (std::holds_alternative<spool::RecordOutcomes>(op)) ++story_.outcomes;
+    if (std::holds_alternative<spool::Hold>(op) || std::holds_alternative<spool::Release>(op)) ++story_.marks;
   }
 
   void act() {
@@ -221,12 +245,12 @@ class Life {
       commit();
     } else if (what < 90) {
       // Recycling is where most depends on the order of things: sometimes it does not get to its end.
-      if (chance(0.1)) disk_.crash_after(1 + below(12));
+      if (chance(0.1)) disks_[below(disks_.size())]->crash_after(1 + below(12));
       for (auto n = below(6); n > 0; --n) maintain();
     } else if (what < 96) {
       check();
     } else if (what < 98) {
-      disk_.set_capacity((2 + below(24)) * kSegment);
+      disks_[below(disks_.size())]->set_capacity((2 + below(24)) * kSegment);
     } else {
       end(chance(0.5));
     }
@@ -249,7 +273,9 @@ class Life {
     const auto results = engine_->commit(in_flight_);
     const auto in_memory = engine_->stats().deferrals_in_memory - before;
     story_.deferrals_in_memory += in_memory;
-    for (const auto& result : results) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const auto& result = results[i];
+      if (result) count(in_flight_[i]);
       if (result || result.error().what_to_do == ErrorClass::permanent) continue;
       ++(result.error().errno_value == ENOSPC ? story_.refused_full : story_.failed_calls);
     }
@@ -353,6 +379,8 @@ class Life {
 
   std::mt19937_64 random_;
   SimDisk disk_;
+  SimDisk second_disk_;
+  std::vector<SimDisk*> disks_{&disk_};  ///< in use
   SimClock clock_;
   spool::EngineOptions options_;
   FailureRates rates_;

@@ -19,6 +19,13 @@ struct LifeStory {
   std::uint64_t refused_full = 0;
   std::uint64_t messages = 0;
   std::uint64_t notices = 0;  ///< of the messages, those that settle another one
+  std::uint64_t envelopes = 0;
+  std::uint64_t outcomes = 0;
+  std::uint64_t marks = 0;
+  std::uint64_t queued = 0;  ///< messages in this state when the promises were checked
+  std::uint64_t deferred = 0;
+  std::uint64_t held = 0;
+  std::uint64_t owing = 0;
   std::uint64_t finished = 0;
   std::uint64_t segments_reset = 0;
   std::uint64_t deferred_groups = 0;  ///< written to the deferred log
@@ -40,6 +47,13 @@ constexpr auto LifeStory::counters() {
       {"refused for lack of space", &LifeStory::refused_full},
       {"messages", &LifeStory::messages},
       {"notices", &LifeStory::notices},
+      {"new envelopes", &LifeStory::envelopes},
+      {"outcomes", &LifeStory::outcomes},
+      {"holds and releases", &LifeStory::marks},
+      {"looks at queued", &LifeStory::queued},
+      {"at deferred", &LifeStory::deferred},
+      {"at held", &LifeStory::held},
+      {"at owing", &LifeStory::owing},
       {"finished", &LifeStory::finished},
       {"segments recycled", &LifeStory::segments_reset},
       {"groups moved to the deferred log", &LifeStory::deferred_groups},

@@ -166,6 +166,10 @@ Result<InstanceFolders> InstanceFolders::open(const config::MasterSlice& slice, 
   if (!failed) take(folders.lock_, take_lock(run.get(), state), failed);
   if (!failed) {
     take(folders.spool_, open_folder(state + "/spool", owner(Compartment::spool), 0700, as_root), failed);
+    if (slice.deferred_directory != state + "/spool") {
+      take(folders.deferred_, open_folder(slice.deferred_directory, owner(Compartment::spool), 0700, as_root),
+           failed);
+    }
     take(folders.log_, open_folder(state + "/log", owner(Compartment::log), 0750, as_root), failed);
     take(folders.mail_, open_folder(slice.mail_directory, *mail_owner, 0700, as_root), failed);
   }
@@ -179,6 +183,8 @@ int InstanceFolders::descriptor(Place place) const {
   switch (place) {
     case Place::spool:
       return spool_.get();
+    case Place::deferred:
+      return deferred_ ? deferred_.get() : spool_.get();
     case Place::mail:
       return mail_.get();
     case Place::log:

@@ -34,6 +34,7 @@ class InstanceFolders {
 
  private:
   UniqueFd lock_, spool_, log_, mail_, system_names_;
+  UniqueFd deferred_;  ///< where it is not the spool folder
   Owner mail_owner_;
 };
 

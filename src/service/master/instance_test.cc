@@ -20,6 +20,7 @@ class InstanceFoldersTest : public testing::Test {
     base_ = name;
     slice_.state_directory = base_ / "state";
     slice_.mail_directory = base_ / "mail";
+    slice_.deferred_directory = base_ / "state/spool";
     slice_.uid_base = 71'000;
   }
   void TearDown() override { fs::remove_all(base_); }
@@ -44,6 +45,18 @@ TEST_F(InstanceFoldersTest, are_made_and_found_again) {
   struct stat status{};
   ASSERT_EQ(::stat((base_ / "state/spool").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 0700U);
+}
+
+TEST_F(InstanceFoldersTest, of_the_queue_are_one_unless_another_is_named) {
+  const auto one = open();
+  ASSERT_TRUE(one) << one.error().text;
+  EXPECT_EQ(one->descriptor(Place::deferred), one->descriptor(Place::spool));
+  slice_.state_directory = base_ / "second";
+  slice_.deferred_directory = base_ / "deferred";
+  const auto two = open();
+  ASSERT_TRUE(two) << two.error().text;
+  EXPECT_NE(two->descriptor(Place::deferred), two->descriptor(Place::spool));
+  EXPECT_EQ(owner(base_ / "deferred"), owner(base_ / "second/spool"));
 }
 
 TEST_F(InstanceFoldersTest, do_not_follow_a_link_that_stands_in_their_place) {

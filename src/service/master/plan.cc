@@ -12,7 +12,8 @@ using enum SyscallSet;
 
 // One array for each cell that is not empty; spans in the rows point at them.
 constexpr auto kConfigFolders = std::to_array<Grant>({{Place::configuration, FolderRight::read}});
-constexpr auto kSpoolFolders = std::to_array<Grant>({{Place::spool, FolderRight::write}});
+constexpr auto kSpoolFolders =
+    std::to_array<Grant>({{Place::spool, FolderRight::write}, {Place::deferred, FolderRight::write}});
 constexpr auto kUsersFolders = std::to_array<Grant>({{Place::system_names, FolderRight::read}});
 constexpr auto kVirtualFolders = std::to_array<Grant>({{Place::mail, FolderRight::write}});
 constexpr auto kLogFolders = std::to_array<Grant>({{Place::log, FolderRight::write}});
@@ -149,6 +150,8 @@ std::string_view to_string(Place place) {
   switch (place) {
     case Place::spool:
       return "the spool folder";
+    case Place::deferred:
+      return "the deferred folder";
     case Place::mail:
       return "the mail folder";
     case Place::log:

@@ -17,6 +17,7 @@ namespace sternpost {
 /// Folders and files that master opens for its children.
 enum class Place : unsigned char {
   spool,          ///< STATE/spool
+  deferred,       ///< that of spool.deferred_directory, often the same
   mail,           ///< the mail directory
   log,            ///< STATE/log
   system_names,   ///< /etc, where passwd is replaced by renaming and so cannot be granted as a file

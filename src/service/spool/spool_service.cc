@@ -49,21 +49,25 @@ Fact count(std::string name, std::uint64_t value) {
 Result<std::unique_ptr<Service>> SpoolService::make(ServiceContext&& context) {
   const auto slice = decode<config::SpoolSlice>(context.slice);
   if (!slice) return fail(ErrorClass::internal, "the configuration slice is malformed");
-  if (context.folders.size() != 1) return fail(ErrorClass::internal, "the spool folder is missing");
+  if (context.folders.size() != 2) return fail(ErrorClass::internal, "a folder of the queue is missing");
   const auto random = random_number();
   if (!random) return fail_with(Result<std::uint64_t>(random));
-  auto disk = std::make_unique<spool::PosixDisk>(std::move(context.folders.front()));
-  auto service = std::make_unique<SpoolService>(std::move(context), *slice, std::move(disk), *random);
+  std::vector<std::unique_ptr<spool::PosixDisk>> disks;
+  disks.push_back(std::make_unique<spool::PosixDisk>(std::move(context.folders.front())));
+  if (slice->own_deferred_folder) {
+    disks.push_back(std::make_unique<spool::PosixDisk>(std::move(context.folders.back())));
+  }
+  auto service = std::make_unique<SpoolService>(std::move(context), *slice, std::move(disks), *random);
   if (auto opened = service->open(engine_options(*slice, *random)); !opened)
     return fail_with(std::move(opened));
   return service;
 }
 
 SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& slice,
-                           std::unique_ptr<spool::PosixDisk> disk, std::uint64_t random)
+                           std::vector<std::unique_ptr<spool::PosixDisk>> disks, std::uint64_t random)
     : context_(std::move(context)),
       slice_(slice),
-      disk_(std::move(disk)),
+      disks_(std::move(disks)),
       salt_(random),
       desk_(intake_limits(slice)),
       jobs_((random >> 1U) | 1U),
@@ -79,7 +83,8 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
       hand_timer_(context_.loop) {}
 
 Result<void> SpoolService::open(const spool::EngineOptions& options) {
-  auto engine = spool::Engine::open(*disk_, clock_, options);
+  const spool::Disks disks(*disks_.front(), disks_.size() > 1 ? disks_.back().get() : nullptr);
+  auto engine = spool::Engine::open(disks, clock_, options);
   if (!engine) return fail_with(std::move(engine));
   engine_ = std::move(*engine);
   const auto& found = engine_->recovery();

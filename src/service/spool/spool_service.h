@@ -34,7 +34,7 @@ class SpoolService final : public Service {
   static Result<std::unique_ptr<Service>> make(ServiceContext&& context);
 
   SpoolService(ServiceContext&& context, const config::SpoolSlice& slice,
-               std::unique_ptr<spool::PosixDisk> disk, std::uint64_t random);
+               std::vector<std::unique_ptr<spool::PosixDisk>> disks, std::uint64_t random);
 
   /// Recovers the queue. Not before this may peers be connected.
   Result<void> open(const spool::EngineOptions& options);
@@ -132,7 +132,7 @@ class SpoolService final : public Service {
 
   ServiceContext context_;
   config::SpoolSlice slice_;
-  std::unique_ptr<spool::PosixDisk> disk_;
+  std::vector<std::unique_ptr<spool::PosixDisk>> disks_;  ///< the main one, and that of the deferred log
   spool::SystemClock clock_;
   std::unique_ptr<spool::Engine> engine_;
   std::uint64_t salt_;

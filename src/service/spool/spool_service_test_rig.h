@@ -80,7 +80,9 @@ class SpoolServiceRig : public testing::Test {
                                  EXPECT_FALSE(last) << "spool's peers see to new channels";
                                  if (why.what_to_do == ErrorClass::peer) breaches_.push_back(row);
                                }};
-    context.folders.emplace_back(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (int folder = 0; folder < 2; ++folder) {  // both logs are in one
+      context.folders.emplace_back(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    }
     auto made = SpoolService::make(std::move(context));
     ASSERT_TRUE(made) << made.error().text;
     service_ = std::move(*made);
