@@ -3,8 +3,9 @@
 
 What is demanded, number by number:
 - every 250 is in each of its recipients' mailboxes, whole, in a file that bears the id of the 250;
-- a further file needs a reason: another id, an attempt that ended after its final dot without an answer;
-  the same id, an agent (virtual, or master, which takes it along) killed with it in hand;
+- a further file needs a reason: another id, an attempt that ended after its final dot without an answer, or
+  was put off because the disk was gone, where none of what the group wrote could be taken back;
+  the same id, an agent (virtual, or master or a power cut, which take it along) killed with it in hand;
 - a delivery that was attempted again, though its file was there, needs that reason, too: it makes no second
   file only because the first one was still where the agent had put it;
 - a connection that was cut needs to have been held by the smtpd worker that was killed, and one that was
@@ -33,8 +34,10 @@ import kill_client
 from harness import maildir
 from kill_sink import number_of
 
-AGENTS = ("virtual", "master")
-RELAY_AGENTS = ("smtp", "master")
+# What ends every process: master's end, and that of the power.
+EVERYTHING = ("master", "power")
+AGENTS = ("virtual", *EVERYTHING)
+RELAY_AGENTS = ("smtp", *EVERYTHING)
 # Files bear the time of the kernel's last tick before they were made: up to 10 ms too early, never too late.
 TICK = 0.01
 
@@ -204,7 +207,7 @@ class _Audit:
             if attempt.result == kill_client.ACKNOWLEDGED and attempt.id not in by_id:
                 self._fail(f"LOST: number {number}, acknowledged as {attempt.id} at {attempt.ended:.3f}, is not "
                            f"in {user}'s mailbox (there: {sorted(by_id) or 'nothing'})")
-        unanswered = [a for a in attempts if a.result == kill_client.AMBIGUOUS]
+        unanswered = self._open_ended(attempts)
         known = {a.id for a in attempts if a.result == kill_client.ACKNOWLEDGED}
         further = sorted(set(by_id) - known)
         if len(further) > len(unanswered):
@@ -214,6 +217,11 @@ class _Audit:
             self.findings.second_queueings += len(further)
         for queue_id, copies in by_id.items():
             self._check_copies(number, queue_id, user, sorted(map(_made, copies)))
+
+    def _open_ended(self, attempts):
+        """Those after which nobody can know whether the message was taken."""
+        return [a for a in attempts if a.result == kill_client.AMBIGUOUS
+                or any(_refused_without_disk(kill, a) for kill in self.kills)]
 
     def _check_copies(self, number, queue_id, user, made):
         """That whatever was delivered again was in the hand of an agent that was killed in between."""
@@ -251,7 +259,7 @@ class _Audit:
         """That each acknowledged id is among those found, and each other one has an attempt without an answer."""
         attempts = self.attempts[number]
         known = {a.id for a in attempts if a.result == kill_client.ACKNOWLEDGED}
-        unanswered = [a for a in attempts if a.result == kill_client.AMBIGUOUS]
+        unanswered = self._open_ended(attempts)
         for missing in known - set(found):
             self._fail(f"LOST: number {number}, acknowledged as {missing}, has {what} for {sorted(found) or 'nothing'}")
         if len(set(found) - known) > len(unanswered):
@@ -294,7 +302,13 @@ def _cut(kill, attempt):
     if kill.compartment == "smtpd":
         return attempt.port in kill.ports and attempt.connected <= kill.gone and attempt.ended >= kill.at
     # All listening sockets end with master, and are there again when the next one is ready.
-    return kill.compartment == "master" and attempt.connected <= kill.back and attempt.ended >= kill.at
+    return kill.compartment in EVERYTHING and attempt.connected <= kill.back and attempt.ended >= kill.at
+
+
+def _refused_without_disk(kill, attempt):
+    """Whether it was refused, for now, because the disk failed, and nothing could be written after that."""
+    return (kill.compartment == "power" and attempt.result == kill_client.DEFERRED and bool(attempt.dot)
+            and kill.at <= attempt.ended and attempt.dot <= kill.gone)
 
 
 def _in_hand(kill, first, second, records):

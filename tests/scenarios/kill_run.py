@@ -28,7 +28,7 @@ from harness.instance import Instance
 from harness.waiting import wait_for
 from kill_client import NumberedClient
 from kill_sink import REFUSED, RELAYED, KillSink
-from kill_work import Asker, Frozen, Work
+from kill_work import Asker, Frozen, Work, await_midst
 
 COMPARTMENTS = ("smtpd", "spool", "qmgr", "router", "users", "virtual", "log", "admin", "dns", "smtp", "bounce",
                 "config", "master")
@@ -38,14 +38,15 @@ CONFIG_SECONDS = 2
 ANSWER_SECONDS = 70  # master waits for the answers to a reload no longer than 60 s
 
 
-def make_instance(sink=None):
+def make_instance(sink=None, smtp=None, **options):
     """An instance whose mailboxes are those of the first few users that the system has."""
     hop = f"[127.0.0.1]:{sink.port}" if sink else "[127.0.0.1]:1"
-    return Instance(users=USERS, smtp={"max_errors": 100_000},
+    return Instance(users=USERS, smtp={"max_errors": 100_000, **(smtp or {})},
                     mailboxes={"source": "system", "first_uid": 1, "list": None},
                     routes={RELAYED: hop, REFUSED: hop},
                     queue={"retry_min": "1s", "retry_max": "2s"},
-                    log={"max_file": "4 GiB"})  # the audit needs the whole history
+                    log={"max_file": "4 GiB"},  # the audit needs the whole history
+                    **options)
 
 
 class KillRun:
@@ -78,7 +79,7 @@ class KillRun:
         for turn, target in enumerate(self.targets):
             killed = False
             while not killed:
-                self._await_work(allowed, portion, deadline)
+                await_midst(self.client, self.random, allowed, portion, deadline)
                 allowed += portion
                 killed = self._kill(target)
             self.progress(f"{turn + 1}/{len(self.targets)} kills, {self.client.acknowledged} acknowledged; last: {target}")
@@ -99,18 +100,6 @@ class KillRun:
                                     self.sink)
         findings.failures += complaints
         return findings
-
-    def _await_work(self, first, portion, deadline):
-        """Lets the numbers from `first` on go, and returns in their midst, at a random moment."""
-        self.client.allow(first + portion)
-        threshold = first + int(portion * self.random.uniform(0, 0.7))
-        wait_for(lambda: self.client.acknowledged >= threshold or not self.client.running,
-                 max(1.0, deadline - time.monotonic()),
-                 lambda: f"{threshold} acknowledgements, there are {self.client.acknowledged}",
-                 interval=0.001)
-        moment = time.monotonic() + self.random.uniform(0, 0.004)
-        while time.monotonic() < moment:
-            pass
 
     def _kill(self, target):
         """Kills one process of that compartment, awaits its successor; False where it had no work in hand."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 from harness import proc
@@ -11,6 +12,17 @@ from harness.waiting import TimedOut, wait_for
 
 FREEZE_SECONDS = 5
 WORK_SECONDS = 5
+
+
+def await_midst(client, chance, first, portion, deadline):
+    """Lets the numbers from `first` on go, and returns in their midst, at a random moment."""
+    client.allow(first + portion)
+    threshold = first + int(portion * chance.uniform(0, 0.7))
+    wait_for(lambda: client.acknowledged >= threshold or not client.running, max(1.0, deadline - time.monotonic()),
+             lambda: f"{threshold} acknowledgements, there are {client.acknowledged}", interval=0.001)
+    moment = time.monotonic() + chance.uniform(0, 0.004)
+    while time.monotonic() < moment:
+        pass
 
 
 class Asker(threading.Thread):
