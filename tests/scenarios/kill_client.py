@@ -105,14 +105,16 @@ class NumberedClient:
     `pause` is how long a session rests between two messages, in seconds: a steady load without a flood. With
     `strangers` each transaction names a recipient, too, whom nobody has ever named and who must be refused, so
     that no answer remembered from earlier ones will do. With `relays` some messages go to others besides, and
-    some to addresses elsewhere that do not exist.
+    some to addresses elsewhere that do not exist. `on_acknowledged` is called with each attempt that got its 250, in the
+    client's thread, before anything else is sent.
     """
 
     def __init__(self, port, log_path, users, domain="example.org", sessions=50, total=None, allowed=None,
-                 per_session=40, pause=0.0, strangers=False, relays=False):
+                 per_session=40, pause=0.0, strangers=False, relays=False, on_acknowledged=lambda _: None):
         self.port, self.users, self.domain = port, users, domain
         self.sessions, self.total, self.per_session = sessions, total, per_session
         self.pause, self.strangers, self.relays = pause, strangers, relays
+        self.on_acknowledged = on_acknowledged
         self.attempts = []
         self.acknowledged = 0
         self.in_flight = 0  # numbers that a session works on now
@@ -329,6 +331,7 @@ class NumberedClient:
         self._log.flush()
         if attempt.result == ACKNOWLEDGED:
             self.acknowledged += 1
+            self.on_acknowledged(attempt)
         else:
             self._again.append(attempt.number)
 

@@ -49,6 +49,11 @@ def make_instance(sink=None, smtp=None, **options):
                     **options)
 
 
+def make_small_instance(sink, **options):
+    """The same with small segments, so that some are recycled within a short run."""
+    return make_instance(sink, smtp={"max_message": "256 KiB"}, spool={"segment": "1 MiB"}, **options)
+
+
 class KillRun:
     """One run against one instance that is already started."""
 

@@ -7,37 +7,55 @@ cut reaches it. Each message that was ever acknowledged must then be in the queu
 hop; at the end kill_audit joins everything.
 """
 
+import contextlib
 import random
 import time
 
 import kill_audit
 import kill_client
 from harness import maildir
+from harness.file_system import FileSystem
 from harness.waiting import wait_for
-from kill_run import USERS, make_instance
+from kill_run import USERS, make_small_instance
+from kill_sink import KillSink
 from kill_work import await_midst
 
 # A cut meets the server with work in flight; it may go on that long without its disk.
 LAST_GASP_SECONDS = 0.05
+MESSAGES = 40  # for each cut
+SESSIONS = 20
 SPOOL_SECONDS = 10
 
 
-def make_instance_on(file_system, sink):
-    """An instance all of whose state is on that file system. Small segments, so that some are recycled."""
-    return make_instance(sink, state=file_system.folder / "state", smtp={"max_message": "256 KiB"},
-                         spool={"segment": "1 MiB"})
+@contextlib.contextmanager
+def power_cut_run(kind, seed=None, launcher=()):
+    """A run under load on a file system of this kind; `launcher` starts the server. All is removed at the end."""
+    with contextlib.ExitStack() as stack:
+        file_system = FileSystem(kind)
+        stack.callback(file_system.remove)
+        sink = KillSink().start()
+        stack.callback(sink.stop)
+        instance = make_small_instance(sink, state=file_system.folder / "state")
+        stack.callback(instance.remove)
+        instance.launcher = list(launcher)
+        run = PowerCutRun(instance.start(), file_system, sink, seed)
+        try:
+            yield run
+        except BaseException:
+            with contextlib.suppress(OSError):  # where the file system is still shut down
+                print(instance.report())
+            raise
 
 
 class PowerCutRun:
     """One run of cuts against one instance that is already started, on `file_system`."""
 
-    def __init__(self, instance, file_system, sink, messages=40, sessions=20, seed=None):
+    def __init__(self, instance, file_system, sink, seed=None):
         self.instance, self.file_system, self.sink = instance, file_system, sink
-        self.messages = messages  # for each cut
         self.seed = random.randrange(1 << 32) if seed is None else seed
         self.random = random.Random(self.seed)
         self.client_log = instance.directory / "client.jsonl"
-        self.client = kill_client.NumberedClient(instance.port, self.client_log, USERS, sessions=sessions, allowed=0,
+        self.client = kill_client.NumberedClient(instance.port, self.client_log, USERS, sessions=SESSIONS, allowed=0,
                                                  relays=True)
         self.cuts = []
         self._allowed = 0
@@ -45,14 +63,23 @@ class PowerCutRun:
         self._files = set()
         self._ids = {user: set() for user in USERS}  # of messages in mailboxes
 
-    def start(self):
-        self.client.start()
-        return self
+    def run(self, cuts, seconds):
+        """So many cuts, or until one loses something, and the findings of the audit."""
+        deadline = time.monotonic() + seconds
+        for turn in range(cuts):
+            losses = self.cut(deadline)
+            if losses:
+                findings = kill_audit.Findings()
+                findings.failures = [f"cut {turn + 1}: {loss}" for loss in losses]
+                return findings
+        return self._finish(deadline)
 
     def cut(self, deadline):
         """Cuts the power in the midst of the next messages and starts again; what the recovery lacks."""
-        await_midst(self.client, self.random, self._allowed, self.messages, deadline)
-        self._allowed += self.messages
+        if not self.client.running:
+            self.client.start()
+        await_midst(self.client, self.random, self._allowed, MESSAGES, deadline)
+        self._allowed += MESSAGES
         pid, at = self.instance.process.pid, time.time()
         self.file_system.cut_power()
         time.sleep(self.random.uniform(0, LAST_GASP_SECONDS))
@@ -63,7 +90,7 @@ class PowerCutRun:
         self.cuts.append(kill_audit.Kill(at, gone, time.time(), "power", pid))
         return self._losses()
 
-    def finish(self, deadline):
+    def _finish(self, deadline):
         """Lets everything arrive, ends the instance and joins all that is known; the findings."""
         self.client.finish_at(self._allowed)
         self.client.join(max(1.0, deadline - time.monotonic()))

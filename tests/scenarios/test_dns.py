@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+from harness import tools
 from harness.instance import binary
 from harness.name_servers import NameServers
 
@@ -50,11 +51,8 @@ def servers():
 
 
 def probe_command(*arguments):
-    folder = binary().parent.parent
-    program = folder / "probes" / "dns_probe"
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    return [str(part) for part in (program, "--programs", folder / "libexec" / "sternpost", *arguments)]
+    programs = binary().parent.parent / "libexec" / "sternpost"
+    return [str(part) for part in (tools.probe("dns_probe"), "--programs", programs, *arguments)]
 
 
 def ask(servers, *lookups, timeout=20, server=None, trust_anchor=None, run_as=None):

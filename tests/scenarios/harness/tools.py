@@ -1,4 +1,4 @@
-"""Programs that are not ours, from Debian's packages: mail clients and name servers."""
+"""Programs beside the server: not ours, from Debian's packages, and the probes that are built with it."""
 
 import shutil
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.instance import binary
 from harness.vectors import REPOSITORY
 
 
@@ -15,6 +16,14 @@ def program(name):
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed (`scripts/setup check` does that)")
+    return path
+
+
+def probe(name):
+    """The path of a program of tests/probes, or a visible skip."""
+    path = binary().parent.parent / "probes" / name
+    if not path.exists():
+        pytest.skip(f"{path} is not built")
     return path
 
 

@@ -1,0 +1,111 @@
+"""Attaches to the spool of an installed server under load, and ends it, or lets its disk fail, at its n-th system call.
+
+system_call_run tries every call of the engine; this shows with a few that master, agents and clients live through it.
+"""
+
+import contextlib
+import random
+import subprocess
+import time
+
+import kill_audit
+import kill_client
+from harness import proc
+from harness.injection import Fault
+from harness.waiting import wait_for
+from kill_run import USERS, make_small_instance
+from kill_sink import KillSink
+
+# What spool calls again and again under load: its disk, and those it talks to.
+DISK = ("pwrite64", "fdatasync", "pread64")
+TALK = ("recvmsg", "sendmsg", "epoll_wait")
+EFFECTS = [(call, "signal=KILL") for call in DISK + TALK]
+EFFECTS += [(call, error) for call in DISK for error in ("error=EIO", "error=ENOSPC")]
+MOST_CALLS = 20
+MESSAGES = 40
+FAULT_SECONDS = 30
+
+
+@contextlib.contextmanager
+def spool_fault_run(seed=None):
+    """A run against a started instance; all is removed at the end."""
+    with contextlib.ExitStack() as stack:
+        sink = KillSink().start()
+        stack.callback(sink.stop)
+        instance = make_small_instance(sink)
+        stack.callback(instance.remove)
+        run = SpoolFaultRun(instance.start(), sink, seed)
+        try:
+            yield run
+        except BaseException:
+            print(instance.report())
+            raise
+
+
+class SpoolFaultRun:
+    """One run against one instance that is already started."""
+
+    def __init__(self, instance, sink, seed=None):
+        self.instance, self.sink = instance, sink
+        self.seed = random.randrange(1 << 32) if seed is None else seed
+        self.random = random.Random(self.seed)
+        self.client_log = instance.directory / "client.jsonl"
+        self.client = kill_client.NumberedClient(instance.port, self.client_log, USERS, sessions=10, allowed=0,
+                                                 relays=True)
+        self.kills = []
+        self._allowed = 0
+
+    def run(self, rounds, seconds):
+        """Every effect in each round; the findings of the audit."""
+        deadline = time.monotonic() + seconds
+        self.client.start()
+        for _ in range(rounds):
+            for call, effect in self.random.sample(EFFECTS, len(EFFECTS)):
+                self._inject(Fault(call, effect, str(self.random.randint(1, MOST_CALLS))))
+        self.client.finish_at(self._allowed)
+        self.client.join(max(1.0, deadline - time.monotonic()))
+        self.instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
+        code = self.instance.stop()
+        findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.kills, self.instance.state / "mail",
+                                    USERS, self.instance.history(killed=True), self.sink)
+        if code != 0:
+            findings.failures.append(f"the instance ended with {code} after SIGTERM")
+        return findings
+
+    def _inject(self, fault):
+        victim = wait_for(self._spool, FAULT_SECONDS, "a spool")
+        log = self.instance.directory / "strace"
+        log.unlink(missing_ok=True)
+        strace = subprocess.Popen([*fault.strace(log, quiet="exit"), f"--attach={victim.pid}"],
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            assert "attached" in strace.stderr.readline(), f"strace did not attach to {victim}"
+            at = time.time()
+            if fault.effect == "signal=KILL":
+                self._await_successor(fault, victim, at)
+            else:
+                self._load_until(lambda: "(INJECTED)" in log.read_text(errors="replace"), fault)
+        finally:
+            strace.terminate()
+            strace.communicate(timeout=20)
+
+    def _load_until(self, condition, fault):
+        """Lets messages go, and more when they are through, until the fault has come."""
+        def loaded():
+            if condition():
+                return True
+            if self.client.acknowledged >= self._allowed:
+                self._allowed += MESSAGES
+                self.client.allow(self._allowed)
+            return False
+
+        wait_for(loaded, FAULT_SECONDS, lambda: f"{fault}\n{self.instance.report()}", interval=0.002)
+
+    def _spool(self):
+        return next((process for process in self.instance.compartments() if process.name == "spool"), None)
+
+    def _await_successor(self, fault, victim, at):
+        self._load_until(lambda: not proc.alive(victim), fault)
+        gone = time.time()
+        wait_for(self._spool, FAULT_SECONDS, lambda: f"a new spool\n{self.instance.report()}", interval=0.005)
+        self.kills.append(kill_audit.Kill(at, gone, time.time(), "spool", victim.pid, work=str(fault)))
