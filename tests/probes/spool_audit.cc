@@ -1,5 +1,5 @@
-// spool_audit: recovers a spool folder that nobody else uses, as a start does, and prints what is there: a line of
-// JSON for each live message, in the order of the queue, and last one that sums up.
+// spool_audit: recovers a spool folder that nobody else uses, as a start does, and prints what is there: a
+// line of JSON for each live message, in the order of the queue, and last one that sums up.
 #include <fcntl.h>
 #include <fmt/format.h>
 

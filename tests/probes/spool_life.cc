@@ -1,12 +1,13 @@
-// spool_life: lives through all that a spool does on the real disk: starts, messages, outcomes, holds, growth,
-// recycling. It says on its output what it was told, before it goes on, so that it may be killed, or its system calls
-// may fail, at any moment:
+// spool_life: lives through all that a spool does on the real disk: starts, messages, outcomes, holds,
+// growth, recycling. It says on its output what it was told, before it goes on, so that it may be killed, or
+// its system calls may fail, at any moment:
 //
 //   accepted ID   the message is committed; its content follows from its id
 //   settling ID   its last outcome is about to be committed
 //   settled ID    that is committed: it must not come back
 //
-// What the disk refuses is tried again, some times, as the service does. Ends with 0 also where that did not help.
+// What the disk refuses is tried again, some times, as the service does. Ends with 0 also where that did not
+// help.
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -30,11 +31,11 @@ namespace {
 constexpr std::uint64_t kSegment = 64 * 1024;
 constexpr std::uint64_t kSegments = 12;
 constexpr int kStarts = 2;
-constexpr int kCommits = 14;  ///< for each start
+constexpr int kCommits = 14;            ///< for each start
 constexpr std::uint32_t kMessages = 3;  ///< for each commit
 constexpr std::size_t kKept = 6;
 constexpr int kTries = 8;
-constexpr int kUpkeep = 4;  ///< steps behind each commit
+constexpr int kUpkeep = 4;  ///< steps behind each commit, at most
 
 void say(std::string_view what, QueueId id) {
   fmt::print("{} {}\n", what, to_string(id));
@@ -73,7 +74,7 @@ class Life {
         accept();
         if (i % 4 == 1) mark();
         settle();
-        for (int step = 0; step < kUpkeep; ++step) (void)engine_->maintain();
+        maintain();
       }
       engine_.reset();
     }
@@ -95,7 +96,15 @@ class Life {
     return false;
   }
 
-  /// Whether all that is left of `ops` was taken at last.
+  /// Ahead of need, however the disk answers.
+  void maintain() {
+    for (int step = 0; step < kUpkeep; ++step) {
+      const auto more = engine_->maintain();
+      if (more && !*more) return;
+    }
+  }
+
+  /// Tries until all of `ops` are taken or refused for good, some times; `taken` is told of each at once.
   void commit(std::vector<spool::Op> ops, const std::function<void(const spool::Op&)>& taken) {
     for (int i = 0; i < kTries && !ops.empty(); ++i) {
       const auto results = engine_->commit(ops);
@@ -108,7 +117,7 @@ class Life {
         }
       }
       ops = std::move(again);
-      if (!ops.empty()) (void)engine_->maintain();
+      if (!ops.empty()) maintain();
     }
   }
 
@@ -129,7 +138,8 @@ class Life {
   void mark() {
     if (live_.empty()) return;
     const auto id = live_.back();
-    const mail::RecipientOutcome deferred{0, mail::Disposition::deferred, {451, {4, 3, 0}, "later"}, clock_.now()};
+    const mail::RecipientOutcome deferred{
+        0, mail::Disposition::deferred, {451, {4, 3, 0}, "later"}, clock_.now()};
     commit({spool::Hold{id}, spool::RecordOutcomes{id, {deferred}}, spool::Release{id}}, [](const auto&) {});
   }
 
@@ -147,7 +157,8 @@ class Life {
       std::vector<mail::RecipientOutcome> outcomes;
       const auto& state = engine_->find(id)->state;
       for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-        if (state.is_open(i)) outcomes.push_back({i, mail::Disposition::delivered, {250, {2, 0, 0}, ""}, clock_.now()});
+        if (state.is_open(i))
+          outcomes.push_back({i, mail::Disposition::delivered, {250, {2, 0, 0}, ""}, clock_.now()});
       }
       commit({spool::RecordOutcomes{id, std::move(outcomes)}}, [&](const auto&) { say("settled", id); });
     }

@@ -105,8 +105,8 @@ class NumberedClient:
     `pause` is how long a session rests between two messages, in seconds: a steady load without a flood. With
     `strangers` each transaction names a recipient, too, whom nobody has ever named and who must be refused, so
     that no answer remembered from earlier ones will do. With `relays` some messages go to others besides, and
-    some to addresses elsewhere that do not exist. `on_acknowledged` is called with each attempt that got its 250, in the
-    client's thread, before anything else is sent.
+    some to addresses elsewhere that do not exist. `on_acknowledged` is called with each attempt that got its 250,
+    in the client's thread, before anything else is sent.
     """
 
     def __init__(self, port, log_path, users, domain="example.org", sessions=50, total=None, allowed=None,

@@ -25,8 +25,9 @@ def test_every_prefix_of_the_writes_holds_what_was_acknowledged_by_then(run):
     run.record()
     assert len(run.noted) == MESSAGES
     complaints = list(run.audit(REORDER_EVERY))
-    print(f"{run.prefixes} prefixes, {run.reordered} with some writes since the last flush, seed {run.seed}")
-    assert not complaints, f"seed {run.seed}: " + "\n".join(complaints[:20])
+    print(f"{run.prefixes} prefixes, {run.reordered} with some writes since the last flush\n"
+          f"replay with: scripts/power-cut write-log --kind ext4 --messages {MESSAGES} --reorder-every {REORDER_EVERY} --seed {run.seed}")
+    assert not complaints, "\n".join(complaints[:20])
     assert run.prefixes > MESSAGES and run.reordered > MESSAGES
 
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import kill_client
+import pytest
 from harness import file_system, maildir, spool_folder
 from harness.instance import Instance
 from harness.write_log import LoggedDisk, Replay, entries, some_of
@@ -44,7 +45,8 @@ class WriteLogRun:
         folder = self.disk.directory / "mnt"
         folder.mkdir()
         refused = file_system.mount(self.disk.device, folder)
-        assert not refused, refused
+        if refused:
+            pytest.skip(f"no {self.kind} here: {refused}")
         try:
             folder.chmod(0o755)
             self._serve(folder, launcher)
@@ -105,7 +107,8 @@ class WriteLogRun:
             yield f"{what}: no file system: {refused}"
             return
         try:
-            complaints = self._audit_state(folder / "state", [attempt for noted, attempt in self.noted if noted <= length])
+            acknowledged = [attempt for noted, attempt in self.noted if noted <= length]
+            complaints = self._audit_state(folder / "state", acknowledged)
         finally:
             file_system.unmount(folder)
             image.unlink()  # mount is not to take the next one for this one

@@ -100,6 +100,11 @@ class FileSystem:
                  "the end of the loop device")
 
     def remove(self):
-        if self._mounted:
-            self._unmount()
-        shutil.rmtree(self.directory)
+        try:
+            if self._mounted:
+                self._unmount()
+        except AssertionError:
+            _run("umount", "--lazy", self.folder)  # ends with its last user
+            raise
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
