@@ -122,7 +122,7 @@ class NumberedClient:
         self._allowed = total if allowed is None else allowed
         self._next = 0
         self._again = deque()
-        self._finishing = False
+        self._finishing = self._abandoned = False
         self._log = open(log_path, "w", encoding="ascii")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._error = None
@@ -146,6 +146,10 @@ class NumberedClient:
         """No new numbers; waits until each begun one has its 250. Answers the attempts."""
         self._finishing = True
         return self.join(seconds)
+
+    def abandon(self):
+        """Sends nothing more and awaits nothing: for a run that is over before its end."""
+        self._abandoned = True
 
     def join(self, seconds=60):
         """Waits until every number has its 250."""
@@ -186,10 +190,12 @@ class NumberedClient:
 
     def _done(self):
         end = self._next if self._finishing else self.total
-        return end is not None and self.acknowledged >= end
+        return self._abandoned or end is not None and self.acknowledged >= end
 
     def _take(self):
         """A number to send, or None where there is none now."""
+        if self._abandoned:
+            return None
         if self._again:
             return self._again.popleft()
         if self._finishing or (self._allowed is not None and self._next >= self._allowed):

@@ -54,6 +54,23 @@ def make_small_instance(sink, **options):
     return make_instance(sink, smtp={"max_message": "256 KiB"}, spool={"segment": "1 MiB"}, **options)
 
 
+def let_arrive(instance, client, numbers, deadline):
+    """Sends all numbers below this one, and waits until each has its 250 and the queue is empty."""
+    client.finish_at(numbers)
+    client.join(max(1.0, deadline - time.monotonic()))
+    instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
+
+
+def end_and_audit(instance, client_log, kills, sink):
+    """Ends the instance and joins all that is known; the findings."""
+    code = instance.stop()
+    findings = kill_audit.audit(kill_audit.load_attempts(client_log), kills, instance.state / "mail", USERS,
+                                instance.history(killed=True), sink)
+    if code != 0:
+        findings.failures.append(f"the instance ended with {code} after SIGTERM")
+    return findings
+
+
 class KillRun:
     """One run against one instance that is already started."""
 
@@ -88,21 +105,14 @@ class KillRun:
                 allowed += portion
                 killed = self._kill(target)
             self.progress(f"{turn + 1}/{len(self.targets)} kills, {self.client.acknowledged} acknowledged; last: {target}")
-        self.client.finish_at(max(allowed, self.messages))
-        self.client.join(max(1.0, deadline - time.monotonic()))
-        self.instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
+        let_arrive(self.instance, self.client, max(allowed, self.messages), deadline)
         complaints = self.asker.finish()
         if self.asker.answered == 0:
             complaints.append("no question for the queue was ever answered")
         done = self.instance.run("reload", timeout=ANSWER_SECONDS)
         if done.returncode != 0:
             complaints.append(f"a reload after all kills is refused: {done.stderr}")
-        code = self.instance.stop()
-        if code != 0:
-            complaints.append(f"the instance ended with {code} after SIGTERM")
-        findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.kills,
-                                    self.instance.state / "mail", USERS, self.instance.history(killed=True),
-                                    self.sink)
+        findings = end_and_audit(self.instance, self.client_log, self.kills, self.sink)
         findings.failures += complaints
         return findings
 

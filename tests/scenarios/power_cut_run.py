@@ -16,7 +16,7 @@ import kill_client
 from harness import maildir
 from harness.file_system import FileSystem
 from harness.waiting import wait_for
-from kill_run import USERS, make_small_instance
+from kill_run import USERS, end_and_audit, let_arrive, make_small_instance
 from kill_sink import KillSink
 from kill_work import await_midst
 
@@ -39,6 +39,7 @@ def power_cut_run(kind, seed=None, launcher=()):
         stack.callback(instance.remove)
         instance.launcher = list(launcher)
         run = PowerCutRun(instance.start(), file_system, sink, seed)
+        stack.callback(run.client.abandon)
         try:
             yield run
         except BaseException:
@@ -66,18 +67,18 @@ class PowerCutRun:
     def run(self, cuts, seconds):
         """So many cuts, or until one loses something, and the findings of the audit."""
         deadline = time.monotonic() + seconds
+        self.client.start()
         for turn in range(cuts):
-            losses = self.cut(deadline)
+            losses = self._cut(deadline)
             if losses:
                 findings = kill_audit.Findings()
                 findings.failures = [f"cut {turn + 1}: {loss}" for loss in losses]
                 return findings
-        return self._finish(deadline)
+        let_arrive(self.instance, self.client, self._allowed, deadline)
+        return end_and_audit(self.instance, self.client_log, self.cuts, self.sink)
 
-    def cut(self, deadline):
+    def _cut(self, deadline):
         """Cuts the power in the midst of the next messages and starts again; what the recovery lacks."""
-        if not self.client.running:
-            self.client.start()
         await_midst(self.client, self.random, self._allowed, MESSAGES, deadline)
         self._allowed += MESSAGES
         pid, at = self.instance.process.pid, time.time()
@@ -89,18 +90,6 @@ class PowerCutRun:
         self.instance.start()
         self.cuts.append(kill_audit.Kill(at, gone, time.time(), "power", pid))
         return self._losses()
-
-    def _finish(self, deadline):
-        """Lets everything arrive, ends the instance and joins all that is known; the findings."""
-        self.client.finish_at(self._allowed)
-        self.client.join(max(1.0, deadline - time.monotonic()))
-        self.instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
-        code = self.instance.stop()
-        findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.cuts,
-                                    self.instance.state / "mail", USERS, self.instance.history(killed=True), self.sink)
-        if code != 0:
-            findings.failures.append(f"the instance ended with {code} after SIGTERM")
-        return findings
 
     # --- after a recovery -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import kill_client
 from harness import proc
 from harness.injection import Fault
 from harness.waiting import wait_for
-from kill_run import USERS, make_small_instance
+from kill_run import USERS, end_and_audit, let_arrive, make_small_instance
 from kill_sink import KillSink
 
 # What spool calls again and again under load: its disk, and those it talks to.
@@ -35,6 +35,7 @@ def spool_fault_run(seed=None):
         instance = make_small_instance(sink)
         stack.callback(instance.remove)
         run = SpoolFaultRun(instance.start(), sink, seed)
+        stack.callback(run.client.abandon)
         try:
             yield run
         except BaseException:
@@ -62,20 +63,13 @@ class SpoolFaultRun:
         for _ in range(rounds):
             for call, effect in self.random.sample(EFFECTS, len(EFFECTS)):
                 self._inject(Fault(call, effect, str(self.random.randint(1, MOST_CALLS))))
-        self.client.finish_at(self._allowed)
-        self.client.join(max(1.0, deadline - time.monotonic()))
-        self.instance.wait_queue_empty(max(1.0, deadline - time.monotonic()))
-        code = self.instance.stop()
-        findings = kill_audit.audit(kill_audit.load_attempts(self.client_log), self.kills, self.instance.state / "mail",
-                                    USERS, self.instance.history(killed=True), self.sink)
-        if code != 0:
-            findings.failures.append(f"the instance ended with {code} after SIGTERM")
-        return findings
+        let_arrive(self.instance, self.client, self._allowed, deadline)
+        return end_and_audit(self.instance, self.client_log, self.kills, self.sink)
 
     def _inject(self, fault):
         victim = wait_for(self._spool, FAULT_SECONDS, "a spool")
         log = self.instance.directory / "strace"
-        log.unlink(missing_ok=True)
+        log.write_text("")
         strace = subprocess.Popen([*fault.strace(log, quiet="exit"), f"--attach={victim.pid}"],
                                   stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:

@@ -22,6 +22,7 @@ SEGMENT = 64 << 10
 LIFE_SECONDS = 60
 # What touches no disk. Everything else that a life calls is tried.
 ELSEWHERE = {"write", "brk", "mmap", "munmap", "mprotect", "madvise", "futex", "getrandom", "exit_group", "fcntl"}
+READING = ("openat", "newfstatat", "pread64")
 EFFECTS = ("signal=KILL", "error=ENOSPC", "error=EIO")
 _CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
 
@@ -49,14 +50,14 @@ class Account:
                 self.complaints.append(f"{queue_id} was given twice")
             getattr(self, what).add(queue_id)
 
-    def audit(self, folder, may_quarantine):
-        """Holds against it what the folder holds."""
+    def audit(self, folder, given_up):
+        """Holds against it what the folder holds. `given_up`: the disk did not give back some of it for long."""
         holding = spool_folder.recover(folder, SEGMENT)
         self.complaints += holding.complaints
-        if not may_quarantine:
-            self.complaints += holding.quarantined
         self.complaints += [f"LOST: {one}" for one in sorted(self.accepted - self.settling - set(holding.contents))]
-        self.complaints += [f"BACK: {one}" for one in sorted(self.settled & set(holding.contents))]
+        if not given_up:
+            self.complaints += holding.quarantined
+            self.complaints += [f"BACK: {one}" for one in sorted(self.settled & set(holding.contents))]
         self.complaints += [f"{one} is damaged" for one, content in holding.contents.items()
                             if set(content.splitlines()) != {one}]
 
@@ -112,8 +113,9 @@ class Sweep:
         if "(INJECTED)" not in self._log.read_text(errors="replace") and done.returncode == 0:
             self.outcomes["not reached"] += 1
         account.hear(done.stdout)
-        # What could not be read for long is given up, gets no closing mark, and is reported from then on.
-        given_up = fault.call == "pread64" and not fault.when.isdigit()
+        # A process that could not read a segment, however often it tried, goes on without it: what proves that messages
+        # are settled may be there. It gets no closing mark, and is reported from then on.
+        given_up = fault.call in READING and not fault.when.isdigit()
         account.audit(self.folder, given_up)
         again = self._run(self.life)
         if again.returncode != 0:

@@ -28,7 +28,7 @@ def test_every_prefix_of_the_writes_holds_what_was_acknowledged_by_then(run):
     print(f"{run.prefixes} prefixes, {run.reordered} with some writes since the last flush\n"
           f"replay with: scripts/power-cut write-log --kind ext4 --messages {MESSAGES} --reorder-every {REORDER_EVERY} --seed {run.seed}")
     assert not complaints, "\n".join(complaints[:20])
-    assert run.prefixes > MESSAGES and run.reordered > MESSAGES
+    assert run.prefixes > MESSAGES and run.reordered > MESSAGES // 2
 
 
 def test_a_server_whose_syncs_do_nothing_is_found_out_by_its_writes(run):

@@ -59,15 +59,17 @@ class WriteLogRun:
         instance = Instance(users=USERS, state=folder / "state", smtp={"max_message": "256 KiB"},
                             spool={"segment": f"{SEGMENT >> 20} MiB", "min_free": "1 MiB"})
         instance.launcher = list(launcher)
+        client = kill_client.NumberedClient(
+            instance.port, instance.directory / "client.jsonl", USERS, sessions=SESSIONS, total=self.messages,
+            on_acknowledged=lambda attempt: self.noted.append((self.disk.length(), attempt)))
         try:
             instance.start()
-            kill_client.NumberedClient(
-                instance.port, instance.directory / "client.jsonl", USERS, sessions=SESSIONS, total=self.messages,
-                on_acknowledged=lambda attempt: self.noted.append((self.disk.length(), attempt))).start().join(SECONDS)
+            client.start().join(SECONDS)
             instance.wait_queue_empty()
             instance.run("stop", timeout=60)  # SIGTERM would reach the launcher
             instance.wait_ended()
         finally:
+            client.abandon()
             instance.remove()
 
     def audit(self, reorder_every=1):
@@ -135,6 +137,8 @@ class WriteLogRun:
         return complaints
 
     def close(self):
+        file_system.forget(self.disk.directory / "mnt")
         self.disk.remove()
         if self.scratch:
+            file_system.forget(self.scratch / "mnt")
             shutil.rmtree(self.scratch)

@@ -47,6 +47,12 @@ def unmount(folder):
     assert done.returncode == 0, done.stderr
 
 
+def forget(folder):
+    """Ends a mount that a run left when it was broken off; the last user of it may be there still."""
+    if os.path.ismount(folder):
+        _run("umount", "--lazy", folder)
+
+
 def shut_down(folder):
     """From this call on, the file system is as after a power cut: what was not synced is lost."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -65,7 +71,6 @@ class FileSystem:
         self.directory.chmod(0o755)
         self.kind, self.image, self.folder = kind, self.directory / "image", self.directory / "mnt"
         self.folder.mkdir()
-        self._mounted = False
         try:
             with open(self.image, "wb") as image:
                 image.truncate(SIZE)
@@ -79,9 +84,7 @@ class FileSystem:
             raise
 
     def _mount(self):
-        refused = mount(self.image, self.folder, "-o", "loop")
-        self._mounted = not refused
-        return refused
+        return mount(self.image, self.folder, "-o", "loop")
 
     def cut_power(self):
         shut_down(self.folder)
@@ -94,17 +97,14 @@ class FileSystem:
 
     def _unmount(self):
         unmount(self.folder)
-        self._mounted = False
         # The loop device goes with the last user of what was mounted; before that, mount would find it again.
         wait_for(lambda: not _run("losetup", "--associated", self.image).stdout, RELEASE_SECONDS,
                  "the end of the loop device")
 
     def remove(self):
         try:
-            if self._mounted:
+            if os.path.ismount(self.folder):
                 self._unmount()
-        except AssertionError:
-            _run("umount", "--lazy", self.folder)  # ends with its last user
-            raise
         finally:
+            forget(self.folder)
             shutil.rmtree(self.directory, ignore_errors=True)
