@@ -9,7 +9,7 @@ from system_call_run import Sweep
 pytestmark = pytest.mark.release_only
 
 # Of the calls of each name; scripts/power-cut tries them all.
-EVERY = 10
+EVERY = 15
 SECONDS = 120
 
 
@@ -22,7 +22,7 @@ def test_what_the_engine_accepted_outlives_a_fault_at_any_system_call():
         print(f"{len(faults)} faults in {', '.join(sorted(names))}: {dict(sweep.outcomes)}\n"
               f"replay with: scripts/power-cut system-calls --every {EVERY} --seed {sweep.seed}")
         assert not complaints, "\n".join(complaints[:20])
-        assert sweep.outcomes["killed"] > 50 and sweep.outcomes["not reached"] < len(faults) // 20
+        assert sweep.outcomes["killed"] > 30 and sweep.outcomes["not reached"] < len(faults) // 20
 
 
 @pytest.mark.root_only  # only root may attach to a compartment
