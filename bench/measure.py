@@ -1,4 +1,4 @@
-"""What bench/run reads off the kernel: CPU of a process tree, its memory, the disk's flushes, new mail.
+"""What bench/run and bench/engine read off the kernel: CPU of a process tree, its memory, the disk's flushes, new mail.
 
 CPU comes from a control group of the server's own (version 1 or 2), which also counts processes that ended.
 Where none can be made it is summed over /proc: the tree's processes and the children they have waited for.
@@ -9,13 +9,25 @@ are the whole disk's: nothing else should be busy meanwhile.
 import ctypes
 import os
 import pathlib
+import platform
 import select
 import struct
+import subprocess
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 V1 = pathlib.Path("/sys/fs/cgroup/cpuacct")
 V2 = pathlib.Path("/sys/fs/cgroup")
+
+
+def machine(root):
+    """What a reader of the file must know of where it was made."""
+    def first(command):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=root)
+        return done.stdout.strip() if done.returncode == 0 else None
+    return {"cores": os.cpu_count(), "kernel": platform.release(),
+            "file_system": first(["findmnt", "-no", "FSTYPE,OPTIONS", "-T", str(root)]),
+            "commit": first(["git", "describe", "--always", "--dirty"])}
 
 
 class ControlGroup:
