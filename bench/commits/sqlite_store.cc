@@ -13,7 +13,7 @@ class SqliteStore : public Store {
     if (sqlite3_open((site.folder / "messages.db").c_str(), &database_) != SQLITE_OK) fail();
     for (const char* statement :
          {"PRAGMA page_size = 16384", "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
-          "PRAGMA synchronous = FULL", "PRAGMA cache_size = -65536",
+          "PRAGMA synchronous = FULL", "PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 4000",
           "CREATE TABLE message (number INTEGER PRIMARY KEY, content BLOB NOT NULL)"}) {
       execute(statement);
     }
