@@ -133,7 +133,7 @@ Result<void> Committer::add_message(const AddMessage& op, MessageHead head) {
     head.settles = Settles{*op.settles, state->settled()};
     settled = std::move(*state);
   }
-  group_.add(RecordType::message, op.id, head, op.content);
+  group_.add_borrowing(RecordType::message, op.id, head, op.content);
   pend(op.id, RecordType::message, MessageState(head.state.recipients, op.held), head.state.envelope.size());
   if (settled) pend(op.settles->id, RecordType::outcome, std::move(*settled));
   return {};

@@ -16,12 +16,22 @@
 
 namespace sternpost::spool {
 
+inline std::string join(std::span<const std::string_view> pieces) {
+  std::string joined;
+  for (const auto piece : pieces) joined += piece;
+  return joined;
+}
+
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
 
   /// Writes all of `bytes`, extending the file where needed. After a failure any part of it may be there.
   virtual Result<void> write(std::uint64_t offset, std::string_view bytes) = 0;
+  /// The same of all `pieces`, one behind the other.
+  virtual Result<void> write_pieces(std::uint64_t offset, std::span<const std::string_view> pieces) {
+    return write(offset, join(pieces));
+  }
   /// Fills `out`; the number of bytes is smaller only at the end of the file.
   virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> out) = 0;
   /// What was written and the size are durable when this succeeds. After a failure nothing is known, and a

@@ -1,5 +1,7 @@
 #include "spool/group.h"
 
+#include <array>
+
 #include "base/checksum.h"
 
 namespace sternpost::spool {
@@ -68,44 +70,63 @@ ParsedRecords parse_group(std::string_view group, std::uint64_t offset, const Gr
 void GroupBuilder::clear() {
   buffer_.assign(kGroupHeaderBytes, '\0');
   records_.clear();
+  borrowed_bytes_ = 0;
 }
 
-std::size_t GroupBuilder::begin_record() {
-  const auto at = buffer_.size();
-  buffer_.resize(at + kRecordHeaderBytes);
-  return at;
+void GroupBuilder::begin_record() {
+  records_.emplace_back();
+  records_.back().at = buffer_.size();
+  records_.back().offset = buffer_.size() + borrowed_bytes_;
+  buffer_.resize(buffer_.size() + kRecordHeaderBytes);
 }
 
-void GroupBuilder::end_record(std::size_t at, RecordType type, QueueId id, std::string_view content) {
-  RecordHeader header;
-  header.type = type;
-  header.id = id;
-  header.head_bytes = static_cast<std::uint32_t>(buffer_.size() - at - kRecordHeaderBytes);
-  header.content_bytes = static_cast<std::uint32_t>(content.size());
-  buffer_.append(content);
-  records_.push_back({at, header});
+void GroupBuilder::end_record(RecordType type, QueueId id, std::size_t content_bytes) {
+  auto& record = records_.back();
+  record.header.type = type;
+  record.header.id = id;
+  record.header.head_bytes = static_cast<std::uint32_t>(buffer_.size() - record.at - kRecordHeaderBytes);
+  record.header.content_bytes = static_cast<std::uint32_t>(content_bytes);
 }
 
-std::string_view GroupBuilder::finish(const SegmentIdentity& identity, const GroupStamp& stamp) {
-  const auto unpadded = records_.empty()
-                            ? kGroupHeaderBytes
-                            : records_.back().offset + kRecordHeaderBytes +
-                                  records_.back().header.head_bytes + records_.back().header.content_bytes;
-  for (const auto& record : records_) finish_record(buffer_, record.offset, record.header, identity);
+void GroupBuilder::cut_into_pieces() {
+  static constexpr std::array<char, kBlock> kZeroes{};
+  const std::string_view buffer = buffer_;
+  pieces_.clear();
+  std::size_t from = 0;
+  for (const auto& record : records_) {
+    if (record.borrowed.empty()) continue;
+    const auto end = record.at + kRecordHeaderBytes + record.header.head_bytes;
+    pieces_.push_back(buffer.substr(from, end - from));
+    pieces_.push_back(record.borrowed);
+    from = end;
+  }
+  pieces_.push_back(buffer.substr(from));
+  pieces_.emplace_back(kZeroes.data(), extent() - buffer_.size() - borrowed_bytes_);
+}
+
+std::span<const std::string_view> GroupBuilder::finish(const SegmentIdentity& identity,
+                                                       const GroupStamp& stamp) {
+  for (const auto& record : records_) {
+    const auto behind_head = record.at + kRecordHeaderBytes + record.header.head_bytes;
+    const auto content = record.borrowed.empty()
+                             ? std::string_view(buffer_).substr(behind_head, record.header.content_bytes)
+                             : record.borrowed;
+    finish_record(buffer_, record.at, record.header, content, identity);
+  }
   GroupHeader header;
   header.slot = identity.slot;
   header.generation = identity.generation;
   header.sequence = stamp.sequence;
   header.log_sequence = stamp.log_sequence;
-  header.length = static_cast<std::uint32_t>(unpadded - kGroupHeaderBytes);
+  header.length = static_cast<std::uint32_t>(buffer_.size() + borrowed_bytes_ - kGroupHeaderBytes);
   header.records = static_cast<std::uint32_t>(records_.size());
   header.id_mark = stamp.id_mark;
   header.written = stamp.now;
   buffer_.replace(0, kGroupHeaderBytes, encode(header));
   header.checksum = header_checksum(buffer_, identity);
   buffer_.replace(0, kGroupHeaderBytes, encode(header));
-  buffer_.resize(header.extent());
-  return buffer_;
+  cut_into_pieces();
+  return pieces_;
 }
 
 }  // namespace sternpost::spool

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -83,6 +84,8 @@ struct GroupStamp {
 struct BuiltRecord {
   std::size_t offset = 0;
   RecordHeader header;
+  std::size_t at = 0;  ///< the same in the builder's memory, which has no borrowed content
+  std::string_view borrowed;
 };
 
 /// Gathers records and makes a group of them once it is known where it goes. Keeps its memory between groups.
@@ -93,31 +96,45 @@ class GroupBuilder {
   /// Appends a record; its position is records().back().
   template <class Head>
   void add(RecordType type, QueueId id, const Head& head, std::string_view content = {}) {
-    const auto at = begin_record();
+    begin_record();
     Encoder(buffer_).put(head);
-    end_record(at, type, id, content);
+    end_record(type, id, content.size());
+    buffer_ += content;
+  }
+  /// The same without a copy: `content` stays as it is until clear().
+  template <class Head>
+  void add_borrowing(RecordType type, QueueId id, const Head& head, std::string_view content) {
+    begin_record();
+    Encoder(buffer_).put(head);
+    end_record(type, id, content.size());
+    records_.back().borrowed = content;
+    borrowed_bytes_ += content.size();
   }
 
   void clear();
   [[nodiscard]] bool empty() const { return records_.empty(); }
   [[nodiscard]] const std::vector<BuiltRecord>& records() const { return records_; }
   /// Bytes on the disk, padding included.
-  [[nodiscard]] std::uint64_t extent() const { return round_up_to_block(buffer_.size()); }
+  [[nodiscard]] std::uint64_t extent() const { return extent_with(0); }
   /// The same with so many bytes of records more.
   [[nodiscard]] std::uint64_t extent_with(std::uint64_t bytes) const {
-    return round_up_to_block(buffer_.size() + bytes);
+    return round_up_to_block(buffer_.size() + borrowed_bytes_ + bytes);
   }
   /// The same of a group that has nothing else.
   static std::uint64_t extent_of(std::uint64_t bytes) { return round_up_to_block(kGroupHeaderBytes + bytes); }
-  /// The whole group as written to a segment; valid until the builder changes. May be called again.
-  std::string_view finish(const SegmentIdentity& identity, const GroupStamp& stamp);
+  /// The whole group as written to a segment, in pieces; valid until the builder changes. May be called
+  /// again.
+  std::span<const std::string_view> finish(const SegmentIdentity& identity, const GroupStamp& stamp);
 
  private:
-  std::size_t begin_record();
-  void end_record(std::size_t at, RecordType type, QueueId id, std::string_view content);
+  void begin_record();
+  void end_record(RecordType type, QueueId id, std::size_t content_bytes);
+  void cut_into_pieces();
 
-  std::string buffer_;
+  std::string buffer_;  ///< all but borrowed contents and padding
   std::vector<BuiltRecord> records_;
+  std::size_t borrowed_bytes_ = 0;
+  std::vector<std::string_view> pieces_;
 };
 
 }  // namespace sternpost::spool

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "spool/disk.h"
+
 namespace sternpost::spool {
 namespace {
 
@@ -14,7 +16,7 @@ TEST(group, holds_its_records_in_whole_blocks) {
   group.add(RecordType::message, {5},
             MessageHead{ContentKind::inline_bytes, {}, {true, false, 2, {}, "envelope"}}, "content");
   group.add(RecordType::mark, {6}, Mark{MarkKind::release});
-  const auto bytes = group.finish(identity(), {7, 17, 8, WallTime{9}});
+  const auto bytes = join(group.finish(identity(), {7, 17, 8, WallTime{9}}));
   EXPECT_EQ(bytes.size(), kBlock);
   const auto header = parse_group_header(bytes, identity());
   ASSERT_TRUE(header);
@@ -31,12 +33,30 @@ TEST(group, holds_its_records_in_whole_blocks) {
   EXPECT_EQ(decode<Mark>(parsed.records[1].head)->kind, MarkKind::release);
 }
 
+TEST(group, is_the_same_with_contents_that_are_borrowed) {
+  const std::string first(5000, 'a');
+  const std::string second(3000, 'b');
+  GroupBuilder copied;
+  GroupBuilder borrowed;
+  for (const auto* content : {&first, &second}) {
+    copied.add(RecordType::message, {5}, MessageHead{}, *content);
+    borrowed.add_borrowing(RecordType::message, {5}, MessageHead{}, *content);
+    copied.add(RecordType::mark, {6}, Mark{});
+    borrowed.add(RecordType::mark, {6}, Mark{});
+  }
+  EXPECT_EQ(copied.extent(), borrowed.extent());
+  for (std::size_t i = 0; i < copied.records().size(); ++i) {
+    EXPECT_EQ(copied.records()[i].offset, borrowed.records()[i].offset) << i;
+  }
+  EXPECT_EQ(join(copied.finish(identity(), {0, 1, 1, {}})), join(borrowed.finish(identity(), {0, 1, 1, {}})));
+}
+
 TEST(group, can_be_finished_again_for_another_segment) {
   GroupBuilder group;
   group.add(RecordType::mark, {6}, Mark{});
   (void)group.finish(identity(), {0, 1, 1, {}});
   const SegmentIdentity other({4, 5, 65536, SegmentRole::incoming, 6, 1, {}});
-  const auto bytes = group.finish(other, {1, 1, 1, {}});
+  const auto bytes = join(group.finish(other, {1, 1, 1, {}}));
   const auto header = parse_group_header(bytes, other);
   ASSERT_TRUE(header);
   EXPECT_TRUE(parse_group(bytes, kBlock, *header, other).damage.empty());
@@ -45,7 +65,7 @@ TEST(group, can_be_finished_again_for_another_segment) {
 
 TEST(group, without_records_still_carries_the_mark) {
   GroupBuilder group;
-  const auto header = parse_group_header(group.finish(identity(), {0, 1, 70000, {}}), identity());
+  const auto header = parse_group_header(join(group.finish(identity(), {0, 1, 70000, {}})), identity());
   ASSERT_TRUE(header);
   EXPECT_EQ(header->id_mark, 70000U);
   EXPECT_EQ(header->records, 0U);
@@ -54,7 +74,7 @@ TEST(group, without_records_still_carries_the_mark) {
 TEST(group, refuses_lengths_that_reach_beyond_what_is_there) {
   GroupBuilder group;
   group.add(RecordType::message, {5}, MessageHead{}, std::string(6000, 'c'));
-  const auto bytes = std::string(group.finish(identity(), {0, 1, 1, {}}));
+  const auto bytes = join(group.finish(identity(), {0, 1, 1, {}}));
   const auto header = parse_group_header(bytes, identity());
   for (const std::size_t cut : {0U, 70U, 4096U, 6000U}) {
     const auto parsed = parse_group(std::string_view(bytes).substr(0, cut), kBlock, *header, identity());

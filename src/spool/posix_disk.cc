@@ -4,12 +4,28 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 
 namespace sternpost::spool {
 namespace {
+
+/// What is left of `pieces` behind their first `written` bytes.
+std::span<iovec> without(std::span<iovec> pieces, std::size_t written) {
+  while (!pieces.empty() && pieces.front().iov_len <= written) {
+    written -= pieces.front().iov_len;
+    pieces = pieces.subspan(1);
+  }
+  if (written > 0) {
+    pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + written;
+    pieces.front().iov_len -= written;
+  }
+  return pieces;
+}
 
 class PosixFile : public DiskFile {
  public:
@@ -23,6 +39,23 @@ class PosixFile : public DiskFile {
       if (n == 0) return fail_errno("writing " + name_, EIO);
       offset += static_cast<std::uint64_t>(n);
       bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+
+  Result<void> write_pieces(std::uint64_t offset, std::span<const std::string_view> pieces) override {
+    std::vector<iovec> all;
+    all.reserve(pieces.size());
+    for (const auto piece : pieces) all.push_back({const_cast<char*>(piece.data()), piece.size()});
+    for (auto left = std::span(all); !left.empty();) {
+      const auto count = static_cast<int>(std::min<std::size_t>(left.size(), IOV_MAX));
+      // Not pwritev: the compartment may make only this call.
+      const ssize_t n = ::pwritev2(fd_.get(), left.data(), count, static_cast<off_t>(offset), 0);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail_errno("writing " + name_);
+      if (n == 0) return fail_errno("writing " + name_, EIO);
+      offset += static_cast<std::uint64_t>(n);
+      left = without(left, static_cast<std::size_t>(n));
     }
     return {};
   }

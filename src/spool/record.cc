@@ -49,10 +49,8 @@ bool parse_head(std::string_view bytes, const SegmentIdentity& identity, RecordV
   return view.header.checksum == head_checksum(bytes, view.head.size(), identity);
 }
 
-void finish_record(std::string& buffer, std::size_t at, RecordHeader header,
+void finish_record(std::string& buffer, std::size_t at, RecordHeader header, std::string_view content,
                    const SegmentIdentity& identity) {
-  const auto content =
-      std::string_view(buffer).substr(at + kRecordHeaderBytes + header.head_bytes, header.content_bytes);
   header.slot = identity.slot;
   header.generation = identity.generation;
   header.content_checksum = checksum(content, identity.seed);

@@ -166,8 +166,9 @@ RecordFault parse_record(std::string_view bytes, const SegmentIdentity& identity
 /// damaged.
 bool parse_head(std::string_view bytes, const SegmentIdentity& identity, RecordView& view);
 
-/// Completes the record that starts at `at` in `buffer`: header fields that depend on the segment, and
-/// checksums.
-void finish_record(std::string& buffer, std::size_t at, RecordHeader header, const SegmentIdentity& identity);
+/// Completes the record whose header and head start at `at` in `buffer`: header fields that depend on the
+/// segment, and checksums.
+void finish_record(std::string& buffer, std::size_t at, RecordHeader header, std::string_view content,
+                   const SegmentIdentity& identity);
 
 }  // namespace sternpost::spool

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "spool/disk.h"
+
 namespace sternpost::spool {
 namespace {
 
@@ -40,7 +42,7 @@ class Image {
  private:
   std::uint64_t put(GroupBuilder& group) {
     const auto at = end_;
-    const auto bytes = group.finish(SegmentIdentity(header()), {sequence_++, 1, 1, {}});
+    const auto bytes = join(group.finish(SegmentIdentity(header()), {sequence_++, 1, 1, {}}));
     bytes_.replace(end_, bytes.size(), bytes);
     end_ += bytes.size();
     return at;
@@ -153,13 +155,13 @@ TEST(scan, is_not_fooled_by_a_message_that_looks_like_a_group) {
   guess.salt = 0;
   GroupBuilder forged;
   forged.add(RecordType::message, {666}, MessageHead{});
-  const auto content = std::string(forged.finish(SegmentIdentity(guess), {5, 1, 1, {}}));
+  const auto content = join(forged.finish(SegmentIdentity(guess), {5, 1, 1, {}}));
   Image image;
   image.append({1});
   GroupBuilder group;
   const auto before = kGroupHeaderBytes + kRecordHeaderBytes + encode(MessageHead{}).size();
   group.add(RecordType::message, {2}, MessageHead{}, std::string(kBlock - before, 'x') + content);
-  const auto bytes = group.finish(SegmentIdentity(header()), {1, 1, 1, {}});
+  const auto bytes = join(group.finish(SegmentIdentity(header()), {1, 1, 1, {}}));
   image.bytes().replace(image.end(), bytes.size(), bytes);
   image.erase(image.end(), image.end() + 512);  // torn: the group's own header is gone
   const auto scan = image.scan(EndKnowledge::newest);

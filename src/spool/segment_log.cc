@@ -158,9 +158,9 @@ Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& g
   auto& segment = segments_[*active(stream)];
   const GroupPlace place{segment.header.slot, segment.end};
   const auto mark = raised_mark();
-  const auto bytes = group.finish(SegmentIdentity(segment.header),
-                                  {segment.next_sequence, next_log_sequence_++, mark, clock_.now()});
-  auto written = segment.file->write(segment.end, bytes);
+  const auto pieces = group.finish(SegmentIdentity(segment.header),
+                                   {segment.next_sequence, next_log_sequence_++, mark, clock_.now()});
+  auto written = segment.file->write_pieces(segment.end, pieces);
   if (written) written = segment.file->sync();
   if (!written) {
     close(stream);
@@ -174,8 +174,8 @@ Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& g
   ++counters_.groups;
   if (stream == Stream::deferred) ++counters_.deferred_groups;
   ++counters_.syncs;
-  counters_.bytes_written += bytes.size();
-  segment.end += bytes.size();
+  counters_.bytes_written += group.extent();
+  segment.end += group.extent();
   ++segment.next_sequence;
   durable_mark_ = mark;
   return place;
@@ -185,9 +185,10 @@ Result<void> SegmentLog::seal(Segment& segment) {
   if (segment.header.segment_bytes - segment.end >= kBlock) {
     GroupBuilder group;
     group.add(RecordType::mark, {}, Mark{MarkKind::closed});
-    auto written = segment.file->write(segment.end, group.finish(SegmentIdentity(segment.header),
-                                                                 {segment.next_sequence, next_log_sequence_++,
-                                                                  durable_mark_, clock_.now()}));
+    auto written = segment.file->write_pieces(
+        segment.end,
+        group.finish(SegmentIdentity(segment.header),
+                     {segment.next_sequence, next_log_sequence_++, durable_mark_, clock_.now()}));
     if (written) written = segment.file->sync();
     if (!written) {
       ++counters_.failures;
