@@ -136,6 +136,18 @@ TEST_F(engine_on_a_bad_disk, goes_on_behind_the_generation_of_a_header_that_coul
   EXPECT_EQ(engine_->read_envelope(id), envelope);
 }
 
+TEST_F(engine_on_a_bad_disk, is_the_same_spool_when_no_header_could_be_read_for_a_time) {
+  const auto before = add("before");
+  disk_->unreadable = {"", 0, kBlock};
+  start();
+  EXPECT_EQ(engine_->find(before), nullptr);
+  const auto meanwhile = add("meanwhile");
+  disk_->unreadable = {};
+  start();
+  EXPECT_EQ(engine_->read_content(before), "before");
+  EXPECT_EQ(engine_->read_content(meanwhile), "meanwhile");
+}
+
 TEST_F(engine_on_a_bad_disk, leaves_a_place_where_writing_always_fails_although_spares_are_scarce) {
   options_.max_spool_bytes = 4 * kSegment;
   start();

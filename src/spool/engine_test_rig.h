@@ -37,13 +37,13 @@ class FailingDisk : public Disk {
   Result<void> sync_directory() override { return disk_.sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return free; }
 
-  /// Bytes of a file.
+  /// Bytes of a file, or of all where it has no name.
   struct Range {
     std::string file;
     std::uint64_t from = 0;
     std::uint64_t to = 0;
     [[nodiscard]] bool meets(const std::string& name, std::uint64_t offset, std::uint64_t length) const {
-      return name == file && offset < to && offset + length > from;
+      return (file.empty() || name == file) && offset < to && offset + length > from;
     }
   };
 

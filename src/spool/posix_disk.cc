@@ -32,22 +32,14 @@ class PosixFile : public DiskFile {
   PosixFile(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
 
   Result<void> write(std::uint64_t offset, std::string_view bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return fail_errno("writing " + name_);
-      if (n == 0) return fail_errno("writing " + name_, EIO);
-      offset += static_cast<std::uint64_t>(n);
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return {};
+    return write_pieces(offset, {&bytes, 1});
   }
 
   Result<void> write_pieces(std::uint64_t offset, std::span<const std::string_view> pieces) override {
     std::vector<iovec> all;
     all.reserve(pieces.size());
     for (const auto piece : pieces) all.push_back({const_cast<char*>(piece.data()), piece.size()});
-    for (auto left = std::span(all); !left.empty();) {
+    for (auto left = without(all, 0); !left.empty();) {
       const auto count = static_cast<int>(std::min<std::size_t>(left.size(), IOV_MAX));
       // Not pwritev: the compartment may make only this call.
       const ssize_t n = ::pwritev2(fd_.get(), left.data(), count, static_cast<off_t>(offset), 0);

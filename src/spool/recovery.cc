@@ -41,7 +41,7 @@ class Recovery {
     quarantine_misfits();
     log_.start_at({.id_mark = report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage,
                    .log_sequence = last_log_sequence_ + 1,
-                   .spool = spool_.value_or(options_.salt)});
+                   .spool = spool_.value_or(gave_up_ ? kAnySpool : options_.salt)});
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
     report_.live = index_.live();
     report_.finished = index_.finished();
@@ -169,10 +169,12 @@ class Recovery {
   }
 
   Result<void> take_header(Found found, const SegmentHeader& header) {
-    if (header.spool != spool_.value_or(header.spool)) {
-      return fail(ErrorClass::internal, "it belongs to another spool");
+    if (header.spool != kAnySpool) {
+      if (header.spool != spool_.value_or(header.spool)) {
+        return fail(ErrorClass::internal, "it belongs to another spool");
+      }
+      spool_ = header.spool;
     }
-    spool_ = header.spool;
     segments_ = std::max(segments_, header.segments);
     id_mark_ = std::max(id_mark_, header.id_mark);
     found.segment.header = header;

@@ -57,6 +57,9 @@ struct SegmentEnd {
   }
 };
 
+/// Written while no header could be read that says which spool this is.
+inline constexpr std::uint64_t kAnySpool = 0;
+
 struct SegmentHeader {
   std::uint32_t slot = 0;
   std::uint64_t generation = 0;  ///< rises with every header written to any segment
@@ -66,7 +69,7 @@ struct SegmentHeader {
   std::uint64_t salt = 0;
   std::uint64_t id_mark = 0;  ///< every queue id in use is smaller
   SegmentEnd previous;
-  std::uint64_t spool = 0;  ///< which one it belongs to: random, the same in all
+  std::uint64_t spool = 0;  ///< which one it belongs to: random, the same in all; or kAnySpool
   /// So many segments, from slot 0 on, had durable names: one of them that is gone is missed.
   std::uint32_t segments = 0;
 

@@ -17,7 +17,7 @@ from kill_run import USERS, end_and_audit, let_arrive, make_small_instance
 from kill_sink import KillSink
 
 # What spool calls again and again under load: its disk, and those it talks to.
-DISK = ("pwrite64", "fdatasync", "pread64")
+DISK = ("pwritev2", "fdatasync", "pread64")
 TALK = ("recvmsg", "sendmsg", "epoll_wait")
 EFFECTS = [(call, "signal=KILL") for call in DISK + TALK]
 EFFECTS += [(call, error) for call in DISK for error in ("error=EIO", "error=ENOSPC")]

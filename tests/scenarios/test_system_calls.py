@@ -16,7 +16,7 @@ SECONDS = 120
 def test_what_the_engine_accepted_outlives_a_fault_at_any_system_call():
     with contextlib.closing(Sweep()) as sweep:
         names = {calls.name for calls in sweep.calls()}
-        assert names >= {"openat", "pwrite64", "pread64", "fdatasync", "fsync", "fstatfs", "getdents64"}
+        assert names >= {"openat", "pwritev2", "pread64", "fdatasync", "fsync", "fstatfs", "getdents64"}
         faults = sweep.faults(EVERY)
         complaints = [complaint for fault in faults for complaint in sweep.try_one(fault)]
         print(f"{len(faults)} faults in {', '.join(sorted(names))}: {dict(sweep.outcomes)}\n"
