@@ -51,6 +51,7 @@ class DirectFile : public spool::DiskFile {
   }
   Result<void> sync() override { return {}; }
   Result<std::uint64_t> size() override { return file_->size(); }
+  Result<void> clear() override { return file_->clear(); }
 
  private:
   std::unique_ptr<spool::DiskFile> file_;
@@ -84,6 +85,10 @@ class ThreadedFile : public spool::DiskFile {
   Result<std::uint64_t> size() override {
     disk_.wait();
     return file_->size();
+  }
+  Result<void> clear() override {
+    disk_.wait();
+    return file_->clear();
   }
 
  private:

@@ -22,7 +22,6 @@ class VariantDisk : public spool::Disk {
   Result<std::unique_ptr<spool::DiskFile>> open(const std::string& name) override {
     return disk_->open(name);
   }
-  Result<void> remove(const std::string& name) override { return disk_->remove(name); }
   Result<void> sync_directory() override { return disk_->sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return disk_->free_bytes(); }
 

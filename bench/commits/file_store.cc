@@ -12,7 +12,7 @@ namespace {
 
 class FileStore : public Store {
  public:
-  explicit FileStore(const Site& site) : site_(site) { clear(); }
+  explicit FileStore(const Site& site) : site_(site) { FileStore::clear(); }
 
   void commit(std::uint64_t first, std::size_t count) override {
     for (auto number = first; number < first + count; ++number) {
