@@ -355,6 +355,24 @@ TEST_F(engine, gives_back_what_a_time_of_much_mail_took) {
   EXPECT_EQ(engine_->read_content(id), "y");
 }
 
+TEST_F(engine, rests_when_there_is_no_more_to_give_back) {
+  options_.spare_segments = 5;
+  options_.max_spool_bytes = 200 * kSegment;
+  start();
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> places;
+  for (int i = 0; i < 80; ++i) {
+    const auto place = engine_->find(add(std::string(15000, 'x')))->data;
+    places.emplace_back(place.slot, place.offset + place.bytes() - 1);
+  }
+  for (const auto& [slot, offset] : places) flip(slot, offset);
+  start();
+  EXPECT_GT(engine_->stats().quarantined, 15U) << "they are kept as they are";
+  int steps = 0;
+  while (steps < 1000 && engine_->maintain().value_or(false)) ++steps;
+  EXPECT_LT(steps, 1000);
+  EXPECT_EQ(engine_->stats().spares, 5U);
+}
+
 TEST_F(engine, refuses_mail_when_full_and_still_records_outcomes_and_recovers_from_it) {
   options_.max_spool_bytes = 6 * kSegment;
   start();

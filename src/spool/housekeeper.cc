@@ -100,8 +100,7 @@ Result<bool> Housekeeper::advance(Upkeep upkeep) {
   if (reset_one()) return true;
   if (!disk_works() && (log_.has_active(Stream::incoming) || log_.spares(Stream::incoming) > 0))
     return probe();
-  for (const auto stream : kStreams) {
-    if (stream == Stream::deferred && log_.volumes() == 1) continue;
+  for (const auto stream : log_.with_own_spares()) {
     auto more = keep_spares(stream, upkeep);
     if (!more || *more) return more;
   }
@@ -128,12 +127,12 @@ Result<bool> Housekeeper::give_back() {
   for (std::uint32_t slot = 0; slot < log_.segments().size(); ++slot) needed += index_.need(slot).bytes;
   const auto constant = (wanted_spares(Stream::incoming, Upkeep::all) + kKeptSegments) * log_.segment_bytes();
   if (recycler_.busy() || log_.total_bytes() <= 2 * needed + constant) return false;
-  for (const auto stream : kStreams) {
+  for (const auto stream : log_.with_own_spares()) {
     if (log_.spares(stream) <= wanted_spares(stream, Upkeep::all)) continue;
     log_.release_spare(stream);
     return true;
   }
-  for (const auto stream : kStreams) {
+  for (const auto stream : log_.with_own_spares()) {
     const auto victim = recycler_.cheapest(stream);
     if (!victim || !is_cheap(*victim)) continue;
     recycler_.start(*victim);

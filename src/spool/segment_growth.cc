@@ -115,11 +115,7 @@ void SegmentLog::mention(const Segment& fresh) {
 }
 
 void SegmentLog::release_spare(Stream stream) {
-  const auto volume = volume_of(stream);
-  const auto spare = std::ranges::find_if(segments_, [volume](const Segment& segment) {
-    return segment.state == SegmentState::spare && segment.volume == volume;
-  });
-  if (spare != segments_.end()) make_blank(*spare);
+  if (const auto spare = spare_on(volume_of(stream)); spare != segments_.end()) make_blank(*spare);
 }
 
 /// The file stays, so that it is not missed. What is not emptied is blank, or a spare, and found again at the

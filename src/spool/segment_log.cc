@@ -24,6 +24,12 @@ Segment& SegmentLog::segment_at(std::uint32_t slot) {
   return segments_[slot];
 }
 
+std::vector<Segment>::iterator SegmentLog::spare_on(std::size_t volume) {
+  return std::ranges::find_if(segments_, [volume](const Segment& segment) {
+    return segment.state == SegmentState::spare && segment.volume == volume;
+  });
+}
+
 void SegmentLog::adopt(std::uint32_t slot, Segment segment, bool reopenable) {
   next_generation_ = std::max(next_generation_, segment.header.generation + 1);
   if (segment.state == SegmentState::spare) ++volumes_[segment.volume].spares;
@@ -113,9 +119,7 @@ std::uint64_t SegmentLog::raised_mark() const {
 
 Result<void> SegmentLog::activate(Stream stream) {
   const auto volume = volume_of(stream);
-  const auto spare = std::ranges::find_if(segments_, [volume](const Segment& segment) {
-    return segment.state == SegmentState::spare && segment.volume == volume;
-  });
+  const auto spare = spare_on(volume);
   if (spare == segments_.end()) {
     return fail(ErrorClass::temporary, "the spool is full: no spare segment", ENOSPC);
   }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,10 @@ class SegmentLog {
   [[nodiscard]] std::size_t volumes() const { return volumes_.size(); }
   [[nodiscard]] std::size_t volume_of(Stream stream) const {
     return stream == Stream::deferred ? volumes_.size() - 1 : 0;
+  }
+  /// The logs that have spares of their own: one, or both.
+  [[nodiscard]] std::span<const Stream> with_own_spares() const {
+    return std::span(kStreams).first(volumes_.size());
   }
   [[nodiscard]] bool has_active(Stream stream) const { return active(stream).has_value(); }
   [[nodiscard]] std::optional<std::uint32_t> active(Stream stream) const { return tail(stream).active; }
@@ -199,6 +204,8 @@ class SegmentLog {
   void close(Stream stream);
   [[nodiscard]] std::uint64_t raised_mark() const;
   Segment& segment_at(std::uint32_t slot);
+  /// One of them; segments_.end() where there is none.
+  std::vector<Segment>::iterator spare_on(std::size_t volume);
 
   std::vector<Volume> volumes_;
   Clock& clock_;
