@@ -87,13 +87,19 @@ bool Committer::depends_on_pending(const Op& op) const {
   return latest_.contains(std::visit([](const auto& any) { return any.id; }, op));
 }
 
-const MessageState* Committer::current(QueueId id) const {
+std::optional<MessageState> Committer::current(QueueId id) const {
   if (const auto at = latest_.find(id); at != latest_.end()) {
     const auto& state = pending_[at->second].state;
-    return state.settled() ? nullptr : &state;
+    if (state.settled()) return std::nullopt;
+    return state;
   }
-  const auto* message = index_.find(id);
-  return message == nullptr ? nullptr : &message->state;
+  auto message = index_.find(id);
+  if (!message) return std::nullopt;
+  return std::move(message->state);
+}
+
+RecordPlace Committer::last_record() const {
+  return {kThisGroup, static_cast<std::uint32_t>(group_.records().back().offset)};
 }
 
 void Committer::pend(QueueId id, RecordType type, MessageState state, std::size_t envelope_bytes) {
@@ -141,8 +147,8 @@ Result<void> Committer::add_message(const AddMessage& op, MessageHead head) {
 
 Result<void> Committer::stage(const ReplaceEnvelope& op) {
   if (latest_.contains(op.id)) flush();  // the envelope to compare with must be on the disk
-  const auto* message = index_.find(op.id);
-  if (message == nullptr) return unknown(op.id);
+  auto message = index_.find(op.id);
+  if (!message) return unknown(op.id);
   const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
   if (recipients < message->state.recipients()) {
     return fail(ErrorClass::permanent, "a new envelope with fewer recipients");
@@ -153,11 +159,12 @@ Result<void> Committer::stage(const ReplaceEnvelope& op) {
     return fail(ErrorClass::internal, "the envelope does not fit the state of its recipients");
   }
   const auto changed = changed_recipients(*before, op.envelope);
-  auto state = message->state;
+  auto& state = message->state;
   if (!std::ranges::all_of(changed, [&](std::uint32_t i) { return state.is_open(i); })) {
     return fail(ErrorClass::permanent, "a new envelope changes a recipient that is finished");
   }
   state.resize(recipients, changed);
+  if (auto read = reader_.texts(state); !read) return read;
   auto envelope = encode(op.envelope);
   const auto most = kRecordHeaderBytes + message->data.content_bytes + envelope.size() +
                     (recipients + 1ULL) * kBareStateBytes;
@@ -166,6 +173,7 @@ Result<void> Committer::stage(const ReplaceEnvelope& op) {
   const auto record = to_record(state, std::move(envelope), log_.capacity() / 2 - kRecordHeaderBytes);
   if (auto may = admit(kRecordHeaderBytes + encode(record).size(), most); !may) return may;
   group_.add(RecordType::envelope, op.id, record);
+  state.leave_texts_in(last_record());
   pend(op.id, RecordType::envelope, std::move(state), record.envelope.size());
   return {};
 }
@@ -184,18 +192,18 @@ Result<void> Committer::stage(const RecordOutcomes& op) {
   if (!state) return fail_with(std::move(state));
   head.finishes = state->settled();
   group_.add(RecordType::outcome, op.id, head);
+  state->leave_texts_in(last_record(), op.outcomes);
   pend(op.id, RecordType::outcome, std::move(*state));
   return {};
 }
 
 template <class Change>
 Result<MessageState> Committer::changed(QueueId id, const Change& change) const {
-  const auto* before = current(id);
-  if (before == nullptr) return unknown(id);
-  if (auto checked = before->check(change); !checked) return fail_with(std::move(checked));
-  auto state = *before;
-  state.apply(change);
-  return state;
+  auto state = current(id);
+  if (!state) return unknown(id);
+  if (auto checked = state->check(change); !checked) return fail_with(std::move(checked));
+  state->apply(change);
+  return std::move(*state);
 }
 
 Result<MessageState> Committer::state_after(const RecordOutcomes& op) const {
@@ -207,24 +215,22 @@ Result<MessageState> Committer::state_after(const Settlement& settlement) const 
 }
 
 Result<void> Committer::stage_mark(QueueId id, MarkKind kind) {
-  const auto* before = current(id);
-  if (before == nullptr) return unknown(id);
+  auto state = current(id);
+  if (!state) return unknown(id);
   const bool held = kind == MarkKind::hold;
-  if (before->held == held && !latest_.contains(id)) return {};
+  if (state->held == held && !latest_.contains(id)) return {};
   constexpr auto kBytes = kRecordHeaderBytes + sizeof(MarkKind);
-  auto state = *before;
   if (held) {
     if (auto may = admit(kBytes, state_bytes(id)); !may) return may;
   } else {
     flush_before(kBytes);
-    if (auto may = admit_state(id, state, kBytes); !may) return may;
+    if (auto may = admit_state(id, *state, kBytes); !may) return may;
   }
-  before = current(id);
-  if (before == nullptr) return unknown(id);
-  state = *before;
-  state.held = held;
+  state = current(id);
+  if (!state) return unknown(id);
+  state->held = held;
   group_.add(RecordType::mark, id, Mark{kind});
-  pend(id, RecordType::mark, std::move(state));
+  pend(id, RecordType::mark, std::move(*state));
   return {};
 }
 
@@ -242,8 +248,8 @@ bool Committer::may_add(std::uint64_t record_bytes, std::uint64_t need) const {
 }
 
 std::uint64_t Committer::state_bytes(QueueId id) const {
-  const auto* message = index_.find(id);
-  return message == nullptr ? 0 : Index::state_bytes(*message);
+  const auto message = index_.find(id);
+  return message ? Index::state_bytes(*message) : 0;
 }
 
 bool Committer::may_defer(const RecordOutcomes& op, std::uint64_t record_bytes) {
@@ -267,11 +273,11 @@ Result<void> Committer::admit(std::uint64_t record_bytes, std::uint64_t need) {
 }
 
 std::uint64_t Committer::added_need(QueueId id, const MessageState& after, std::uint64_t record_bytes) const {
-  const auto* message = index_.find(id);
-  const auto* before = current(id);
-  if (before == nullptr) return 0;
+  const auto message = index_.find(id);
+  const auto before = current(id);
+  if (!before) return 0;
   const auto growth = growth_of(before->record_bytes(), after.record_bytes());
-  if (latest_.contains(id) || message == nullptr) return growth;
+  if (latest_.contains(id) || !message) return growth;
   const bool fits = group_.extent_with(record_bytes) <= log_.room(Stream::incoming);
   if (fits && Index::holds_state(*message, *log_.active(Stream::incoming))) return growth;
   return Index::state_bytes(*message) + growth;
@@ -327,16 +333,17 @@ void Committer::flush() {
   latest_.clear();
 }
 
-void Committer::take(const Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& group) {
+void Committer::take(Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& group) {
+  pending.state.group_written({group.slot, static_cast<std::uint32_t>(group.offset)});
   const Place place{group.slot, static_cast<std::uint32_t>(group.offset + built.offset),
                     built.header.head_bytes, built.header.content_bytes, pending.envelope_bytes};
   if (pending.type == RecordType::message) {
     committed_.insert(pending.id);
-    index_.put_message(pending.id, place, pending.state);
+    index_.put_message(pending.id, place, std::move(pending.state));
   } else if (pending.state.settled()) {
     index_.finish(pending.id, group.slot);
   } else {
-    index_.put_state(pending.id, group.slot, pending.state,
+    index_.put_state(pending.id, group.slot, std::move(pending.state),
                      pending.type == RecordType::envelope ? &place : nullptr);
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -60,8 +61,10 @@ class Committer {
   [[nodiscard]] Result<MessageState> changed(QueueId id, const Change& change) const;
 
   [[nodiscard]] bool depends_on_pending(const Op& op) const;
-  /// State of a live message with what is pending; null for what is unknown or finished.
-  [[nodiscard]] const MessageState* current(QueueId id) const;
+  /// State of a live message with what is pending; nothing for what is unknown or finished.
+  [[nodiscard]] std::optional<MessageState> current(QueueId id) const;
+  /// Where the last record of the group is, until that is written.
+  [[nodiscard]] RecordPlace last_record() const;
   /// The last record of the group leaves the message in this state.
   void pend(QueueId id, RecordType type, MessageState state, std::size_t envelope_bytes = 0);
   /// Where the next record would make the group too large, writes what is there.
@@ -81,7 +84,7 @@ class Committer {
   bool may_defer(const RecordOutcomes& op, std::uint64_t record_bytes);
   Result<void> remember(const RecordOutcomes& op);
   void flush();
-  void take(const Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& place);
+  void take(Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& place);
 
   SegmentLog& log_;
   Index& index_;

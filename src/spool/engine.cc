@@ -90,14 +90,14 @@ Result<bool> Engine::maintain(Upkeep upkeep) {
 }
 
 Result<mail::Envelope> Engine::read_envelope(QueueId id) {
-  const auto* message = index_.find(id);
-  if (message == nullptr) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
+  const auto message = index_.find(id);
+  if (!message) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
   return reader_.envelope(*message);
 }
 
 Result<std::string> Engine::read_content(QueueId id) {
-  const auto* message = index_.find(id);
-  if (message == nullptr) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
+  const auto message = index_.find(id);
+  if (!message) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
   return reader_.content(*message);
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -77,8 +78,9 @@ class Engine {
   /// Why new messages are refused just now; success when they are taken.
   [[nodiscard]] Result<void> may_take_messages() const;
 
-  /// Null for what is finished or unknown. Valid until the next call that is not const.
-  [[nodiscard]] const Message* find(QueueId id) const { return index_.find(id); }
+  /// Nothing for what is finished or unknown. A copy, whose texts of outcomes may be on the disk alone.
+  [[nodiscard]] std::optional<Message> find(QueueId id) const { return index_.find(id); }
+  [[nodiscard]] bool contains(QueueId id) const { return index_.contains(id); }
   /// Live messages behind a position, with theirs, in order. Positions rise with every message and hold until
   /// the process ends.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> messages_after(std::uint64_t position,
@@ -88,6 +90,9 @@ class Engine {
   /// Permanent where the id is not live or the bytes are damaged, temporary where the disk fails.
   Result<mail::Envelope> read_envelope(QueueId id);
   Result<std::string> read_content(QueueId id);
+  /// Completes what find() gave with the texts of outcomes; those that are damaged are dropped. Temporary
+  /// where the disk fails.
+  Result<void> read_texts(Message& message) { return reader_.texts(message.state); }
   /// True for every message that was ever acknowledged, as far as the log still tells: live ones, those
   /// finished since the start, and those finished earlier whose records are still there.
   [[nodiscard]] bool was_committed(QueueId id) const { return committed_.contains(id); }

@@ -13,13 +13,13 @@ TEST_F(engine_on_a_bad_disk, shows_nothing_of_a_commit_whose_sync_failed) {
   const auto result = commit(one);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().what_to_do, ErrorClass::temporary);
-  EXPECT_EQ(engine_->find(one.id), nullptr);
+  EXPECT_FALSE(engine_->find(one.id));
   EXPECT_FALSE(engine_->was_committed(one.id));
   const auto after = add("after");
   start();  // the bytes of the failed group are on the disk, behind the end that the next segment names
-  EXPECT_EQ(engine_->find(one.id), nullptr);
-  EXPECT_NE(engine_->find(before), nullptr);
-  EXPECT_NE(engine_->find(after), nullptr);
+  EXPECT_FALSE(engine_->find(one.id));
+  EXPECT_TRUE(engine_->find(before));
+  EXPECT_TRUE(engine_->find(after));
   EXPECT_TRUE(engine_->recovery().quarantined.empty());
 }
 
@@ -60,8 +60,8 @@ TEST_F(engine_on_a_bad_disk, reports_and_keeps_a_segment_with_a_damaged_record) 
   ASSERT_EQ(report.quarantined.size(), 1U);
   EXPECT_EQ(report.quarantined[0].id, first);
   EXPECT_EQ(report.quarantined[0].file, segment_name(place.slot));
-  EXPECT_EQ(engine_->find(first), nullptr);
-  EXPECT_NE(engine_->find(second), nullptr);
+  EXPECT_FALSE(engine_->find(first));
+  EXPECT_TRUE(engine_->find(second));
   ASSERT_TRUE(commit(outcome(second, 0, mail::Disposition::delivered)));
   maintain_all();
   EXPECT_EQ(engine_->stats().quarantined, 1U);
@@ -76,7 +76,7 @@ TEST_F(engine_on_a_bad_disk, finds_a_group_again_when_the_disk_can_read_it_again
   const auto group = place.offset / kBlock * kBlock;
   disk_->unreadable = {segment_name(place.slot), group, group + kBlock};
   start();
-  EXPECT_EQ(engine_->find(id), nullptr);
+  EXPECT_FALSE(engine_->find(id));
   EXPECT_EQ(engine_->stats().quarantined, 1U);
   (void)add("after");
   disk_->unreadable = {};
@@ -136,11 +136,28 @@ TEST_F(engine_on_a_bad_disk, goes_on_behind_the_generation_of_a_header_that_coul
   EXPECT_EQ(engine_->read_envelope(id), envelope);
 }
 
+TEST_F(engine_on_a_bad_disk, knows_a_message_whose_reply_texts_cannot_be_read) {
+  const auto id = add("x", 2);
+  ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::deferred)));
+  ASSERT_TRUE(commit(outcome(id, 1, mail::Disposition::failed)));
+  EXPECT_EQ(text_of(id, 0), "reply");
+  const auto place = engine_->find(id)->state.find(0)->texts_at;
+  disk_->unreadable = {segment_name(place.slot), place.offset, place.offset + 1};
+  auto message = *engine_->find(id);
+  const auto read = engine_->read_texts(message);
+  ASSERT_FALSE(read) << "now, perhaps not for ever";
+  EXPECT_EQ(read.error().what_to_do, ErrorClass::temporary);
+  disk_->unreadable = {};
+  flip(place.slot, place.offset + kRecordHeaderBytes);
+  EXPECT_EQ(text_of(id, 0), "") << "damaged";
+  EXPECT_EQ(text_of(id, 1), "reply");
+}
+
 TEST_F(engine_on_a_bad_disk, is_the_same_spool_when_no_header_could_be_read_for_a_time) {
   const auto before = add("before");
   disk_->unreadable = {"", 0, kBlock};
   start();
-  EXPECT_EQ(engine_->find(before), nullptr);
+  EXPECT_FALSE(engine_->find(before));
   const auto meanwhile = add("meanwhile");
   disk_->unreadable = {};
   start();
@@ -197,7 +214,7 @@ TEST_F(engine_on_a_bad_disk, gives_up_a_segment_that_cannot_be_reset_while_the_d
   EXPECT_LE(engine_->stats().quarantined, 1U);
   EXPECT_GT(engine_->stats().log.segments_reset, 10U);
   start();
-  for (const auto id : ids) EXPECT_EQ(engine_->find(id), nullptr);
+  for (const auto id : ids) EXPECT_FALSE(engine_->find(id));
 }
 
 TEST_F(engine_on_a_bad_disk, gives_up_a_segment_that_cannot_be_reset_although_no_mail_comes) {
@@ -276,7 +293,7 @@ TEST_F(engine_on_a_bad_disk, quarantines_what_it_cannot_move) {
     for (int step = 0; step < 20; ++step) (void)engine_->maintain();
   }
   EXPECT_EQ(engine_->stats().quarantined, 1U);
-  EXPECT_NE(engine_->find(id), nullptr);
+  EXPECT_TRUE(engine_->find(id));
 }
 
 }  // namespace

@@ -144,6 +144,14 @@ class EngineRig : public testing::Test {
     return {id, {{recipient, disposition, {250, {2, 0, 0}, "reply"}, WallTime{5}}}};
   }
 
+  /// What was said of a recipient of a live message last, wherever that is.
+  std::string text_of(QueueId id, std::uint32_t recipient) {
+    auto message = engine_->find(id);
+    const auto read = engine_->read_texts(*message);
+    EXPECT_TRUE(read) << read.error().text;
+    return message->state.find(recipient)->last.reply.text;
+  }
+
   void flip(std::uint32_t slot, std::uint64_t offset) {
     std::fstream file(folder_ + "/" + segment_name(slot), std::ios::in | std::ios::out | std::ios::binary);
     file.seekg(static_cast<std::streamoff>(offset));

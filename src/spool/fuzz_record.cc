@@ -38,9 +38,9 @@ void replay_records(std::string_view input) {
     offset += record.bytes();
     input.remove_prefix(4 + length);
     (void)replay(record, static_cast<std::uint32_t>(offset % 3), index, committed);
-    const auto* message = index.find(record.header.id);
-    if (message != nullptr && (message->state.settled() || message->state.open() + message->state.owing() >
-                                                               message->state.recipients())) {
+    const auto message = index.find(record.header.id);
+    if (message && (message->state.settled() ||
+                    message->state.open() + message->state.owing() > message->state.recipients())) {
       std::abort();
     }
   }

@@ -20,9 +20,10 @@ bool Index::holds_state(const Message& message, std::uint32_t slot) {
          std::ranges::find(message.state_slots, slot) != message.state_slots.end();
 }
 
-const Message* Index::find(QueueId id) const {
+std::optional<Message> Index::find(QueueId id) const {
   const auto at = live_.find(id);
-  return at == live_.end() ? nullptr : &at->second;
+  if (at == live_.end()) return std::nullopt;
+  return at->second.unpack();
 }
 
 const Index::Finished* Index::find_finished(QueueId id) const {
@@ -37,20 +38,17 @@ void Index::put_message(QueueId id, const Place& data, MessageState state) {
     account(id, finished_.at(id), true);
     return;
   }
-  const auto [at, fresh] = live_.try_emplace(id);
-  auto& message = at->second;
+  const Message message{data, data, std::move(state), {}};
+  account(message, true);
+  const auto [at, fresh] = live_.try_emplace(id, message);
   if (fresh) {
-    message.position = next_position_++;
-    positions_.emplace_back(message.position, id);
-  } else {
-    account(id, message, false);
-    if (message.data.slot != data.slot) extra_copies_[id].push_back(message.data.slot);
+    positions_.emplace_back(next_position_++, id);
+    return;
   }
-  message.data = data;
-  message.envelope = data;
-  message.state = std::move(state);
-  message.state_slots.clear();
-  account(id, message, true);
+  const auto before = at->second.unpack();
+  account(before, false);
+  if (before.data.slot != data.slot) extra_copies_[id].push_back(before.data.slot);
+  at->second = PackedMessage(message);
 }
 
 void Index::put_doubtful_copy(QueueId id, std::uint32_t slot) {
@@ -62,8 +60,8 @@ void Index::put_doubtful_copy(QueueId id, std::uint32_t slot) {
 void Index::put_state(QueueId id, std::uint32_t slot, MessageState state, const Place* envelope) {
   const auto at = live_.find(id);
   if (at == live_.end()) return;
-  auto& message = at->second;
-  account(id, message, false);
+  auto message = at->second.unpack();
+  account(message, false);
   message.state = std::move(state);
   if (envelope != nullptr) {
     message.envelope = *envelope;
@@ -72,21 +70,25 @@ void Index::put_state(QueueId id, std::uint32_t slot, MessageState state, const 
   if (std::ranges::find(message.state_slots, slot) == message.state_slots.end()) {
     message.state_slots.push_back(slot);
   }
-  account(id, message, true);
+  account(message, true);
+  at->second = PackedMessage(message);
 }
 
 void Index::remember(QueueId id, MessageState state) {
   const auto at = live_.find(id);
   if (at == live_.end()) return;
-  account(id, at->second, false);
-  at->second.state = std::move(state);
-  account(id, at->second, true);
+  auto message = at->second.unpack();
+  account(message, false);
+  message.state = std::move(state);
+  account(message, true);
+  at->second = PackedMessage(message);
 }
 
 void Index::finish(QueueId id, std::uint32_t slot) {
   if (const auto at = live_.find(id); at != live_.end()) {
-    account(id, at->second, false);
-    finished_[id] = {slot, at->second.data.slot};
+    const auto message = at->second.unpack();
+    account(message, false);
+    finished_[id] = {slot, message.data.slot};
     live_.erase(at);
     compact_positions();
   } else if (const auto known = finished_.find(id); known != finished_.end()) {
@@ -101,7 +103,7 @@ void Index::finish(QueueId id, std::uint32_t slot) {
 std::vector<std::uint32_t> Index::copies(QueueId id) const {
   std::vector<std::uint32_t> slots;
   if (const auto extra = extra_copies_.find(id); extra != extra_copies_.end()) slots = extra->second;
-  if (const auto* message = find(id)) {
+  if (const auto message = find(id)) {
     slots.push_back(message->data.slot);
   } else if (const auto* finished = find_finished(id)) {
     slots.push_back(finished->copy);
@@ -151,7 +153,7 @@ void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
   }
 }
 
-void Index::account(QueueId, const Message& message, bool add) {
+void Index::account(const Message& message, bool add) {
   add_need(message.data.slot, state_bytes(message) + message.data.content_bytes, add);
   for (const auto slot : message.state_slots) {
     if (slot != message.data.slot) add_need(slot, state_bytes(message), add);

@@ -5,45 +5,25 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/queue_id.h"
-#include "spool/message_state.h"
-#include "spool/record.h"
+#include "spool/message.h"
+#include "spool/packed_message.h"
 
 namespace sternpost::spool {
 
-/// Where a record with an envelope is.
-struct Place {
-  std::uint32_t slot = 0;
-  std::uint32_t offset = 0;
-  std::uint32_t head_bytes = 0;
-  std::uint32_t content_bytes = 0;
-  std::uint32_t envelope_bytes = 0;  ///< of the head
-
-  bool operator==(const Place&) const = default;
-  [[nodiscard]] std::uint64_t bytes() const {
-    return kRecordHeaderBytes + std::uint64_t{head_bytes} + content_bytes;
-  }
-};
-
-struct Message {
-  Place data;      ///< the latest message record
-  Place envelope;  ///< the record with the latest envelope; the same where it was not replaced
-  std::uint64_t position = 0;
-  MessageState state;
-  /// Segments with records that changed `state` since the last record that holds all of it, that one's
-  /// included unless it is `data`.
-  std::vector<std::uint32_t> state_slots;
-};
-
 class Index {
  public:
-  /// Null for what is finished or unknown.
-  [[nodiscard]] const Message* find(QueueId id) const;
+  /// Nothing for what is finished or unknown. What is not used all at once is kept packed, so that this is a
+  /// copy.
+  [[nodiscard]] std::optional<Message> find(QueueId id) const;
+  [[nodiscard]] bool contains(QueueId id) const { return live_.contains(id); }
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.
   void put_message(QueueId id, const Place& data, MessageState state);
@@ -89,13 +69,13 @@ class Index {
   [[nodiscard]] std::uint64_t last_position() const { return next_position_ - 1; }
 
  private:
-  void account(QueueId id, const Message& message, bool add);
+  void account(const Message& message, bool add);
   void account(QueueId id, const Finished& finished, bool add);
   void add_need(std::uint32_t slot, std::uint64_t bytes, bool add);
   void forget_copy(QueueId id, std::uint32_t slot);
   void compact_positions();
 
-  std::unordered_map<QueueId, Message> live_;
+  std::unordered_map<QueueId, PackedMessage> live_;
   std::unordered_map<QueueId, Finished> finished_;
   /// Message records beside the one that Message or Finished names: while a segment is being recycled, and
   /// for as long as one stays that was emptied and not reset: after a crash, or because it was given up; and
@@ -104,7 +84,7 @@ class Index {
   std::unordered_map<std::uint32_t, std::vector<QueueId>> doubtful_copies_;  ///< of these, by slot
   std::vector<Need> needs_;                                                  ///< by slot
   /// By rising position; finished ones are removed when they are the majority.
-  std::vector<std::pair<std::uint64_t, QueueId>> positions_;
+  std::deque<std::pair<std::uint64_t, QueueId>> positions_;
   std::uint64_t next_position_ = 1;
 };
 

@@ -49,7 +49,7 @@ std::uint64_t MessageState::record_bytes() const {
 }
 
 void MessageState::count_texts(const Attempted& attempted, bool add) {
-  const auto bytes = add ? attempted.last.text_bytes() : -attempted.last.text_bytes();
+  const auto bytes = add ? attempted.text_bytes() : -attempted.text_bytes();
   texts_ += bytes;
   if (attempted.last.disposition == mail::Disposition::deferred) deferred_texts_ += bytes;
 }
@@ -88,6 +88,7 @@ Result<void> MessageState::check(std::span<const mail::RecipientOutcome> outcome
 }
 
 void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
+  attempted_.reserve(std::min<std::size_t>(recipients_, attempted_.size() + outcomes.size()));
   for (const auto& outcome : outcomes) {
     auto at = std::ranges::lower_bound(attempted_, outcome.recipient, {}, index_of);
     if (at == attempted_.end() || index_of(*at) != outcome.recipient) at = attempted_.insert(at, Attempted{});
@@ -102,7 +103,8 @@ void MessageState::apply(std::span<const mail::RecipientOutcome> outcomes) {
     }
     if (outcome.disposition == mail::Disposition::failed) ++owing_;
     at->last = outcome;
-    if (!keeps_texts(outcome)) at->last.drop_texts();
+    at->drop_texts_on_disk();
+    if (!keeps_texts(outcome)) at->drop_texts();
     count_texts(*at, true);
   }
 }
@@ -132,11 +134,11 @@ void MessageState::apply(const Settlement& settlement) {
     auto at = std::ranges::lower_bound(attempted_, index, {}, index_of);
     if (at == attempted_.end() || index_of(*at) != index) {
       at = attempted_.insert(
-          at, Attempted{0, {.recipient = index, .disposition = {}, .reply = {}, .attempted = {}}});
+          at, Attempted{.last = {.recipient = index, .disposition = {}, .reply = {}, .attempted = {}}});
     }
     count_texts(*at, false);
     at->last.disposition = mail::Disposition::bounced;
-    at->last.drop_texts();
+    at->drop_texts();
   }
   warned = warned || settlement.warns;
 }
@@ -149,6 +151,60 @@ void MessageState::resize(std::uint32_t recipients, std::span<const std::uint32_
     if (forgets) count_texts(one, false);
     return forgets;
   });
+}
+
+void MessageState::leave_texts_in(const RecordPlace& place, Attempted& attempted) {
+  if (attempted.last.text_bytes() == 0) return;
+  attempted.texts_bytes = static_cast<std::uint32_t>(attempted.last.text_bytes());
+  attempted.texts_at = place;
+  attempted.last.drop_texts();
+  attempted.last.reply.text.shrink_to_fit();
+}
+
+void MessageState::leave_texts_in(const RecordPlace& place) {
+  for (auto& one : attempted_) leave_texts_in(place, one);
+}
+
+void MessageState::leave_texts_in(const RecordPlace& place,
+                                  std::span<const mail::RecipientOutcome> outcomes) {
+  for (const auto& outcome : outcomes) {
+    const auto at = std::ranges::lower_bound(attempted_, outcome.recipient, {}, index_of);
+    if (at != attempted_.end() && index_of(*at) == outcome.recipient) leave_texts_in(place, *at);
+  }
+}
+
+void MessageState::group_written(const RecordPlace& group) {
+  for (auto& one : attempted_) {
+    if (one.texts_bytes == 0 || one.texts_at.slot != kThisGroup) continue;
+    one.texts_at = {group.slot, group.offset + one.texts_at.offset};
+  }
+}
+
+bool MessageState::restore_texts(std::uint32_t recipient, std::string_view text, std::string_view remote) {
+  const auto at = std::ranges::lower_bound(attempted_, recipient, {}, index_of);
+  if (at == attempted_.end() || index_of(*at) != recipient) return false;
+  if (at->texts_bytes != text.size() + remote.size()) return false;
+  at->last.reply.text = text;
+  at->last.remote = remote;
+  at->drop_texts_on_disk();
+  return true;
+}
+
+void MessageState::drop_texts(mail::Disposition disposition) {
+  for (auto& one : attempted_) {
+    if (one.last.disposition != disposition) continue;
+    count_texts(one, false);
+    one.drop_texts();
+  }
+}
+
+void MessageState::drop_texts_on_disk() {
+  for (auto& one : attempted_) {
+    if (one.texts_bytes == 0) continue;
+    count_texts(one, false);
+    one.drop_texts_on_disk();
+    count_texts(one, true);
+  }
 }
 
 }  // namespace sternpost::spool

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -19,10 +20,33 @@
 
 namespace sternpost::spool {
 
+/// Where a record is.
+struct RecordPlace {
+  std::uint32_t slot = 0;
+  std::uint32_t offset = 0;
+
+  auto operator<=>(const RecordPlace&) const = default;
+};
+
+/// The slot of a record that is in the group being built; its offset is in the group.
+inline constexpr std::uint32_t kThisGroup = UINT32_MAX;
+
 /// A recipient for whom there is an outcome; its index is last.recipient.
 struct Attempted {
-  std::uint32_t attempts = 0;  ///< outcomes so far, without the administrator's
-  mail::RecipientOutcome last;
+  std::uint32_t attempts = 0;   ///< outcomes so far, without the administrator's
+  mail::RecipientOutcome last;  ///< without its texts where these are read from a record
+  RecordPlace texts_at = {};
+  std::uint32_t texts_bytes = 0;  ///< octets of texts that `texts_at` has; 0: none, or they are in `last`
+
+  [[nodiscard]] std::uint64_t text_bytes() const { return last.text_bytes() + texts_bytes; }
+  void drop_texts_on_disk() {
+    texts_at = {};
+    texts_bytes = 0;
+  }
+  void drop_texts() {
+    last.drop_texts();
+    drop_texts_on_disk();
+  }
 
   bool operator==(const Attempted&) const = default;
   static constexpr auto fields() { return std::tuple(&Attempted::attempts, &Attempted::last); }
@@ -67,7 +91,8 @@ class MessageState {
   [[nodiscard]] bool settled() const { return open_ == 0 && owing_ == 0; }
   /// Those with an outcome, by rising index.
   [[nodiscard]] const std::vector<Attempted>& attempted() const { return attempted_; }
-  /// The last outcome and the number of attempts; null where there was none.
+  /// The last outcome and the number of attempts; null where there was none. Its texts may be on the disk
+  /// alone.
   [[nodiscard]] const Attempted* find(std::uint32_t recipient) const;
   [[nodiscard]] bool is_open(std::uint32_t recipient) const;
   [[nodiscard]] bool is_owing(std::uint32_t recipient) const;
@@ -93,6 +118,19 @@ class MessageState {
   /// `changed`, which are open.
   void resize(std::uint32_t recipients, std::span<const std::uint32_t> changed);
 
+  /// All texts that are in memory, or those of these outcomes, are in the record at `place`: only where is
+  /// remembered.
+  void leave_texts_in(const RecordPlace& place);
+  void leave_texts_in(const RecordPlace& place, std::span<const mail::RecipientOutcome> outcomes);
+  /// The group that was being built is here.
+  void group_written(const RecordPlace& group);
+  /// Takes what was read from the record. False where it does not fit what is remembered of it.
+  bool restore_texts(std::uint32_t recipient, std::string_view text, std::string_view remote);
+  /// Of all recipients with this disposition.
+  void drop_texts(mail::Disposition disposition);
+  /// Those that are not in memory.
+  void drop_texts_on_disk();
+
   bool held = false;
   bool warned = false;  ///< the sender was told that the message is late
 
@@ -100,6 +138,7 @@ class MessageState {
 
  private:
   [[nodiscard]] bool takes(const mail::RecipientOutcome& outcome) const;
+  static void leave_texts_in(const RecordPlace& place, Attempted& attempted);
   /// Counts the texts that are kept of this recipient, or no longer.
   void count_texts(const Attempted& attempted, bool add);
   [[nodiscard]] bool keeps_texts(const mail::RecipientOutcome& outcome) const;

@@ -144,5 +144,44 @@ TEST(message_state, forgets_the_attempts_of_changed_recipients_only) {
   EXPECT_FALSE(state.is_open(0));
 }
 
+TEST(message_state, remembers_where_a_text_is_instead_of_what_it_says) {
+  MessageState state(3, false);
+  const std::vector first{outcome(0, mail::Disposition::deferred)};
+  state.apply(first);
+  const auto with_text = state.record_bytes();
+  state.leave_texts_in({kThisGroup, 100}, first);
+  const std::vector second{outcome(1, mail::Disposition::failed)};
+  state.apply(second);
+  state.leave_texts_in({kThisGroup, 200}, second);
+  EXPECT_TRUE(state.find(0)->last.reply.text.empty());
+  state.group_written({7, 4096});
+  EXPECT_EQ(state.find(0)->texts_at, (RecordPlace{7, 4196})) << "each in the record that brought it";
+  EXPECT_EQ(state.find(1)->texts_at, (RecordPlace{7, 4296}));
+  EXPECT_GT(state.record_bytes(), with_text) << "it takes room there still";
+
+  const auto text = first.front().reply.text;
+  EXPECT_FALSE(state.restore_texts(0, text + "x", "")) << "not what was left there";
+  EXPECT_FALSE(state.restore_texts(2, text, "")) << "was never tried";
+  ASSERT_TRUE(state.restore_texts(0, text, ""));
+  EXPECT_EQ(state.find(0)->last.reply.text, text);
+  const auto bytes = state.record_bytes();
+  state.drop_texts_on_disk();
+  EXPECT_EQ(state.find(0)->last.reply.text, text);
+  EXPECT_EQ(state.find(1)->texts_bytes, 0U);
+  EXPECT_LT(state.record_bytes(), bytes);
+  state.apply(std::vector{outcome(0, mail::Disposition::delivered)});
+  EXPECT_EQ(state.record_bytes(), MessageState(3, false).record_bytes());
+}
+
+TEST(message_state, an_outcome_supersedes_a_text_on_the_disk) {
+  MessageState state(1, false);
+  const std::vector deferred{outcome(0, mail::Disposition::deferred)};
+  state.apply(deferred);
+  state.leave_texts_in({1, 100});
+  state.apply(deferred);
+  EXPECT_EQ(state.find(0)->texts_bytes, 0U);
+  EXPECT_EQ(state.find(0)->last.reply.text, deferred.front().reply.text);
+}
+
 }  // namespace
 }  // namespace sternpost::spool

@@ -1,14 +1,72 @@
 #include "spool/reader.h"
 
+#include <set>
+
 namespace sternpost::spool {
 namespace {
 
-std::unexpected<Error> damaged(const Place& place) {
+template <class AnyPlace>
+std::unexpected<Error> damaged(const AnyPlace& place) {
   return fail(ErrorClass::permanent, "the record at " + std::to_string(place.offset) + " of " +
                                          segment_name(place.slot) + " is damaged");
 }
 
+/// The outcomes in a record that has such.
+std::vector<mail::RecipientOutcome> outcomes_in(RecordType type, std::string_view head) {
+  if (type == RecordType::outcome) {
+    auto decoded = decode<OutcomeHead>(head);
+    return decoded ? std::move(decoded->outcomes) : std::vector<mail::RecipientOutcome>{};
+  }
+  std::vector<Attempted> attempted;
+  if (type == RecordType::message) {
+    if (auto decoded = decode<MessageHead>(head)) attempted = std::move(decoded->state.attempted);
+  } else if (type == RecordType::envelope) {
+    if (auto decoded = decode<FullState>(head)) attempted = std::move(decoded->attempted);
+  }
+  std::vector<mail::RecipientOutcome> outcomes;
+  outcomes.reserve(attempted.size());
+  for (auto& one : attempted) outcomes.push_back(std::move(one.last));
+  return outcomes;
+}
+
 }  // namespace
+
+Result<Reader::Head> Reader::head(const RecordPlace& place) {
+  const SegmentIdentity identity(log_.segments()[place.slot].header);
+  auto bytes = log_.read(place.slot, place.offset, kRecordHeaderBytes);
+  if (!bytes) return fail_with(std::move(bytes));
+  const auto header = decode<RecordHeader>(*bytes);
+  if (!header || header->head_bytes > log_.segments()[place.slot].end - place.offset) return damaged(place);
+  bytes = log_.read(place.slot, place.offset, kRecordHeaderBytes + header->head_bytes);
+  if (!bytes) return fail_with(std::move(bytes));
+  RecordView view;
+  if (!parse_head(*bytes, identity, view)) return damaged(place);
+  return Head{view.header.type, std::string(view.head)};
+}
+
+Result<void> Reader::texts(MessageState& state) {
+  std::set<RecordPlace> places;
+  for (const auto& one : state.attempted()) {
+    if (one.texts_bytes > 0) places.insert(one.texts_at);
+  }
+  for (const auto& place : places) {
+    auto read = texts(state, place);
+    if (!read && read.error().what_to_do != ErrorClass::permanent) return read;
+  }
+  state.drop_texts_on_disk();
+  return {};
+}
+
+Result<void> Reader::texts(MessageState& state, const RecordPlace& place) {
+  const auto found = head(place);
+  if (!found) return fail_with(Result<Head>(found));
+  for (const auto& outcome : outcomes_in(found->type, found->bytes)) {
+    const auto* attempted = state.find(outcome.recipient);
+    if (attempted == nullptr || attempted->texts_bytes == 0 || attempted->texts_at != place) continue;
+    state.restore_texts(outcome.recipient, outcome.reply.text, outcome.remote);
+  }
+  return {};
+}
 
 Result<std::string> Reader::envelope_bytes(const Message& message) {
   const auto& place = message.envelope;
@@ -43,13 +101,12 @@ Result<std::string> Reader::content(const Message& message) {
   return std::move(*bytes);
 }
 
-FullState to_record(const MessageState& state, std::string envelope, std::uint64_t max_bytes) {
+FullState to_record(MessageState& state, std::string envelope, std::uint64_t max_bytes) {
   FullState record{state.held, state.warned, state.recipients(), state.attempted(), std::move(envelope)};
   for (const auto next : {mail::Disposition::deferred, mail::Disposition::failed}) {
     if (encode(record).size() <= max_bytes) break;
-    for (auto& one : record.attempted) {
-      if (one.last.disposition == next) one.last.drop_texts();
-    }
+    state.drop_texts(next);
+    record.attempted = state.attempted();
   }
   return record;
 }

@@ -20,14 +20,23 @@ class Reader {
   Result<std::string> content(const Message& message);
   /// The envelope as it is encoded.
   Result<std::string> envelope_bytes(const Message& message);
+  /// Brings the texts of outcomes into memory. What is damaged is dropped: a message does not depend on it.
+  Result<void> texts(MessageState& state);
 
  private:
+  struct Head {
+    RecordType type = RecordType::message;
+    std::string bytes;
+  };
+  Result<Head> head(const RecordPlace& place);
+  Result<void> texts(MessageState& state, const RecordPlace& place);
+
   SegmentLog& log_;
 };
 
-/// The record that holds all of a message's state. Where it would be larger than `max_bytes`, it is without
-/// the texts of deferrals, or without any.
-FullState to_record(const MessageState& state, std::string envelope, std::uint64_t max_bytes);
+/// The record that holds all of a message's state, whose texts are in memory. Where it would be larger than
+/// `max_bytes`, both lose the texts of deferrals, or all.
+FullState to_record(MessageState& state, std::string envelope, std::uint64_t max_bytes);
 
 /// The most bytes that a recipient's state takes without the text of its reply.
 inline constexpr std::uint64_t kBareStateBytes = 40;

@@ -349,7 +349,7 @@ class Recovery {
   /// What nothing superseded.
   void quarantine_misfits() {
     for (auto& [id, misfit] : misfits_) {
-      if (index_.find(id) == nullptr) continue;
+      if (!index_.contains(id)) continue;
       log_.quarantine(misfit.first);
       report_.quarantined.push_back(std::move(misfit.second));
     }

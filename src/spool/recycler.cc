@@ -177,21 +177,20 @@ Result<void> Recycler::consider(const RecordView& record) {
 
 Result<void> Recycler::consider_message(const RecordView& record) {
   const auto id = record.header.id;
-  const auto* message = index_.find(id);
-  const bool current =
-      message != nullptr && message->data.slot == *victim_ && message->data.offset == record.offset;
+  auto message = index_.find(id);
+  const bool current = message && message->data.slot == *victim_ && message->data.offset == record.offset;
   if (current) {
     auto envelope = reader_.envelope_bytes(*message);
     if (!envelope)
       return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
+    if (auto read = read_texts(*message); !read) return read;
     const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
     group_.add(
         RecordType::message, id,
         MessageHead{ContentKind::inline_bytes, {}, to_record(message->state, std::move(*envelope), budget)},
         record.content);
-    moved_.push_back({id, RecordType::message, envelope_bytes, message->state});
-    in_group_.insert(id);
+    moved(id, RecordType::message, envelope_bytes, std::move(message->state));
   }
   copies_.push_back(id);
   if (const auto settles = settles_of(record.head)) return consider_settled(settles->settlement.id);
@@ -205,18 +204,37 @@ Result<void> Recycler::consider_settled(QueueId id) {
 }
 
 Result<void> Recycler::consider_state(QueueId id) {
-  const auto* message = index_.find(id);
-  if (message == nullptr || message->data.slot == *victim_ || in_group_.contains(id)) return {};
+  if (in_group_.contains(id)) return {};
+  auto message = index_.find(id);
+  if (!message || message->data.slot == *victim_) return {};
   if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
   auto envelope = reader_.envelope_bytes(*message);
   if (!envelope)
     return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
+  if (auto read = read_texts(*message); !read) return read;
   const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
   group_.add(RecordType::envelope, id,
              to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));
-  moved_.push_back({id, RecordType::envelope, envelope_bytes, message->state});
-  in_group_.insert(id);
+  moved(id, RecordType::envelope, envelope_bytes, std::move(message->state));
   return {};
+}
+
+/// What the disk fails to read is waited for, as everything else; what it will not read is dropped, for no
+/// message depends on it.
+Result<void> Recycler::read_texts(Message& message) {
+  auto read = reader_.texts(message.state);
+  if (read) return read;
+  auto error = unreadable(message.data.slot, message.data.offset, std::move(read.error()));
+  if (error.error().what_to_do != ErrorClass::permanent) return error;
+  message.state.drop_texts_on_disk();
+  return {};
+}
+
+/// The last record of the group leaves the message in this state.
+void Recycler::moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, MessageState state) {
+  state.leave_texts_in({kThisGroup, static_cast<std::uint32_t>(group_.records().back().offset)});
+  moved_.push_back({id, type, envelope_bytes, std::move(state)});
+  in_group_.insert(id);
 }
 
 void Recycler::consider_certificate(QueueId id) {
@@ -266,6 +284,7 @@ Result<void> Recycler::write() {
   }
   for (std::size_t i = 0; i < moved_.size(); ++i) {
     const auto& built = group_.records()[i];
+    moved_[i].state.group_written({place->slot, static_cast<std::uint32_t>(place->offset)});
     const Place at{place->slot, static_cast<std::uint32_t>(place->offset + built.offset),
                    built.header.head_bytes, built.header.content_bytes, moved_[i].envelope_bytes};
     if (moved_[i].type == RecordType::message) {

@@ -54,6 +54,8 @@ class Recycler {
   Result<void> consider_settled(QueueId id);
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
+  Result<void> read_texts(Message& message);
+  void moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, MessageState state);
   Result<void> write();
   [[nodiscard]] bool stays_on_own_disk() const;
   Stream destination();

@@ -8,8 +8,10 @@ Place place_of(const RecordView& record, std::uint32_t slot, const FullState& st
           record.header.content_bytes, static_cast<std::uint32_t>(state.envelope.size())};
 }
 
-std::optional<MessageState> state_of(FullState&& full) {
-  return MessageState::from(full.recipients, full.held, full.warned, std::move(full.attempted));
+std::optional<MessageState> state_of(FullState&& full, const Place& place) {
+  auto state = MessageState::from(full.recipients, full.held, full.warned, std::move(full.attempted));
+  if (state) state->leave_texts_in({place.slot, place.offset});
+  return state;
 }
 
 ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& index) {
@@ -17,7 +19,7 @@ ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& 
   if (!head) return ReplayFault::malformed;
   if (head->kind != ContentKind::inline_bytes) return ReplayFault::unsupported;
   const auto place = place_of(record, slot, head->state);
-  auto state = state_of(std::move(head->state));
+  auto state = state_of(std::move(head->state), place);
   if (!state || state->settled()) return ReplayFault::malformed;
   index.put_message(record.header.id, place, std::move(*state));
   return ReplayFault::none;
@@ -27,7 +29,7 @@ ReplayFault replay_envelope(const RecordView& record, std::uint32_t slot, Index&
   auto head = decode<FullState>(record.head);
   if (!head) return ReplayFault::malformed;
   const auto place = place_of(record, slot, *head);
-  auto state = state_of(std::move(*head));
+  auto state = state_of(std::move(*head), place);
   if (!state || state->settled()) return ReplayFault::malformed;
   index.put_state(record.header.id, slot, std::move(*state), &place);
   return ReplayFault::none;
@@ -40,12 +42,13 @@ ReplayFault replay_outcome(const RecordView& record, std::uint32_t slot, Index& 
     index.finish(record.header.id, slot);
     return ReplayFault::none;
   }
-  const auto* message = index.find(record.header.id);
-  if (message == nullptr) return ReplayFault::none;  // its message record was in a segment that is recycled
-  if (!message->state.check(head->outcomes)) return ReplayFault::misfit;
-  auto state = message->state;
+  auto message = index.find(record.header.id);
+  if (!message) return ReplayFault::none;  // its message record was in a segment that is recycled
+  auto& state = message->state;
+  if (!state.check(head->outcomes)) return ReplayFault::misfit;
   state.apply(head->outcomes);
   if (state.settled()) return ReplayFault::misfit;
+  state.leave_texts_in({slot, static_cast<std::uint32_t>(record.offset)}, head->outcomes);
   index.put_state(record.header.id, slot, std::move(state));
   return ReplayFault::none;
 }
@@ -53,11 +56,11 @@ ReplayFault replay_outcome(const RecordView& record, std::uint32_t slot, Index& 
 ReplayFault replay_mark(const RecordView& record, std::uint32_t slot, Index& index) {
   const auto mark = decode<Mark>(record.head);
   if (!mark) return ReplayFault::malformed;
-  const auto* message = index.find(record.header.id);
-  if (mark->kind == MarkKind::closed || message == nullptr) return ReplayFault::none;
-  auto state = message->state;
-  state.held = mark->kind == MarkKind::hold;
-  index.put_state(record.header.id, slot, std::move(state));
+  if (mark->kind == MarkKind::closed) return ReplayFault::none;
+  auto message = index.find(record.header.id);
+  if (!message) return ReplayFault::none;
+  message->state.held = mark->kind == MarkKind::hold;
+  index.put_state(record.header.id, slot, std::move(message->state));
   return ReplayFault::none;
 }
 
@@ -107,10 +110,10 @@ ReplayFault replay(const Settles& settles, std::uint32_t slot, Index& index) {
     index.finish(settlement.id, slot);
     return ReplayFault::none;
   }
-  const auto* message = index.find(settlement.id);
-  if (message == nullptr) return ReplayFault::none;
-  if (!message->state.may_have_taken(settlement)) return ReplayFault::misfit;
-  auto state = message->state;
+  auto message = index.find(settlement.id);
+  if (!message) return ReplayFault::none;
+  auto& state = message->state;
+  if (!state.may_have_taken(settlement)) return ReplayFault::misfit;
   state.apply(settlement);
   if (state.settled()) return ReplayFault::misfit;
   index.put_state(settlement.id, slot, std::move(state));

@@ -33,7 +33,7 @@ class replay_of : public testing::Test {
 
 TEST_F(replay_of, a_message_whose_content_is_in_a_file_is_unsupported_and_not_shown) {
   EXPECT_EQ(put_message(1, ContentKind::file), ReplayFault::unsupported);
-  EXPECT_EQ(index_.find(kId), nullptr);
+  EXPECT_FALSE(index_.find(kId));
   EXPECT_TRUE(committed_.contains(kId)) << "it was acknowledged once";
 }
 
@@ -58,20 +58,20 @@ TEST_F(replay_of, outcomes_that_do_not_fit_change_nothing) {
   EXPECT_EQ(put(RecordType::outcome, kId, outcome(0, mail::Disposition::delivered)), ReplayFault::misfit);
   EXPECT_EQ(put(RecordType::outcome, kId, outcome(1, mail::Disposition::delivered)), ReplayFault::misfit)
       << "it finishes the message and does not say so";
-  ASSERT_NE(index_.find(kId), nullptr);
+  ASSERT_TRUE(index_.find(kId));
   EXPECT_EQ(index_.find(kId)->state.open(), 1U);
 }
 
 TEST_F(replay_of, a_finishing_outcome_is_proof_alone) {
   EXPECT_EQ(put_message(3), ReplayFault::none);
   EXPECT_EQ(put(RecordType::outcome, kId, outcome(2, mail::Disposition::delivered, true)), ReplayFault::none);
-  EXPECT_EQ(index_.find(kId), nullptr);
+  EXPECT_FALSE(index_.find(kId));
 }
 
 TEST_F(replay_of, a_dead_list_finishes_what_it_names) {
   EXPECT_EQ(put_message(3), ReplayFault::none);
   EXPECT_EQ(put(RecordType::dead_list, {}, DeadList{0, 1, {{5}, kId}}, 4), ReplayFault::none);
-  EXPECT_EQ(index_.find(kId), nullptr);
+  EXPECT_FALSE(index_.find(kId));
   EXPECT_TRUE(committed_.contains({5}));
   ASSERT_NE(index_.find_finished(kId), nullptr);
   EXPECT_EQ(index_.find_finished(kId)->certificate, 4U);
@@ -96,6 +96,7 @@ TEST(to_record, leaves_out_reply_texts_that_do_not_fit) {
   const auto tight = to_record(state, "envelope", 1000);
   EXPECT_EQ(tight.attempted[0].last.reply.text.size(), 512U) << "a notice is owed";
   EXPECT_TRUE(tight.attempted[2].last.reply.text.empty());
+  EXPECT_TRUE(state.find(2)->last.reply.text.empty()) << "what is not written is not known";
   const auto bare = to_record(state, "envelope", 500);
   EXPECT_TRUE(bare.attempted[0].last.reply.text.empty());
   EXPECT_EQ(bare.attempted[0].last.reply.code, 550);

@@ -155,7 +155,7 @@ class Life {
       }
       say("settling", id);
       std::vector<mail::RecipientOutcome> outcomes;
-      const auto& state = engine_->find(id)->state;
+      const auto state = engine_->find(id)->state;
       for (std::uint32_t i = 0; i < state.recipients(); ++i) {
         if (state.is_open(i))
           outcomes.push_back({i, mail::Disposition::delivered, {250, {2, 0, 0}, ""}, clock_.now()});

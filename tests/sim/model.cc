@@ -146,13 +146,15 @@ void Model::leased(QueueId first, std::uint32_t count) {
 }
 
 Model::Fate Model::observe(spool::Engine& engine, QueueId id) {
-  const auto* message = engine.find(id);
-  if (message == nullptr) return {};
+  auto message = engine.find(id);
+  if (!message) return {};
   auto envelope = engine.read_envelope(id);
   if (!envelope) throw Violation{to_string(id) + ": " + envelope.error().text};
   auto content = engine.read_content(id);
   if (!content) throw Violation{to_string(id) + ": " + content.error().text};
-  return Expected{std::move(*envelope), std::move(*content), engine.find(id)->state};
+  if (auto texts = engine.read_texts(*message); !texts)
+    throw Violation{to_string(id) + ": " + texts.error().text};
+  return Expected{std::move(*envelope), std::move(*content), std::move(message->state)};
 }
 
 std::string Model::difference(QueueId id, const Fate& expected, const Fate& observed) {
@@ -211,9 +213,9 @@ void Model::check_rotten(spool::Engine& engine) const {
 
 /// A notice whose fate was open and what it settles are both there, or neither.
 void Model::check_notice(spool::Engine& engine, const spool::AddMessage& notice) const {
-  const auto* told = engine.find(notice.settles->id);
+  const auto told = engine.find(notice.settles->id);
   const auto base = fate(notice.settles->id);
-  if (told == nullptr || !base || !base->state.check(*notice.settles)) return;
+  if (!told || !base || !base->state.check(*notice.settles)) return;
   const bool is_told = std::ranges::all_of(notice.settles->recipients,
                                            [&](auto i) { return is_bounced(told->state.find(i)); }) &&
                        (told->state.warned || !notice.settles->warns);

@@ -108,7 +108,7 @@ class Life {
   /// needed. They may be refused for lack of space, and must leave what the end of each message needs.
   void expire_all() {
     for (const auto id : all_in_any_order()) {
-      const auto& state = engine_->find(id)->state;
+      const auto state = engine_->find(id)->state;
       if (state.held) in_flight_.push_back(spool::Release{id});
       spool::RecordOutcomes expired{id, {}};
       for (std::uint32_t i = 0; i < state.recipients(); ++i) {
@@ -126,7 +126,7 @@ class Life {
   /// However full the spool is: on a disk that works, whatever ends a message is recorded.
   void finish_all() {
     for (const auto id : all_in_any_order()) {
-      const auto& state = engine_->find(id)->state;
+      const auto state = engine_->find(id)->state;
       spool::RecordOutcomes last{id, {}};
       for (std::uint32_t i = 0; i < state.recipients(); ++i) {
         if (!state.is_open(i) && !state.is_owing(i)) continue;

@@ -68,9 +68,9 @@ Result<void> SpoolService::take_outcome(ChannelId channel, spool_agent::Outcome&
   const auto id = jobs_.report(channel, outcome);
   if (!id) return fail_with(Result<QueueId>(id));
   // What an earlier spool recorded without being able to say so is not open any more.
-  const auto* message = engine_->find(*id);
+  const auto message = engine_->find(*id);
   std::erase_if(outcome.recipients, [&](const mail::RecipientOutcome& one) {
-    return message == nullptr || !message->state.is_open(one.recipient);
+    return !message || !message->state.is_open(one.recipient);
   });
   if (outcome.recipients.empty()) {
     jobs_.finish(outcome.job);
@@ -178,8 +178,8 @@ Result<void> SpoolService::take_orders(spool_qmgr::Orders&& orders) {
 
 Result<void> SpoolService::take_decided(spool_qmgr::Decided&& decided) {
   for (auto& one : decided.recipients) one.attempted = not_later_than_now(one.attempted);
-  const auto* message = engine_->find(decided.id);
-  if (message == nullptr) return {};  // removed meanwhile; Recorded is on its way
+  const auto message = engine_->find(decided.id);
+  if (!message) return {};  // removed meanwhile; Recorded is on its way
   std::erase_if(decided.recipients, [&](const mail::RecipientOutcome& one) {
     return !message->state.is_open(one.recipient) || jobs_.in_hand(decided.id, one.recipient);
   });
@@ -228,8 +228,7 @@ void SpoolService::answer_pull() {
 
 /// Passes over what cannot be read for good. Temporary where the disk fails.
 Result<void> SpoolService::append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes) {
-  const auto* known = engine_->find(id);
-  if (known == nullptr) return {};
+  if (!engine_->contains(id)) return {};
   auto message = pulled_message(*engine_, jobs_, id);
   if (message) {
     read_failures_.forget(id);
@@ -252,13 +251,13 @@ bool SpoolService::step_over(QueueId id, const Error& why) {
 }
 
 bool SpoolService::is_held(QueueId id) const {
-  const auto* message = engine_->find(id);
-  return setting_aside_.contains(id) || (message != nullptr && message->state.held);
+  const auto message = engine_->find(id);
+  return setting_aside_.contains(id) || (message && message->state.held);
 }
 
 /// A message that cannot be read must not be tried for ever, nor forgotten: it is held and reported.
 void SpoolService::set_aside(QueueId id, const Error& why) {
-  if (engine_->find(id) == nullptr || is_held(id)) return;
+  if (!engine_->contains(id) || is_held(id)) return;
   setting_aside_.insert(id);
   Record record;
   record.decision = Decision::held;
@@ -281,8 +280,8 @@ void SpoolService::hand_orders() {
 }
 
 std::size_t SpoolService::content_bytes(QueueId id) const {
-  const auto* message = engine_->find(id);
-  return message == nullptr ? 0 : message->data.content_bytes;
+  const auto message = engine_->find(id);
+  return message ? message->data.content_bytes : 0;
 }
 
 /// To the newest agent of the row, as fast as it takes them and as much as it may have in hand: what does not
@@ -309,8 +308,8 @@ bool SpoolService::hand_orders(Compartment row, OrderQueue& orders) {
 }
 
 void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
-  const auto* message = engine_->find(order.id);
-  if (message == nullptr) return;
+  const auto message = engine_->find(order.id);
+  if (!message) return;
   auto recipients = order.recipients;
   std::ranges::sort(recipients);
   recipients.erase(std::ranges::unique(recipients).begin(), recipients.end());
@@ -346,8 +345,8 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
 
 /// Outcomes that do not apply: those of the recipients that are open nevertheless are to be had again.
 void SpoolService::reopen(const spool::RecordOutcomes& refused) {
-  const auto* message = engine_->find(refused.id);
-  if (message == nullptr) return;
+  const auto message = engine_->find(refused.id);
+  if (!message) return;
   std::vector<std::uint32_t> open;
   for (const auto& outcome : refused.outcomes) {
     if (message->state.is_open(outcome.recipient)) open.push_back(outcome.recipient);

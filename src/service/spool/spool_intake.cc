@@ -121,8 +121,8 @@ void SpoolService::refuse_act(ChannelId channel, std::uint64_t request, std::str
 }
 
 void SpoolService::take_act(ChannelId channel, const spool_admin::Act& act) {
-  const auto* message = engine_->find(act.id);
-  if (message == nullptr) return refuse_act(channel, act.request, "there is no such message in the queue");
+  const auto message = engine_->find(act.id);
+  if (!message) return refuse_act(channel, act.request, "there is no such message in the queue");
   const ByAdmin by{channel, act.request, act.action, act.uid};
   switch (act.action) {
     case spool_admin::Action::hold:

@@ -59,8 +59,8 @@ Result<void> SpoolService::take_tell(spool_qmgr::Tell&& tell) {
 
 /// False where it cannot be written now.
 bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
-  const auto* message = engine_->find(tell.id);
-  if (message == nullptr) {
+  auto message = engine_->find(tell.id);
+  if (!message) {
     // Deleted meanwhile: Recorded says so, and this that the wish is done with.
     if (qmgr_) qmgr_->send(spool_qmgr::Told{tell.id, std::move(tell.recipients), false});
     return true;
@@ -83,7 +83,7 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   auto envelope = engine_->read_envelope(tell.id);
   auto content = engine_->read_content(tell.id);
   const auto id = engine_->lease(1);
-  if (!envelope || !content || !id) return false;
+  if (!envelope || !content || !id || !engine_->read_texts(*message)) return false;
   const std::size_t most = slice_.max_message_bytes;
   // Whether a person wrote the message stands in its header, of which less may be returned than this.
   const auto wanted_bytes = std::max<std::size_t>(slice_.notice_header_bytes, spool_notice::kHeaderBytes);
@@ -103,7 +103,7 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   std::size_t bytes = 0;
   for (const auto i : wanted) {
     if (bytes > spool_notice::recipients_share(most)) break;
-    const auto* attempted = engine_->find(tell.id)->state.find(i);
+    const auto* attempted = message->state.find(i);
     auto& recipient = job.recipients.emplace_back();
     recipient.address = std::move(envelope->recipients[i]);
     if (attempted != nullptr) recipient.last = attempted->last;

@@ -244,7 +244,7 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
     if (auto* outcome = std::get_if<spool::RecordOutcomes>(&one.op); outcome != nullptr && one.result) {
       outcomes.push_back({id, outcome->outcomes});
     }
-    if (engine_->find(id) == nullptr) read_failures_.forget(id);
+    if (!engine_->contains(id)) read_failures_.forget(id);
     std::visit(Overloaded{[&](const ByIntake& by) {
                             if (one.result) {
                               ++messages_;

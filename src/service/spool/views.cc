@@ -45,7 +45,7 @@ bool fits_in_frames(const mail::Envelope& envelope) {
 Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const JobBook& jobs, QueueId id) {
   auto envelope = engine.read_envelope(id);
   if (!envelope) return fail_with(std::move(envelope));
-  const auto& message = *engine.find(id);
+  const auto message = *engine.find(id);
   spool_qmgr::PulledMessage pulled{id,
                                    envelope->arrival,
                                    message.data.content_bytes,
@@ -69,7 +69,8 @@ Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const Jo
 Result<spool_admin::Entry> admin_entry(spool::Engine& engine, const JobBook& jobs, QueueId id) {
   auto envelope = engine.read_envelope(id);
   if (!envelope) return fail_with(std::move(envelope));
-  const auto& message = *engine.find(id);
+  auto message = *engine.find(id);
+  if (!engine.read_texts(message)) message.state.drop_texts_on_disk();  // a list says what it can
   spool_admin::Entry entry{id,
                            state_of(message, jobs, id),
                            message.data.content_bytes,

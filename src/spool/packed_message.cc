@@ -1,0 +1,216 @@
+#include "spool/packed_message.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace sternpost::spool {
+namespace {
+
+/// What a message has beside what each has.
+enum Flags : std::uint64_t {
+  kHeld = 1,
+  kWarned = 2,
+  kOwnEnvelope = 4,  ///< the envelope is not where the data is
+  kAttempted = 8,
+  kStateSlots = 16,
+};
+
+/// What an attempt has beside its numbers; above it, its disposition.
+enum AttemptFlags : std::uint64_t {
+  kTextsHere = 1,
+  kTextsElsewhere = 2,
+};
+constexpr unsigned kDispositionShift = 2;
+
+constexpr std::uint64_t kMore = 0x80;
+constexpr unsigned kBitsOfByte = 7;
+
+/// Where bytes are only counted, and where they are written.
+class Counter {
+ public:
+  void put(std::uint64_t value) {
+    for (; value >= kMore; value >>= kBitsOfByte) ++size_;
+    ++size_;
+  }
+  void put(std::string_view text) {
+    put(text.size());
+    size_ += text.size();
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+};
+
+class Writer {
+ public:
+  explicit Writer(unsigned char* at) : at_(at) {}
+  void put(std::uint64_t value) {
+    for (; value >= kMore; value >>= kBitsOfByte) *at_++ = static_cast<unsigned char>(value | kMore);
+    *at_++ = static_cast<unsigned char>(value);
+  }
+  void put(std::string_view text) {
+    put(text.size());
+    at_ = std::copy(text.begin(), text.end(), at_);
+  }
+
+ private:
+  unsigned char* at_;
+};
+
+class Reader {
+ public:
+  explicit Reader(const unsigned char* at) : at_(at) {}
+  std::uint64_t get() {
+    std::uint64_t value = 0;
+    unsigned shift = 0;
+    for (; (*at_ & kMore) != 0; shift += kBitsOfByte) value |= (*at_++ & (kMore - 1)) << shift;
+    return value | std::uint64_t{*at_++} << shift;
+  }
+  template <class Integer>
+  void get(Integer& value) {
+    value = static_cast<Integer>(get());
+  }
+  void get(std::string& text) {
+    const auto size = get();
+    text.assign(at_, at_ + size);
+    at_ += size;
+  }
+  [[nodiscard]] const unsigned char* at() const { return at_; }
+
+ private:
+  const unsigned char* at_;
+};
+
+template <class Sink>
+void put(Sink& sink, const Place& place) {
+  sink.put(place.slot);
+  sink.put(place.offset);
+  sink.put(place.head_bytes);
+  sink.put(place.content_bytes);
+  sink.put(place.envelope_bytes);
+}
+
+void get(Reader& in, Place& place) {
+  in.get(place.slot);
+  in.get(place.offset);
+  in.get(place.head_bytes);
+  in.get(place.content_bytes);
+  in.get(place.envelope_bytes);
+}
+
+/// Behind the index of the one before it.
+template <class Sink>
+void put(Sink& sink, const Attempted& attempted, std::uint32_t next) {
+  const auto& last = attempted.last;
+  const bool here = last.text_bytes() > 0;
+  const bool elsewhere = attempted.texts_bytes > 0;
+  sink.put(std::uint64_t{static_cast<unsigned>(last.disposition)} << kDispositionShift |
+           (here ? kTextsHere : 0) | (elsewhere ? kTextsElsewhere : 0));
+  sink.put(last.recipient - next);
+  sink.put(attempted.attempts);
+  sink.put(last.reply.code);
+  sink.put(last.reply.status.status_class);
+  sink.put(last.reply.status.subject);
+  sink.put(last.reply.status.detail);
+  sink.put(static_cast<std::uint64_t>(last.attempted.microseconds));
+  if (here) {
+    sink.put(last.reply.text);
+    sink.put(last.remote);
+  }
+  if (elsewhere) {
+    sink.put(attempted.texts_at.slot);
+    sink.put(attempted.texts_at.offset);
+    sink.put(attempted.texts_bytes);
+  }
+}
+
+void get(Reader& in, Attempted& attempted, std::uint32_t next) {
+  auto& last = attempted.last;
+  const auto flags = in.get();
+  last.disposition = static_cast<mail::Disposition>(flags >> kDispositionShift);
+  last.recipient = next + static_cast<std::uint32_t>(in.get());
+  in.get(attempted.attempts);
+  in.get(last.reply.code);
+  in.get(last.reply.status.status_class);
+  in.get(last.reply.status.subject);
+  in.get(last.reply.status.detail);
+  in.get(last.attempted.microseconds);
+  if ((flags & kTextsHere) != 0) {
+    in.get(last.reply.text);
+    in.get(last.remote);
+  }
+  if ((flags & kTextsElsewhere) != 0) {
+    in.get(attempted.texts_at.slot);
+    in.get(attempted.texts_at.offset);
+    in.get(attempted.texts_bytes);
+  }
+}
+
+template <class Sink>
+void put(Sink& sink, const Message& message) {
+  const auto& state = message.state;
+  const bool own_envelope = message.envelope != message.data;
+  sink.put((state.held ? kHeld : 0U) | (state.warned ? kWarned : 0U) | (own_envelope ? kOwnEnvelope : 0U) |
+           (state.attempted().empty() ? 0U : kAttempted) | (message.state_slots.empty() ? 0U : kStateSlots));
+  put(sink, message.data);
+  if (own_envelope) put(sink, message.envelope);
+  sink.put(state.recipients());
+  if (!state.attempted().empty()) {
+    sink.put(state.attempted().size());
+    std::uint32_t next = 0;
+    for (const auto& one : state.attempted()) {
+      put(sink, one, next);
+      next = one.last.recipient + 1;
+    }
+  }
+  if (!message.state_slots.empty()) {
+    sink.put(message.state_slots.size());
+    for (const auto slot : message.state_slots) sink.put(slot);
+  }
+}
+
+void get(Reader& in, Message& message) {
+  const auto flags = in.get();
+  get(in, message.data);
+  message.envelope = message.data;
+  if ((flags & kOwnEnvelope) != 0) get(in, message.envelope);
+  const auto recipients = static_cast<std::uint32_t>(in.get());
+  std::vector<Attempted> attempted((flags & kAttempted) != 0 ? in.get() : 0);
+  std::uint32_t next = 0;
+  for (auto& one : attempted) {
+    get(in, one, next);
+    next = one.last.recipient + 1;
+  }
+  message.state =
+      *MessageState::from(recipients, (flags & kHeld) != 0, (flags & kWarned) != 0, std::move(attempted));
+  if ((flags & kStateSlots) != 0) message.state_slots.resize(in.get());
+  for (auto& slot : message.state_slots) in.get(slot);
+}
+
+}  // namespace
+
+PackedMessage::PackedMessage(const Message& message) {
+  Counter counter;
+  put(counter, message);
+  bytes_ = std::make_unique_for_overwrite<unsigned char[]>(counter.size());
+  Writer writer(bytes_.get());
+  put(writer, message);
+}
+
+Message PackedMessage::unpack() const {
+  Message message;
+  Reader in(bytes_.get());
+  get(in, message);
+  return message;
+}
+
+std::size_t PackedMessage::size() const {
+  Message message;
+  Reader in(bytes_.get());
+  get(in, message);
+  return static_cast<std::size_t>(in.at() - bytes_.get());
+}
+
+}  // namespace sternpost::spool
