@@ -38,7 +38,8 @@ Engine::Engine(const Disks& disks, Clock& clock, const EngineOptions& options)
       committed_(kMaxIdIntervals),
       housekeeper_(log_, index_, clock, options.spare_segments),
       committer_(log_, index_, committed_, housekeeper_, commit_limits(options)),
-      reader_(log_) {}
+      reader_(log_),
+      checkpoints_(*disks.main, log_, index_, committed_, options.checkpoint_bytes) {}
 
 SegmentLogOptions Engine::log_options() const {
   return {.segment_bytes = options_.segment_bytes,
@@ -50,11 +51,22 @@ SegmentLogOptions Engine::log_options() const {
 
 Result<std::unique_ptr<Engine>> Engine::open(const Disks& disks, Clock& clock, const EngineOptions& options) {
   if (auto checked = check(options); !checked) return fail_with(std::move(checked));
-  std::unique_ptr<Engine> engine(new Engine(disks, clock, options));
-  auto report = recover(disks, engine->log_options(), engine->log_, engine->index_, engine->committed_);
-  if (!report) return fail_with(std::move(report), "reading the spool");
-  engine->report_ = std::move(*report);
-  return engine;
+  auto why_again = std::string();
+  for (const auto use : {CheckpointUse::where_it_fits, CheckpointUse::none}) {
+    std::unique_ptr<Engine> engine(new Engine(disks, clock, options));
+    auto report =
+        recover(disks, engine->log_options(), use, engine->log_, engine->index_, engine->committed_);
+    if (!report) return fail_with(std::move(report), "reading the spool");
+    if (!*report) {
+      why_again = "the log does not go on from it";
+      continue;
+    }
+    engine->report_ = std::move(**report);
+    if (!why_again.empty()) engine->report_.no_checkpoint = why_again;
+    engine->checkpoints_.resume_after(engine->report_.checkpoint_serial, engine->report_.checkpoint_file);
+    return engine;
+  }
+  return fail(ErrorClass::internal, "reading the spool: neither with a checkpoint nor without one");
 }
 
 Result<void> Engine::reconfigure(const EngineOptions& options) {
@@ -66,6 +78,7 @@ Result<void> Engine::reconfigure(const EngineOptions& options) {
   log_.set_limits(log_options());
   committer_.set_limits(commit_limits(options));
   housekeeper_.set_spares(options.spare_segments);
+  checkpoints_.set_interval(options.checkpoint_bytes);
   return {};
 }
 
@@ -86,7 +99,11 @@ Result<void> Engine::may_take_messages() const {
 }
 
 Result<bool> Engine::maintain(Upkeep upkeep) {
-  return housekeeper_.maintain(upkeep);
+  auto more = housekeeper_.maintain(upkeep);
+  if (!more || *more) return more;
+  const bool calm = upkeep == Upkeep::all;
+  const bool wanted = checkpoints_.is_late() || (calm && (checkpoints_.is_due() || checkpoints_.busy()));
+  return wanted ? checkpoints_.step() : false;
 }
 
 Result<mail::Envelope> Engine::read_envelope(QueueId id) {
@@ -109,6 +126,7 @@ EngineStats Engine::stats() const {
   stats.bytes = log_.total_bytes();
   stats.deferrals_in_memory = committer_.deferrals_in_memory();
   stats.log = log_.counters();
+  stats.checkpoints = checkpoints_.written();
   for (std::uint32_t slot = 0; const auto& segment : log_.segments()) {
     stats.needed_bytes += index_.need(slot++).bytes;
     if (segment.state == SegmentState::quarantined) {

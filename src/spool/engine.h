@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "spool/checkpoint_writer.h"
 #include "spool/committer.h"
 #include "spool/disk.h"
 #include "spool/housekeeper.h"
@@ -34,7 +35,9 @@ struct EngineOptions {
   std::uint64_t max_spool_bytes = 1ULL << 40U;    ///< of all segments, at most kMaxSegments of them
   std::uint64_t min_free_bytes = 0;               ///< left to others on the disk
   std::uint64_t max_group_bytes = 4ULL << 20U;    ///< a larger batch is several groups
-  std::uint64_t salt = 0;                         ///< random, new at every start
+  /// Written to the log after which there is a checkpoint, or more where that is large; 0: none ever.
+  std::uint64_t checkpoint_bytes = 64ULL << 20U;
+  std::uint64_t salt = 0;  ///< random, new at every start
 };
 
 /// Each segment is an open file.
@@ -52,6 +55,7 @@ struct EngineStats {
   std::uint64_t quarantined = 0;          ///< segments
   std::uint64_t bytes = 0;                ///< of all segments on the disk
   std::uint64_t deferrals_in_memory = 0;  ///< that were not written, since the start
+  std::uint64_t checkpoints = 0;          ///< written since the start
   SegmentLogCounters log;
 };
 
@@ -72,8 +76,11 @@ class Engine {
   /// free nothing, and all that a crash then costs is the count and time of an attempt, which is made again.
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
-  /// Does a bounded step of what should be done ahead of need: spares, recycling. True while there is more.
+  /// Does a bounded step of what should be done ahead of need: spares, recycling, checkpoints. True while
+  /// there is more.
   Result<bool> maintain(Upkeep upkeep = Upkeep::all);
+  /// Sees to it that the next start has little to read. Nothing is lost where this fails or is left out.
+  Result<void> write_checkpoint() { return checkpoints_.finish(); }
 
   /// Why new messages are refused just now; success when they are taken.
   [[nodiscard]] Result<void> may_take_messages() const;
@@ -112,6 +119,7 @@ class Engine {
   Housekeeper housekeeper_;
   Committer committer_;
   Reader reader_;
+  CheckpointWriter checkpoints_;
   RecoveryReport report_;
 };
 

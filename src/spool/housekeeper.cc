@@ -1,6 +1,7 @@
 #include "spool/housekeeper.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sternpost::spool {
 namespace {
@@ -71,11 +72,13 @@ void Housekeeper::maintain_until(const Condition& enough) {
 }
 
 std::size_t Housekeeper::make_room(std::uint64_t extent) {
+  bool failed = false;
   while (log_.spares(Stream::incoming) == 0 ||
          (log_.spares(Stream::incoming) < kLeastSpares && extent > log_.room(Stream::incoming))) {
     const auto more = advance(Upkeep::all);
-    if (!more) return 1;
-    if (!*more) return 0;
+    if (more && !*more) return 0;
+    // What failed may have been growing, which is not tried again soon: recycling may do.
+    if (!more && std::exchange(failed, true)) return 1;
   }
   return 1;
 }

@@ -34,6 +34,24 @@ void IdSet::erase(QueueId id) {
   if (intervals_.size() > max_intervals_) intervals_.erase(intervals_.begin());
 }
 
+std::vector<IdSet::Run> IdSet::runs() const {
+  std::vector<Run> runs;
+  runs.reserve(intervals_.size());
+  for (const auto& [first, end] : intervals_) runs.push_back({first, end});
+  return runs;
+}
+
+bool IdSet::restore(const std::vector<Run>& runs) {
+  if (runs.size() > max_intervals_) return false;
+  std::uint64_t next = 0;
+  for (const auto& [first, end] : runs) {
+    if (first < next || end <= first) return false;
+    next = end + 1;  // those that touch would be one
+    intervals_.emplace_hint(intervals_.end(), first, end);
+  }
+  return true;
+}
+
 bool IdSet::contains(QueueId id) const {
   const auto next = intervals_.upper_bound(id.value);
   return next != intervals_.begin() && std::prev(next)->second > id.value;

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <tuple>
+#include <vector>
 
 #include "base/queue_id.h"
 
@@ -17,6 +19,16 @@ class IdSet {
   void insert(QueueId id);
   void erase(QueueId id);
   [[nodiscard]] bool contains(QueueId id) const;
+
+  /// Consecutive ids.
+  struct Run {
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;  ///< one behind the last
+    static constexpr auto fields() { return std::tuple(&Run::first, &Run::end); }
+  };
+  [[nodiscard]] std::vector<Run> runs() const;
+  /// Of an empty set. False where they are out of order, or too many.
+  bool restore(const std::vector<Run>& runs);
 
  private:
   std::map<std::uint64_t, std::uint64_t> intervals_;  ///< first id -> one behind the last

@@ -1,6 +1,7 @@
 #include "spool/index.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sternpost::spool {
 namespace {
@@ -38,6 +39,7 @@ void Index::put_message(QueueId id, const Place& data, MessageState state) {
     account(id, finished_.at(id), true);
     return;
   }
+  remembered_.erase(id);
   const Message message{data, data, std::move(state), {}};
   account(message, true);
   const auto [at, fresh] = live_.try_emplace(id, message);
@@ -66,6 +68,7 @@ void Index::put_state(QueueId id, std::uint32_t slot, MessageState state, const 
   if (envelope != nullptr) {
     message.envelope = *envelope;
     message.state_slots.clear();
+    remembered_.erase(id);
   }
   if (std::ranges::find(message.state_slots, slot) == message.state_slots.end()) {
     message.state_slots.push_back(slot);
@@ -82,6 +85,7 @@ void Index::remember(QueueId id, MessageState state) {
   message.state = std::move(state);
   account(message, true);
   at->second = PackedMessage(message);
+  remembered_.insert(id);
 }
 
 void Index::finish(QueueId id, std::uint32_t slot) {
@@ -90,6 +94,7 @@ void Index::finish(QueueId id, std::uint32_t slot) {
     account(message, false);
     finished_[id] = {slot, message.data.slot};
     live_.erase(at);
+    remembered_.erase(id);
     compact_positions();
   } else if (const auto known = finished_.find(id); known != finished_.end()) {
     account(id, known->second, false);
@@ -174,6 +179,46 @@ std::vector<std::pair<std::uint64_t, QueueId>> Index::after(std::uint64_t positi
     if (live_.contains(at->second)) found.push_back(*at);
   }
   return found;
+}
+
+std::vector<QueueId> Index::known() const {
+  std::vector<QueueId> ids;
+  ids.reserve(live_.size() + finished_.size());
+  for (const auto& [position, id] : positions_) {
+    if (live_.contains(id)) ids.push_back(id);
+  }
+  for (const auto& [id, finished] : finished_) ids.push_back(id);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+std::optional<CheckpointEntry> Index::entry(QueueId id) const {
+  CheckpointEntry entry{.id = id, .message = {}, .extra_copies = {}};
+  if (const auto extra = extra_copies_.find(id); extra != extra_copies_.end()) {
+    entry.extra_copies = extra->second;
+  }
+  if (const auto at = live_.find(id); at != live_.end()) {
+    entry.message = at->second.bytes();
+  } else if (const auto* finished = find_finished(id)) {
+    entry.certificate = finished->certificate;
+    entry.copy = finished->copy;
+  } else {
+    return std::nullopt;
+  }
+  return entry;
+}
+
+void Index::restore(QueueId id, const Message& message, std::vector<std::uint32_t> extra_copies) {
+  if (!extra_copies.empty()) extra_copies_[id] = std::move(extra_copies);
+  live_.emplace(id, message);
+  positions_.emplace_back(next_position_++, id);
+  account(message, true);
+}
+
+void Index::restore(QueueId id, const Finished& finished, std::vector<std::uint32_t> extra_copies) {
+  if (!extra_copies.empty()) extra_copies_[id] = std::move(extra_copies);
+  finished_.emplace(id, finished);
+  account(id, finished, true);
 }
 
 void Index::compact_positions() {

@@ -9,10 +9,12 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/queue_id.h"
+#include "spool/checkpoint.h"
 #include "spool/message.h"
 #include "spool/packed_message.h"
 
@@ -64,6 +66,17 @@ class Index {
   /// Live messages by rising position, from the first behind `position`, with their positions.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> after(std::uint64_t position,
                                                                      std::size_t max) const;
+  /// All ids of live messages and of finished ones that a scan could still find, by rising id.
+  [[nodiscard]] std::vector<QueueId> known() const;
+  /// What is to be known of one after a start; nothing where nothing is.
+  [[nodiscard]] std::optional<CheckpointEntry> entry(QueueId id) const;
+  /// The inverse, of an id that is not known yet.
+  void restore(QueueId id, const Message& message, std::vector<std::uint32_t> extra_copies);
+  void restore(QueueId id, const Finished& finished, std::vector<std::uint32_t> extra_copies);
+  /// It is what a start would find: no state is in memory alone, and no segment may hold message records that
+  /// were never confirmed.
+  [[nodiscard]] bool is_durable() const { return remembered_.empty() && doubtful_copies_.empty(); }
+
   [[nodiscard]] std::size_t live() const { return live_.size(); }
   [[nodiscard]] std::size_t finished() const { return finished_.size(); }
   [[nodiscard]] std::uint64_t last_position() const { return next_position_ - 1; }
@@ -82,7 +95,9 @@ class Index {
   /// those that may be where writing failed.
   std::unordered_map<QueueId, std::vector<std::uint32_t>> extra_copies_;
   std::unordered_map<std::uint32_t, std::vector<QueueId>> doubtful_copies_;  ///< of these, by slot
-  std::vector<Need> needs_;                                                  ///< by slot
+  /// Their state is not all in records; more may be said of one, but only a record with all of it ends that.
+  std::unordered_set<QueueId> remembered_;
+  std::vector<Need> needs_;  ///< by slot
   /// By rising position; finished ones are removed when they are the majority.
   std::deque<std::pair<std::uint64_t, QueueId>> positions_;
   std::uint64_t next_position_ = 1;

@@ -1,8 +1,11 @@
 #include "spool/packed_message.h"
 
 #include <algorithm>
-#include <cstring>
-#include <string_view>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace sternpost::spool {
 namespace {
@@ -25,6 +28,7 @@ constexpr unsigned kDispositionShift = 2;
 
 constexpr std::uint64_t kMore = 0x80;
 constexpr unsigned kBitsOfByte = 7;
+constexpr unsigned kBitsOfInteger = 64;
 
 /// Where bytes are only counted, and where they are written.
 class Counter {
@@ -45,10 +49,10 @@ class Counter {
 
 class Writer {
  public:
-  explicit Writer(unsigned char* at) : at_(at) {}
+  explicit Writer(char* at) : at_(at) {}
   void put(std::uint64_t value) {
-    for (; value >= kMore; value >>= kBitsOfByte) *at_++ = static_cast<unsigned char>(value | kMore);
-    *at_++ = static_cast<unsigned char>(value);
+    for (; value >= kMore; value >>= kBitsOfByte) *at_++ = static_cast<char>(value | kMore);
+    *at_++ = static_cast<char>(value);
   }
   void put(std::string_view text) {
     put(text.size());
@@ -56,31 +60,53 @@ class Writer {
   }
 
  private:
-  unsigned char* at_;
+  char* at_;
 };
 
+/// What was packed here needs no bounds: it has kNoBound. What a file says does, and ended() tells of the
+/// breach.
 class Reader {
  public:
-  explicit Reader(const unsigned char* at) : at_(at) {}
+  static constexpr std::size_t kNoBound = std::numeric_limits<std::size_t>::max() / 2;
+
+  Reader(const char* at, std::size_t size) : at_(at), left_(size) {}
   std::uint64_t get() {
     std::uint64_t value = 0;
-    unsigned shift = 0;
-    for (; (*at_ & kMore) != 0; shift += kBitsOfByte) value |= (*at_++ & (kMore - 1)) << shift;
-    return value | std::uint64_t{*at_++} << shift;
+    for (unsigned shift = 0; shift < kBitsOfInteger; shift += kBitsOfByte) {
+      if (left_ == 0) break;
+      --left_;
+      const auto byte = static_cast<unsigned char>(*at_++);
+      value |= (byte & (kMore - 1)) << shift;
+      if (byte < kMore) return value;
+    }
+    ended_ = true;
+    return 0;
   }
   template <class Integer>
   void get(Integer& value) {
     value = static_cast<Integer>(get());
   }
   void get(std::string& text) {
-    const auto size = get();
-    text.assign(at_, at_ + size);
+    const auto size = count();
+    text.assign(at_, size);
     at_ += size;
+    left_ -= size;
   }
-  [[nodiscard]] const unsigned char* at() const { return at_; }
+  /// Of things that take a byte at least.
+  std::size_t count() {
+    const auto size = get();
+    if (size <= left_) return size;
+    ended_ = true;
+    return 0;
+  }
+  [[nodiscard]] const char* at() const { return at_; }
+  [[nodiscard]] std::size_t left() const { return left_; }
+  [[nodiscard]] bool ended() const { return ended_; }
 
  private:
-  const unsigned char* at_;
+  const char* at_;
+  std::size_t left_;
+  bool ended_ = false;
 };
 
 template <class Sink>
@@ -129,7 +155,9 @@ void put(Sink& sink, const Attempted& attempted, std::uint32_t next) {
 void get(Reader& in, Attempted& attempted, std::uint32_t next) {
   auto& last = attempted.last;
   const auto flags = in.get();
-  last.disposition = static_cast<mail::Disposition>(flags >> kDispositionShift);
+  const auto disposition = flags >> kDispositionShift;
+  last.disposition =
+      static_cast<mail::Disposition>(std::min<std::uint64_t>(disposition, kEnumBound<mail::Disposition> - 1));
   last.recipient = next + static_cast<std::uint32_t>(in.get());
   in.get(attempted.attempts);
   in.get(last.reply.code);
@@ -171,22 +199,28 @@ void put(Sink& sink, const Message& message) {
   }
 }
 
-void get(Reader& in, Message& message) {
+/// Nothing where that was never put.
+std::optional<Message> get(Reader& in) {
+  Message message;
   const auto flags = in.get();
   get(in, message.data);
   message.envelope = message.data;
   if ((flags & kOwnEnvelope) != 0) get(in, message.envelope);
   const auto recipients = static_cast<std::uint32_t>(in.get());
-  std::vector<Attempted> attempted((flags & kAttempted) != 0 ? in.get() : 0);
+  std::vector<Attempted> attempted((flags & kAttempted) != 0 ? in.count() : 0);
   std::uint32_t next = 0;
   for (auto& one : attempted) {
     get(in, one, next);
     next = one.last.recipient + 1;
   }
-  message.state =
-      *MessageState::from(recipients, (flags & kHeld) != 0, (flags & kWarned) != 0, std::move(attempted));
-  if ((flags & kStateSlots) != 0) message.state_slots.resize(in.get());
+  if ((flags & kStateSlots) != 0) message.state_slots.resize(in.count());
   for (auto& slot : message.state_slots) in.get(slot);
+  if (in.ended()) return std::nullopt;
+  auto state =
+      MessageState::from(recipients, (flags & kHeld) != 0, (flags & kWarned) != 0, std::move(attempted));
+  if (!state) return std::nullopt;
+  message.state = std::move(*state);
+  return message;
 }
 
 }  // namespace
@@ -194,23 +228,27 @@ void get(Reader& in, Message& message) {
 PackedMessage::PackedMessage(const Message& message) {
   Counter counter;
   put(counter, message);
-  bytes_ = std::make_unique_for_overwrite<unsigned char[]>(counter.size());
+  bytes_ = std::make_unique_for_overwrite<char[]>(counter.size());
   Writer writer(bytes_.get());
   put(writer, message);
 }
 
 Message PackedMessage::unpack() const {
-  Message message;
-  Reader in(bytes_.get());
-  get(in, message);
-  return message;
+  Reader in(bytes_.get(), Reader::kNoBound);
+  return *get(in);
 }
 
-std::size_t PackedMessage::size() const {
-  Message message;
-  Reader in(bytes_.get());
-  get(in, message);
-  return static_cast<std::size_t>(in.at() - bytes_.get());
+std::string_view PackedMessage::bytes() const {
+  Reader in(bytes_.get(), Reader::kNoBound);
+  std::ignore = get(in);
+  return {bytes_.get(), static_cast<std::size_t>(in.at() - bytes_.get())};
+}
+
+std::optional<Message> PackedMessage::parse(std::string_view bytes) {
+  Reader in(bytes.data(), bytes.size());
+  auto message = get(in);
+  if (in.left() > 0) return std::nullopt;
+  return message;
 }
 
 }  // namespace sternpost::spool

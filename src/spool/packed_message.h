@@ -4,7 +4,10 @@
 // takes about 20 bytes, one whose recipient was deferred 50, and each further recipient 25.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "spool/message.h"
 
@@ -15,11 +18,13 @@ class PackedMessage {
   explicit PackedMessage(const Message& message);
 
   [[nodiscard]] Message unpack() const;
-  /// Of the heap, without what its allocator adds. For tests.
-  [[nodiscard]] std::size_t size() const;
+  /// As they are kept, and as a checkpoint has them; valid as long as this is.
+  [[nodiscard]] std::string_view bytes() const;
+  /// What bytes() gave once; nothing for anything else.
+  static std::optional<Message> parse(std::string_view bytes);
 
  private:
-  std::unique_ptr<unsigned char[]> bytes_;
+  std::unique_ptr<char[]> bytes_;
 };
 
 }  // namespace sternpost::spool

@@ -25,7 +25,9 @@ Message deferred(std::uint32_t recipients) {
 }
 
 void expect_round_trip(const Message& message) {
-  EXPECT_EQ(PackedMessage(message).unpack(), message);
+  const PackedMessage packed(message);
+  EXPECT_EQ(packed.unpack(), message);
+  EXPECT_EQ(PackedMessage::parse(packed.bytes()), message);
 }
 
 TEST(packed_message, gives_back_what_was_packed) {
@@ -58,11 +60,21 @@ TEST(packed_message, gives_back_the_largest_numbers) {
   expect_round_trip({far, kData, *MessageState::from(kMost, true, true, {last}), {kMost}});
 }
 
+TEST(packed_message, is_not_read_from_bytes_that_are_cut_short_or_followed_by_more) {
+  const PackedMessage packed(deferred(3));
+  const std::string bytes(packed.bytes());
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(PackedMessage::parse(bytes.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(PackedMessage::parse(bytes + '\0'));
+  EXPECT_FALSE(PackedMessage::parse(std::string(100, '\xff'))) << "a number without end";
+}
+
 TEST(packed_message, takes_few_bytes) {
-  EXPECT_LE(PackedMessage({kData, kData, MessageState(1, false), {}}).size(), 20U);
-  EXPECT_LE(PackedMessage(deferred(1)).size(), 56U);
+  EXPECT_LE(PackedMessage({kData, kData, MessageState(1, false), {}}).bytes().size(), 20U);
+  EXPECT_LE(PackedMessage(deferred(1)).bytes().size(), 56U);
   constexpr std::uint32_t kMany = 1000;
-  EXPECT_LE(PackedMessage(deferred(kMany)).size(), 56U + kMany * 28);
+  EXPECT_LE(PackedMessage(deferred(kMany)).bytes().size(), 56U + kMany * 28);
 }
 
 }  // namespace

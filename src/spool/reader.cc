@@ -31,10 +31,17 @@ std::vector<mail::RecipientOutcome> outcomes_in(RecordType type, std::string_vie
 
 }  // namespace
 
+bool Reader::is_of(QueueId id, const Place& place) {
+  const auto bytes = log_.read(place.slot, place.offset, kRecordHeaderBytes + place.head_bytes);
+  RecordView view;
+  return bytes && parse_head(*bytes, SegmentIdentity(log_.segments()[place.slot].header), view) &&
+         view.header.id == id;
+}
+
 Result<Reader::Head> Reader::head(const RecordPlace& place) {
-  const SegmentIdentity identity(log_.segments()[place.slot].header);
   auto bytes = log_.read(place.slot, place.offset, kRecordHeaderBytes);
   if (!bytes) return fail_with(std::move(bytes));
+  const SegmentIdentity identity(log_.segments()[place.slot].header);
   const auto header = decode<RecordHeader>(*bytes);
   if (!header || header->head_bytes > log_.segments()[place.slot].end - place.offset) return damaged(place);
   bytes = log_.read(place.slot, place.offset, kRecordHeaderBytes + header->head_bytes);

@@ -22,6 +22,8 @@ class Reader {
   Result<std::string> envelope_bytes(const Message& message);
   /// Brings the texts of outcomes into memory. What is damaged is dropped: a message does not depend on it.
   Result<void> texts(MessageState& state);
+  /// Whether a whole record of this message is there.
+  bool is_of(QueueId id, const Place& place);
 
  private:
   struct Head {

@@ -6,8 +6,12 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <unordered_map>
 #include <utility>
 
+#include "base/checksum.h"
+#include "spool/checkpoint_base.h"
+#include "spool/reader.h"
 #include "spool/replay.h"
 #include "spool/scan.h"
 
@@ -29,7 +33,7 @@ class Recovery {
     if (disks.deferred != nullptr) disks_.push_back(disks.deferred);
   }
 
-  Result<RecoveryReport> run() {
+  Result<std::optional<RecoveryReport>> run(CheckpointUse use) {
     for (std::size_t volume = 0; volume < disks_.size(); ++volume) {
       if (auto read = read_headers(volume); !read) return fail_with(std::move(read));
     }
@@ -37,7 +41,10 @@ class Recovery {
     for (auto& log : logs_) {
       std::ranges::sort(log.found, {}, [](const Found& found) { return found.segment.header.generation; });
     }
+    if (auto taken = take_checkpoint(use); !taken) return fail_with(std::move(taken));
+    if (does_not_fit_) return std::nullopt;
     if (auto read = read_logs(); !read) return fail_with(std::move(read));
+    if (base_ && !is_proven()) return std::nullopt;
     quarantine_misfits();
     log_.start_at({.id_mark = report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage,
                    .log_sequence = last_log_sequence_ + 1,
@@ -45,7 +52,7 @@ class Recovery {
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
     report_.live = index_.live();
     report_.finished = index_.finished();
-    return std::move(report_);
+    return std::optional(std::move(report_));
   }
 
  private:
@@ -58,6 +65,7 @@ class Recovery {
     Found* found = nullptr;
     bool newest = false;
     bool damaged = false;
+    bool skipped = false;  ///< the checkpoint has all of it
     std::string bytes;
     SegmentScan scan;  ///< views into `bytes`
     std::size_t next_group = 0;
@@ -168,6 +176,70 @@ class Recovery {
     return lost;
   }
 
+  /// Begins with what a checkpoint knows, where there is one that fits to this log.
+  Result<void> take_checkpoint(CheckpointUse use) {
+    if (use == CheckpointUse::none || gave_up_ || !spool_) return CheckpointBase::discard_all(*disks_[0]);
+    auto opened = CheckpointBase::open(*disks_[0], report_.no_checkpoint);
+    if (!opened) return fail_with(std::move(opened));
+    if (!*opened && report_.no_checkpoint.empty()) return {};
+    if (*opened) report_.no_checkpoint = misfit_of(**opened);
+    if (!report_.no_checkpoint.empty()) return CheckpointBase::discard_all(*disks_[0]);
+    base_ = std::move(**opened);
+    const auto restored = base_->restore(with_records_, index_, committed_);
+    if (!restored || !*restored) {
+      does_not_fit_ = true;
+      return {};
+    }
+    id_mark_ = std::max(id_mark_, base_->head().id_mark);
+    last_log_sequence_ = base_->seal().last_log_sequence;
+    log_.continue_generations(base_->seal().coverage.next_generation);
+    report_.from_checkpoint = true;
+    report_.checkpoint_serial = base_->seal().serial;
+    report_.checkpoint_file = base_->file();
+    report_.bytes_read += base_->bytes_read();
+    return {};
+  }
+
+  /// Why a checkpoint is not one of this log; empty where it is. What was written to the log after it may
+  /// have changed all but this: no segment is older than it was then, and none ends before its end of then.
+  std::string misfit_of(const CheckpointBase& base) {
+    if (base.head().spool != *spool_) return "it belongs to another spool";
+    for (const auto& covered : base.head().segments) {
+      const auto at = with_records_.find(covered.slot);
+      if (at == with_records_.end()) continue;
+      const auto& header = at->second;
+      const auto name = segment_name(covered.slot);
+      if (header.generation < covered.generation) return name + " is older than it";
+      if (header.generation > covered.generation) continue;
+      const auto named = named_ends_.find({header.slot, header.generation});
+      if (named != named_ends_.end() && named->second < covered.end) return name + " ended before it";
+      const bool checks = base.head().coverage.is_newest(header);
+      if (checks && last_block(covered) != covered.last_block) return name + " is not as it was written then";
+    }
+    return {};
+  }
+
+  std::uint64_t last_block(const CoveredSegment& covered) {
+    for (auto& log : logs_) {
+      for (auto& found : log.found) {
+        if (found.segment.header.slot != covered.slot || covered.end < kBlock) continue;
+        std::string block(kBlock, '\0');
+        const auto read = found.segment.file->read(covered.end - kBlock, block);
+        return read ? checksum(block, covered.generation) : 0;
+      }
+    }
+    return 0;
+  }
+
+  /// What the checkpoint says and later records superseded is superseded indeed.
+  bool is_proven() {
+    Reader reader(log_);
+    return std::ranges::all_of(base_->unproven(), [&](QueueId id) {
+      const auto message = index_.find(id);
+      return !message || (reader.is_of(id, message->data) && reader.is_of(id, message->envelope));
+    });
+  }
+
   Result<void> take_header(Found found, const SegmentHeader& header) {
     if (header.spool != kAnySpool) {
       if (header.spool != spool_.value_or(header.spool)) {
@@ -182,6 +254,7 @@ class Recovery {
       found.segment.state = SegmentState::closed;
       auto& end = named_ends_[{header.previous.slot, header.previous.generation}];
       end = end == 0 ? header.previous.end : std::min(end, header.previous.end);
+      with_records_.emplace(header.slot, header);
       logs_.at(static_cast<std::size_t>(stream_of(header.role))).found.push_back(std::move(found));
       return {};
     }
@@ -251,19 +324,24 @@ class Recovery {
   Result<Reading> open(Found& found, bool newest) {
     auto& segment = found.segment;
     const auto& header = segment.header;
+    const auto* covered = base_ ? base_->find(header) : nullptr;
+    if (covered != nullptr && !base_->head().coverage.is_newest(header)) return skip(found, newest, *covered);
+    const auto start = covered == nullptr ? ScanStart{} : ScanStart{covered->end, covered->next_sequence};
     const auto named = named_ends_.find({header.slot, header.generation});
     const bool is_named = named != named_ends_.end();
     const auto limit = is_named ? std::min(named->second, header.segment_bytes) : header.segment_bytes;
     std::string bytes(std::min(limit, found.file_bytes), '\0');
-    auto lost = read_blocks(*segment.file, 0, bytes);
+    const auto from = std::min<std::uint64_t>(covered == nullptr ? 0 : start.offset, bytes.size());
+    auto lost = read_blocks(*segment.file, from, std::span(bytes).subspan(from));
+    report_.bytes_read += bytes.size() - from;
     if (!lost) return fail_with(std::move(lost));
     // What cannot be read may have been acknowledged, so that nothing behind it is a torn tail.
     const auto knowledge = is_named                  ? EndKnowledge::named
                            : newest && lost->empty() ? EndKnowledge::newest
                                                      : EndKnowledge::sealed;
-    Reading reading{&found, newest, false, std::move(bytes), {}, 0};
+    Reading reading{&found, newest, false, false, std::move(bytes), {}, 0};
     auto& scan = reading.scan;
-    scan = scan_segment(reading.bytes, header, knowledge);
+    scan = scan_segment(reading.bytes, header, knowledge, start);
     add_lost(scan, *lost);
     if (const auto size = reading.bytes.size(); limit > size) {
       scan.damage.push_back({size, limit - size, {}, "the file is cut short"});
@@ -272,6 +350,16 @@ class Recovery {
     const bool end_is_known = is_named || lost->empty();
     segment.end = end_is_known ? std::max(scan.end, kBlock) : header.segment_bytes;
     segment.next_sequence = scan.next_sequence;
+    return reading;
+  }
+
+  /// Nothing was written to it since.
+  static Result<Reading> skip(Found& found, bool newest, const CoveredSegment& covered) {
+    Reading reading{&found, newest, false, true, {}, {}, 0};
+    reading.scan.end = covered.end;
+    reading.scan.next_sequence = covered.next_sequence;
+    found.segment.end = covered.end;
+    found.segment.next_sequence = covered.next_sequence;
     return reading;
   }
 
@@ -290,7 +378,8 @@ class Recovery {
     if (reading.newest) {
       if (auto kept = keep_last(segment, scan); !kept) return fail_with(std::move(kept), segment_name(slot));
     }
-    log_.adopt(slot, std::move(segment), reading.newest && whole && !scan.sealed && !gave_up_);
+    const bool open_end = !scan.sealed && !reading.skipped;
+    log_.adopt(slot, std::move(segment), reading.newest && whole && open_end && !gave_up_);
     return {};
   }
 
@@ -319,17 +408,26 @@ class Recovery {
     const auto reported = report_.quarantined.size();
     for (const auto& record : group.records) {
       ++report_.records;
-      apply(record, reading.found->segment.header.slot);
+      apply(record, reading.found->segment.header);
     }
     reading.damaged = reading.damaged || report_.quarantined.size() > reported;
   }
 
-  void apply(const RecordView& record, std::uint32_t slot) {
+  /// What the checkpoint has is not done twice. What is finished stays so.
+  [[nodiscard]] bool is_known(QueueId id, const RecordView& record, const SegmentHeader& segment) const {
+    return base_ && base_->covers(id, segment, record.offset);
+  }
+
+  void apply(const RecordView& record, const SegmentHeader& segment) {
+    const auto slot = segment.slot;
     const auto type = record.header.type;
     const bool full = type == RecordType::message || type == RecordType::envelope;
-    note(replay(record, slot, index_, committed_), record.header.id, full, record, slot);
+    if (!is_known(record.header.id, record, segment)) {
+      note(replay(record, slot, index_, committed_), record.header.id, full, record, slot);
+    }
     const auto settles = type == RecordType::message ? settles_of(record.head) : std::nullopt;
-    if (settles) note(replay(*settles, slot, index_), settles->settlement.id, false, record, slot);
+    if (!settles || is_known(settles->settlement.id, record, segment)) return;
+    note(replay(*settles, slot, index_), settles->settlement.id, false, record, slot);
   }
 
   /// What came of replaying `record` for one message; `full` where it holds all of that one's state.
@@ -356,6 +454,9 @@ class Recovery {
   }
 
   std::vector<Disk*> disks_;  ///< by volume
+  std::optional<CheckpointBase> base_;
+  bool does_not_fit_ = false;
+  std::unordered_map<std::uint32_t, SegmentHeader> with_records_;  ///< by slot
   SegmentLogOptions options_;
   SegmentLog& log_;
   Index& index_;
@@ -374,9 +475,10 @@ class Recovery {
 
 }  // namespace
 
-Result<RecoveryReport> recover(const Disks& disks, const SegmentLogOptions& options, SegmentLog& log,
-                               Index& index, IdSet& committed) {
-  return Recovery(disks, options, log, index, committed).run();
+Result<std::optional<RecoveryReport>> recover(const Disks& disks, const SegmentLogOptions& options,
+                                              CheckpointUse use, SegmentLog& log, Index& index,
+                                              IdSet& committed) {
+  return Recovery(disks, options, log, index, committed).run(use);
 }
 
 }  // namespace sternpost::spool

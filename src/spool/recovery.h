@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,25 @@ struct RecoveryReport {
   std::uint64_t live = 0;
   std::uint64_t finished = 0;  ///< whose records are still there
   std::vector<Quarantined> quarantined;
+  std::uint64_t bytes_read = 0;
+  bool from_checkpoint = false;  ///< and the log behind it; else from all of the log
+  std::string no_checkpoint;     ///< what is wrong with the one that is there
+  /// Of the checkpoint that was used; 0 where none was.
+  std::uint64_t checkpoint_serial = 0;
+  std::size_t checkpoint_file = 0;
 };
+
+enum class CheckpointUse : unsigned char { where_it_fits, none };
 
 /// Reads all segments, makes durable again what a crash of this process alone left in memory, and fills
 /// `log`, `index` and `committed`. What the disk cannot read is lost with its block alone, and reported;
 /// fails where the disk fails otherwise, where a file is missing that was there once, and where a segment was
 /// written by another version or belongs to another spool.
-Result<RecoveryReport> recover(const Disks& disks, const SegmentLogOptions& options, SegmentLog& log,
-                               Index& index, IdSet& committed);
+///
+/// Nothing is answered, and what was filled is of no use, where a checkpoint turned out not to fit: then it
+/// must be done again without one.
+Result<std::optional<RecoveryReport>> recover(const Disks& disks, const SegmentLogOptions& options,
+                                              CheckpointUse use, SegmentLog& log, Index& index,
+                                              IdSet& committed);
 
 }  // namespace sternpost::spool

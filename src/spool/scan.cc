@@ -8,8 +8,11 @@ namespace {
 
 class Scanner {
  public:
-  Scanner(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge)
-      : bytes_(bytes), identity_(header), knowledge_(knowledge) {}
+  Scanner(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge, const ScanStart& start)
+      : bytes_(bytes), identity_(header), knowledge_(knowledge) {
+    scan_.end = start.offset;
+    scan_.next_sequence = start.sequence;
+  }
 
   SegmentScan run() {
     while (!scan_.sealed && scan_.end < bytes_.size() && step()) {
@@ -130,8 +133,9 @@ class Scanner {
 
 }  // namespace
 
-SegmentScan scan_segment(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge) {
-  return Scanner(bytes, header, knowledge).run();
+SegmentScan scan_segment(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge,
+                         const ScanStart& start) {
+  return Scanner(bytes, header, knowledge, start).run();
 }
 
 }  // namespace sternpost::spool

@@ -35,7 +35,14 @@ struct SegmentScan {
   bool torn_tail = false;
 };
 
+/// Where reading begins: at the first group, or behind what a checkpoint covers.
+struct ScanStart {
+  std::uint64_t offset = kBlock;
+  std::uint64_t sequence = 0;  ///< of the group there
+};
+
 /// `bytes` are the segment from its header block on, up to its known end; views in the result are into it.
-SegmentScan scan_segment(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge);
+SegmentScan scan_segment(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge,
+                         const ScanStart& start = {});
 
 }  // namespace sternpost::spool

@@ -185,6 +185,20 @@ Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& g
   return place;
 }
 
+std::optional<Coverage> SegmentLog::coverage() const {
+  const bool settled = failures_in_row_ == 0 && std::ranges::none_of(tails_, &Tail::unsettled);
+  const bool whole = std::ranges::none_of(segments_, [](const Segment& segment) {
+    return segment.state == SegmentState::doubtful || segment.state == SegmentState::quarantined;
+  });
+  if (!settled || !whole) return std::nullopt;
+  const auto end_of = [this](Stream stream) {
+    if (!has_active(stream)) return last(stream);
+    const auto& segment = segments_[*active(stream)];
+    return SegmentEnd{segment.header.slot, segment.header.generation, segment.end};
+  };
+  return Coverage{next_generation_, end_of(Stream::incoming), end_of(Stream::deferred)};
+}
+
 Result<void> SegmentLog::seal(Segment& segment) {
   if (segment.header.segment_bytes - segment.end >= kBlock) {
     GroupBuilder group;
@@ -261,7 +275,10 @@ std::vector<std::uint32_t> SegmentLog::doubtful() const {
   return slots;
 }
 
-Result<std::string> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) {
+Result<std::string> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) const {
+  if (slot >= segments_.size() || !segments_[slot].file) {
+    return fail(ErrorClass::permanent, segment_name(slot) + " has no records");
+  }
   std::string bytes(length, '\0');
   auto got = segments_[slot].file->read(offset, bytes);
   if (!got) return fail_with(std::move(got));

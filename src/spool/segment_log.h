@@ -10,6 +10,7 @@
 //     one has no closing mark this header stays.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "spool/checkpoint.h"
 #include "spool/disk.h"
 #include "spool/group.h"
 #include "spool/segment.h"
@@ -139,7 +141,7 @@ class SegmentLog {
   [[nodiscard]] std::vector<std::uint32_t> doubtful() const;
 
   /// Exactly `length` bytes of a segment.
-  Result<std::string> read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length);
+  Result<std::string> read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) const;
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   void quarantine(std::uint32_t slot) { segments_[slot].state = SegmentState::quarantined; }
 
@@ -150,6 +152,14 @@ class SegmentLog {
 
   [[nodiscard]] const SegmentLogCounters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t total_bytes() const;
+
+  /// What has been written, when it is of use to say so: nothing where a disk failed and it is not settled
+  /// what stands behind the end of a log, or where a segment is damaged.
+  [[nodiscard]] std::optional<Coverage> coverage() const;
+  [[nodiscard]] std::uint64_t last_log_sequence() const { return next_log_sequence_ - 1; }
+  [[nodiscard]] std::uint64_t id_mark() const { return durable_mark_; }
+  [[nodiscard]] std::uint64_t spool() const { return spool_; }
+  [[nodiscard]] std::uint64_t min_free_bytes() const { return options_.min_free_bytes; }
 
   /// New limits; the size of a segment stays.
   void set_limits(const SegmentLogOptions& options) {
@@ -172,6 +182,8 @@ class SegmentLog {
   void start_at(const Start& start);
   /// For recovery: a segment that was given up may have one of the next generations.
   void skip_generations(std::uint64_t count) { next_generation_ += count; }
+  /// For recovery: smaller ones were given.
+  void continue_generations(std::uint64_t from) { next_generation_ = std::max(next_generation_, from); }
 
  private:
   /// Where a log goes on.

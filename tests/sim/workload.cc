@@ -35,10 +35,12 @@ class Life {
         disk_(random_, (6 + below(20)) * kSegment, lies),
         second_disk_(random_, (2 + below(12)) * kSegment, lies) {
     options_.segment_bytes = kSegment;
+    options_.checkpoint_bytes = 0;
     options_.spare_segments = static_cast<std::uint32_t>(2 + below(3));
     options_.max_message_bytes = kSegment / 4;
     options_.max_spool_bytes = (options_.spare_segments + 2 + below(16)) * kSegment;
     options_.max_group_bytes = (1 + below(16)) * spool::kBlock;
+    if (chance(0.8)) options_.checkpoint_bytes = (1 + below(32)) * spool::kBlock;
     target_live_ = 1 + below(60);
     steps_ = 120 + below(200);
     mean_calls_to_crash_ = 30 + below(400);
@@ -62,7 +64,7 @@ class Life {
         disk->crash_after(0);
       }
       open();
-      if (!engine_) throw Violation{"a working disk and no spool"};
+      if (!engine_) throw Violation{"a working disk and no spool: " + why_not_};
       make_up_for_rot();
       if (chance(0.5)) expire_all();
       finish_all();
@@ -133,7 +135,12 @@ class Life {
         last.outcomes.push_back({i, mail::Disposition::deleted, {250, {2, 0, 0}, "done"}, clock_.now()});
       }
       const std::vector<spool::Op> ops{std::move(last)};
-      const auto results = engine_->commit(ops);
+      auto results = engine_->commit(ops);
+      // Rot that no start had to read may be met only now, and growing that failed waits for a time.
+      for (unsigned tries = 0; !results.front() && rots_at_ < steps_ && tries < 100; ++tries) {
+        make_up_for_rot();
+        results = engine_->commit(ops);
+      }
       if (!results.front()) {
         throw Violation{fmt::format("a working disk and no progress: {} spares: {}", engine_->stats().spares,
                                     results.front().error().text)};
@@ -193,6 +200,7 @@ class Life {
     if (engine_) {
       story_.segments_reset += engine_->stats().log.segments_reset;
       story_.deferred_groups += engine_->stats().log.deferred_groups;
+      story_.checkpoints += engine_->stats().checkpoints;
     }
     engine_.reset();
     model_.restarted();
@@ -207,12 +215,15 @@ class Life {
     auto opened = spool::Engine::open(disks, clock_, options_);
     if (!opened) {
       ++failed_opens_;
+      why_not_ = opened.error().text;
       ++story_.failed_calls;
       return;
     }
     failed_opens_ = 0;
     engine_ = std::move(*opened);
     story_.torn_tails += engine_->recovery().torn_tails;
+    story_.from_checkpoint += engine_->recovery().from_checkpoint ? 1 : 0;
+    story_.checkpoints_refused += engine_->recovery().no_checkpoint.empty() ? 0 : 1;
     check();
   }
 
@@ -252,8 +263,19 @@ class Life {
     } else if (what < 98) {
       disks_[below(disks_.size())]->set_capacity((2 + below(24)) * kSegment);
     } else {
+      if (chance(0.5) && !engine_->write_checkpoint()) ++story_.failed_calls;
+      if (chance(0.1)) damage_a_checkpoint();
       end(chance(0.5));
     }
+  }
+
+  void damage_a_checkpoint() {
+    disk_.set_calm(true);
+    const auto file = disk_.open(std::string(spool::kCheckpointNames.at(below(2))));
+    const auto size = *(*file)->size();
+    std::ignore = (*file)->write(below(size + 1), "damage");
+    std::ignore = (*file)->sync();
+    disk_.set_calm(false);
   }
 
   void maintain() {
@@ -395,6 +417,7 @@ class Life {
   std::uint64_t longest_reply_ = 60;
   std::uint64_t rots_at_ = std::numeric_limits<std::uint64_t>::max();
   unsigned failed_opens_ = 0;
+  std::string why_not_;  ///< it did not open
   LifeStory story_;
 };
 

@@ -31,10 +31,13 @@ struct LifeStory {
   std::uint64_t deferred_groups = 0;  ///< written to the deferred log
   std::uint64_t torn_tails = 0;
   std::uint64_t deferrals_in_memory = 0;
+  std::uint64_t checkpoints = 0;
+  std::uint64_t from_checkpoint = 0;      ///< starts
+  std::uint64_t checkpoints_refused = 0;  ///< at starts
 
   struct Counter {
     std::string_view name;
-    std::uint64_t LifeStory::* value;
+    std::uint64_t LifeStory::*value;
   };
   static constexpr auto counters();
 };
@@ -59,6 +62,9 @@ constexpr auto LifeStory::counters() {
       {"groups moved to the deferred log", &LifeStory::deferred_groups},
       {"torn tails", &LifeStory::torn_tails},
       {"deferrals kept in memory", &LifeStory::deferrals_in_memory},
+      {"checkpoints", &LifeStory::checkpoints},
+      {"starts from one", &LifeStory::from_checkpoint},
+      {"checkpoints refused", &LifeStory::checkpoints_refused},
   });
 }
 

@@ -90,9 +90,12 @@ Result<void> SpoolService::open(const spool::EngineOptions& options) {
   const auto& found = engine_->recovery();
   Record record;
   record.decision = Decision::recovered;
-  record.facts = {count("segments", found.segments), count("spares", found.spares),
-                  count("groups", found.groups),     count("torn_tails", found.torn_tails),
-                  count("messages", found.live),     count("quarantined", found.quarantined.size())};
+  record.facts = {count("segments", found.segments),    count("spares", found.spares),
+                  count("groups", found.groups),        count("torn_tails", found.torn_tails),
+                  count("messages", found.live),        count("quarantined", found.quarantined.size()),
+                  count("bytes_read", found.bytes_read)};
+  record.facts.push_back({"from", found.from_checkpoint ? "checkpoint" : "all of the log"});
+  if (!found.no_checkpoint.empty()) record.facts.push_back({"no_checkpoint", found.no_checkpoint});
   record.outcome =
       found.quarantined.empty() ? "the queue is whole" : "parts of the queue are damaged and kept";
   context_.records.record(std::move(record));
@@ -199,16 +202,19 @@ void SpoolService::maintain() {
   } else if (more && upkeep_ == spool::Upkeep::pressing) {
     await_rest();
   } else if (!more) {
-    if (more.error().text != last_trouble_) {
-      last_trouble_ = more.error().text;
-      Record record;
-      record.decision = Decision::pressure;
-      record.outcome = last_trouble_;
-      context_.records.record(std::move(record));
-    }
+    note_trouble(more.error());
     retry_later();
   }
   note_pressure();
+}
+
+void SpoolService::note_trouble(const Error& trouble) {
+  if (trouble.text == last_trouble_) return;
+  last_trouble_ = trouble.text;
+  Record record;
+  record.decision = Decision::pressure;
+  record.outcome = last_trouble_;
+  context_.records.record(std::move(record));
 }
 
 /// What is not pressing is done when no commit was made for a while.
@@ -280,6 +286,7 @@ void SpoolService::drain(bool) {
   company_waiting_ = false;
   company_timer_.cancel();
   work();
+  if (auto written = engine_->write_checkpoint(); !written) note_trouble(written.error());
   context_.exit();
 }
 
@@ -312,6 +319,7 @@ std::vector<control::Counter> SpoolService::counters() {
           {"spares", stats.spares},
           {"quarantined", stats.quarantined},
           {"recycled", stats.log.segments_reset},
+          {"checkpoints", stats.checkpoints},
           {"bytes", stats.bytes},
           {"jobs_in_hand", jobs_.jobs()},
           {"notices_in_hand", notices_.size()},

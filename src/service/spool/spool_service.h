@@ -127,6 +127,7 @@ class SpoolService final : public Service {
   void record_act(Decision decision, QueueId id, std::uint32_t uid);
   void note_pressure();
   void maintain();
+  void note_trouble(const Error& trouble);
   void await_rest();
   void retry_later();
 

@@ -1,0 +1,197 @@
+#include "spool/checkpoint_base.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace sternpost::spool {
+namespace {
+
+struct Opened {
+  std::unique_ptr<DiskFile> file;
+  std::optional<CheckpointSeal> seal;
+  bool is_void = false;  ///< its first block says nothing
+};
+
+Result<Opened> open_file(Disk& disk, std::string_view name) {
+  auto file = disk.open(std::string(name));
+  if (!file) return fail_with(std::move(file), name);
+  Opened opened{std::move(*file), std::nullopt, false};
+  std::string block(kBlock, '\0');
+  const auto read = opened.file->read(0, block);
+  // What cannot be read now may be read later.
+  if (!read) return opened;
+  opened.is_void = block.find_first_not_of('\0') == std::string::npos;
+  opened.seal = decode_checkpoint_seal(block);
+  return opened;
+}
+
+Result<void> make_void(DiskFile& file) {
+  if (auto cleared = file.clear(); !cleared) return cleared;
+  return file.sync();
+}
+
+/// Those of the two files that are there.
+Result<std::array<std::optional<Opened>, kCheckpointNames.size()>> open_files(Disk& disk) {
+  auto names = disk.list();
+  if (!names) return fail_with(std::move(names));
+  std::array<std::optional<Opened>, kCheckpointNames.size()> files;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (std::ranges::find(*names, kCheckpointNames.at(i)) == names->end()) continue;
+    auto opened = open_file(disk, kCheckpointNames.at(i));
+    if (!opened) return fail_with(std::move(opened));
+    files.at(i) = std::move(*opened);
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<void> CheckpointBase::discard_all(Disk& disk) {
+  auto files = open_files(disk);
+  if (!files) return fail_with(std::move(files));
+  for (std::size_t i = 0; i < files->size(); ++i) {
+    auto& file = files->at(i);
+    if (!file || file->is_void) continue;
+    if (auto done = make_void(*file->file); !done) return fail_with(std::move(done), kCheckpointNames.at(i));
+  }
+  return {};
+}
+
+Result<std::optional<CheckpointBase>> CheckpointBase::open(Disk& disk, std::string& why_not) {
+  auto files = open_files(disk);
+  if (!files) return fail_with(std::move(files));
+  std::optional<std::size_t> newest;
+  for (std::size_t i = 0; i < files->size(); ++i) {
+    const auto& file = files->at(i);
+    if (!file || !file->seal) continue;
+    if (!newest || file->seal->serial > files->at(*newest)->seal->serial) newest = i;
+  }
+  for (std::size_t i = 0; i < files->size(); ++i) {
+    auto& file = files->at(i);
+    if (!file || file->is_void || i == newest) continue;
+    if (auto done = make_void(*file->file); !done) return fail_with(std::move(done), kCheckpointNames.at(i));
+  }
+  if (!newest) return std::nullopt;
+  std::optional<CheckpointBase> base(CheckpointBase{});
+  base->number_ = *newest;
+  base->seal_ = *files->at(*newest)->seal;
+  base->file_ = std::move(files->at(*newest)->file);
+  auto whole = base->read_head();
+  if (whole && *whole) return base;
+  why_not = whole ? "it is damaged" : whole.error().text;
+  return std::nullopt;
+}
+
+Result<std::optional<std::string>> CheckpointBase::next_piece() {
+  std::string header(kPieceHeaderBytes, '\0');
+  auto read = file_->read(next_, header);
+  if (!read) return fail_with(std::move(read));
+  const auto left = kBlock + seal_.bytes - next_;
+  const auto size = piece_bytes(header);
+  if (left < kPieceHeaderBytes || size > left - kPieceHeaderBytes) return std::nullopt;
+  std::string piece(kPieceHeaderBytes + size, '\0');
+  read = file_->read(next_, piece);
+  if (!read) return fail_with(std::move(read));
+  const auto body = unframe_piece(piece, seal_.serial, pieces_);
+  if (!body) return std::nullopt;
+  next_ += piece.size();
+  ++pieces_;
+  return std::string(*body);
+}
+
+Result<bool> CheckpointBase::read_head() {
+  const auto bytes = file_->size();
+  if (!bytes) return fail_with(Result<std::uint64_t>(bytes));
+  if (*bytes < kBlock || seal_.bytes > *bytes - kBlock) return false;
+  auto piece = next_piece();
+  if (!piece) return fail_with(std::move(piece));
+  auto head = *piece ? decode<CheckpointHead>(**piece) : std::nullopt;
+  if (!head) return false;
+  head_ = std::move(*head);
+  for (const auto& segment : head_.segments) covered_.emplace(segment.slot, segment);
+  return true;
+}
+
+const CoveredSegment* CheckpointBase::find(const SegmentHeader& segment) const {
+  const auto at = covered_.find(segment.slot);
+  return at != covered_.end() && at->second.generation == segment.generation ? &at->second : nullptr;
+}
+
+Result<bool> CheckpointBase::restore(const std::unordered_map<std::uint32_t, SegmentHeader>& segments,
+                                     Index& index, IdSet& committed) {
+  segments_ = &segments;
+  if (!committed.restore(head_.committed)) return false;
+  while (pieces_ < seal_.pieces) {
+    auto body = next_piece();
+    if (!body) return fail_with(std::move(body));
+    const auto piece = *body ? decode<CheckpointPiece>(**body) : std::nullopt;
+    if (!piece || !restore(*piece, index)) return false;
+  }
+  return true;
+}
+
+bool CheckpointBase::is_there(std::uint32_t slot) const {
+  const auto at = segments_->find(slot);
+  return at != segments_->end() && at->second.generation < parts_.back().coverage.next_generation;
+}
+
+bool CheckpointBase::restore(const CheckpointPiece& piece, Index& index) {
+  parts_.push_back({ids_.empty() ? QueueId{} : ids_.back(), piece.coverage});
+  for (const auto& entry : piece.entries) {
+    if (!ids_.empty() && entry.id <= ids_.back()) return false;
+    ids_.push_back(entry.id);
+    if (!restore(entry, index)) return false;
+  }
+  if (!ids_.empty()) parts_.back().last = ids_.back();
+  return true;
+}
+
+bool CheckpointBase::restore(CheckpointEntry entry, Index& index) {
+  const auto is_gone = [this](std::uint32_t slot) { return !is_there(slot); };
+  auto& extra = entry.extra_copies;
+  std::erase_if(extra, is_gone);
+  if (entry.message.empty()) {
+    const bool finished = is_there(entry.certificate);
+    if (is_there(entry.copy)) extra.push_back(entry.copy);
+    if (extra.empty()) return true;
+    if (!finished) {
+      restore_superseded(entry.id, std::move(extra), MessageState(1, false), index);
+      return true;
+    }
+    const Index::Finished proof{entry.certificate, extra.back()};
+    extra.pop_back();
+    index.restore(entry.id, proof, std::move(extra));
+    return true;
+  }
+  auto message = PackedMessage::parse(entry.message);
+  if (!message || message->state.settled()) return false;
+  if (is_gone(message->data.slot)) {
+    restore_superseded(entry.id, std::move(extra), std::move(message->state), index);
+    return true;
+  }
+  std::erase_if(message->state_slots, is_gone);
+  if (is_gone(message->envelope.slot)) unproven_.push_back(entry.id);
+  index.restore(entry.id, *message, std::move(extra));
+  return true;
+}
+
+/// The record that the checkpoint names was recycled since: a later one moved the message, or proves it
+/// finished. Until that is read it stands at one of its other copies, which none but such a record names.
+/// Where there is no copy nothing needs to be known.
+void CheckpointBase::restore_superseded(QueueId id, std::vector<std::uint32_t> copies, MessageState state,
+                                        Index& index) {
+  if (copies.empty()) return;
+  const Place anywhere{.slot = copies.back()};
+  copies.pop_back();
+  index.restore(id, Message{anywhere, anywhere, std::move(state), {}}, std::move(copies));
+  unproven_.push_back(id);
+}
+
+bool CheckpointBase::covers(QueueId id, const SegmentHeader& segment, std::uint64_t offset) const {
+  if (!std::ranges::binary_search(ids_, id)) return false;
+  const auto part = std::ranges::lower_bound(parts_, id, {}, &Part::last);
+  return part != parts_.end() && part->coverage.covers(segment, offset);
+}
+
+}  // namespace sternpost::spool

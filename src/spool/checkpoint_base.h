@@ -1,0 +1,72 @@
+// What a start takes from a checkpoint, so that it reads no more of the log than what came after.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "spool/checkpoint.h"
+#include "spool/disk.h"
+#include "spool/id_set.h"
+#include "spool/index.h"
+
+namespace sternpost::spool {
+
+class CheckpointBase {
+ public:
+  /// Opens the newest checkpoint of the two and reads its head. Nothing where there is none; `why_not` says
+  /// what is wrong with one that is there. Every other one is made void: a later start must not take it for
+  /// newer than it is.
+  static Result<std::optional<CheckpointBase>> open(Disk& disk, std::string& why_not);
+  /// Makes all void.
+  static Result<void> discard_all(Disk& disk);
+
+  [[nodiscard]] const CheckpointHead& head() const { return head_; }
+  [[nodiscard]] const CheckpointSeal& seal() const { return seal_; }
+  [[nodiscard]] std::size_t file() const { return number_; }
+  /// The segment as it was when the checkpoint was begun; null where it is another one now.
+  [[nodiscard]] const CoveredSegment* find(const SegmentHeader& segment) const;
+
+  /// Fills an index and a set that are empty. False where the checkpoint is damaged: both are of no use then.
+  /// `segments`: those with records, by slot.
+  Result<bool> restore(const std::unordered_map<std::uint32_t, SegmentHeader>& segments, Index& index,
+                       IdSet& committed);
+  /// Whether what a record at this place did to a message is in the checkpoint.
+  [[nodiscard]] bool covers(QueueId id, const SegmentHeader& segment, std::uint64_t offset) const;
+  /// Messages of which the checkpoint knows what was superseded since: the log must have said so.
+  [[nodiscard]] const std::vector<QueueId>& unproven() const { return unproven_; }
+  [[nodiscard]] std::uint64_t bytes_read() const { return kBlock + seal_.bytes; }
+
+ private:
+  CheckpointBase() = default;
+  Result<bool> read_head();
+  Result<std::optional<std::string>> next_piece();
+  bool restore(const CheckpointPiece& piece, Index& index);
+  bool restore(CheckpointEntry entry, Index& index);
+  void restore_superseded(QueueId id, std::vector<std::uint32_t> copies, MessageState state, Index& index);
+  /// Whether a slot that a piece names is still the segment it named.
+  [[nodiscard]] bool is_there(std::uint32_t slot) const;
+
+  std::unique_ptr<DiskFile> file_;
+  std::size_t number_ = 0;
+  CheckpointSeal seal_;
+  CheckpointHead head_;
+  std::unordered_map<std::uint32_t, CoveredSegment> covered_;  ///< by slot
+  std::uint64_t next_ = kBlock;
+  std::uint64_t pieces_ = 0;
+
+  const std::unordered_map<std::uint32_t, SegmentHeader>* segments_ = nullptr;  ///< while restoring
+  struct Part {
+    QueueId last;
+    Coverage coverage;
+  };
+  std::vector<Part> parts_;   ///< by rising id
+  std::vector<QueueId> ids_;  ///< all, by rising id
+  std::vector<QueueId> unproven_;
+};
+
+}  // namespace sternpost::spool
