@@ -183,12 +183,12 @@ std::vector<std::pair<std::uint64_t, QueueId>> Index::after(std::uint64_t positi
 
 std::vector<QueueId> Index::known() const {
   std::vector<QueueId> ids;
-  ids.reserve(live_.size() + finished_.size());
-  for (const auto& [position, id] : positions_) {
-    if (live_.contains(id)) ids.push_back(id);
-  }
+  ids.reserve(positions_.size() + finished_.size());
+  for (const auto& [position, id] : positions_) ids.push_back(id);
   for (const auto& [id, finished] : finished_) ids.push_back(id);
-  std::ranges::sort(ids);
+  if (!std::ranges::is_sorted(ids)) std::ranges::sort(ids);
+  const auto repeated = std::ranges::unique(ids);
+  ids.erase(repeated.begin(), repeated.end());
   return ids;
 }
 
