@@ -115,7 +115,9 @@ Result<std::vector<std::string>> PosixDisk::list() {
 }
 
 Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& name) {
-  UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  // Nothing is waited for where a name turns out to be a pipe's.
+  const int access = access_ == Access::read ? O_RDONLY | O_NONBLOCK : O_RDWR | O_CREAT;
+  UniqueFd fd(::openat(directory_.get(), name.c_str(), access | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("opening " + name);
   return std::make_unique<PosixFile>(std::move(fd), name);
 }

@@ -11,7 +11,11 @@ namespace sternpost::spool {
 /// Files below one directory descriptor, reached with openat only and never through a symbolic link.
 class PosixDisk : public Disk {
  public:
-  explicit PosixDisk(UniqueFd directory) : directory_(std::move(directory)) {}
+  /// With `read`, files are neither made nor opened for writing, so that the folder need not be writable.
+  enum class Access : unsigned char { write, read };
+
+  explicit PosixDisk(UniqueFd directory, Access access = Access::write)
+      : directory_(std::move(directory)), access_(access) {}
 
   Result<std::vector<std::string>> list() override;
   Result<std::unique_ptr<DiskFile>> open(const std::string& name) override;
@@ -20,6 +24,7 @@ class PosixDisk : public Disk {
 
  private:
   UniqueFd directory_;
+  Access access_;
 };
 
 /// The system's wall clock.

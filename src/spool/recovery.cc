@@ -11,6 +11,7 @@
 
 #include "base/checksum.h"
 #include "spool/checkpoint_base.h"
+#include "spool/lost_blocks.h"
 #include "spool/reader.h"
 #include "spool/replay.h"
 #include "spool/scan.h"
@@ -20,9 +21,6 @@ namespace {
 
 /// Ids and generations skipped where a damaged segment may have held the highest.
 constexpr std::uint64_t kSkippedAfterDamage = 1ULL << 32U;
-/// Blocks of one segment that the disk does not give back, after which it is not asked for more: a dying disk
-/// takes seconds for each.
-constexpr std::size_t kMostLostBlocks = 64;
 
 class Recovery {
  public:
@@ -146,34 +144,6 @@ class Recovery {
     log_.adopt(slot, std::move(found.segment));
     gave_up_ = true;
     return {};
-  }
-
-  /// Fills `out` from `offset`; what lies behind the end of the file stays as it is. Blocks that the disk
-  /// does not give back, however often it is asked, become zeroes, and so does all behind too many of them;
-  /// answers where they are.
-  static Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t offset,
-                                                        std::span<char> out) {
-    std::vector<std::uint64_t> lost;
-    auto all = file.read(offset, out);
-    if (all) return lost;
-    if (!is_unreadable(all.error())) return fail_with(std::move(all));
-    for (std::uint64_t at = 0; at < out.size(); at += kBlock) {
-      const auto block = out.subspan(at, std::min(kBlock, out.size() - at));
-      if (lost.size() >= kMostLostBlocks) {
-        std::ranges::fill(block, '\0');
-        lost.push_back(offset + at);
-        continue;
-      }
-      auto got = file.read(offset + at, block);
-      for (unsigned tries = 1; !got && is_unreadable(got.error()) && tries < kReadTries; ++tries) {
-        got = file.read(offset + at, block);
-      }
-      if (!got && !is_unreadable(got.error())) return fail_with(std::move(got));
-      if (got) continue;
-      std::ranges::fill(block, '\0');
-      lost.push_back(offset + at);
-    }
-    return lost;
   }
 
   /// Begins with what a checkpoint knows, where there is one that fits to this log.
@@ -381,16 +351,6 @@ class Recovery {
     const bool open_end = !scan.sealed && !reading.skipped;
     log_.adopt(slot, std::move(segment), reading.newest && whole && open_end && !gave_up_);
     return {};
-  }
-
-  static void add_lost(SegmentScan& scan, const std::vector<std::uint64_t>& blocks) {
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      if (i > 0 && blocks[i] == blocks[i - 1] + kBlock) {
-        scan.damage.back().length += kBlock;
-      } else {
-        scan.damage.push_back({blocks[i], kBlock, {}, "the disk cannot read it"});
-      }
-    }
   }
 
   /// Only the newest header and the last group of a log can be in memory and not on the disk.

@@ -15,14 +15,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <thread>
 
 namespace sternpost {
 namespace {
 
 constexpr int kBacklog = 1024;
+/// How long the queue is waited for: a spool whose master was killed ends within a moment.
+constexpr std::chrono::seconds kQueuePatience{5};
+constexpr std::chrono::milliseconds kQueuePoll{20};
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 Result<void> sync_folder(const std::filesystem::path& path) {
@@ -123,6 +128,26 @@ Result<UniqueFd> take_lock(int run_folder, const std::string& state) {
   return fd;
 }
 
+/// Locks a folder of the queue as long as anybody has this descriptor, or one that was passed on, open: spool
+/// has, so that none begins beside one whose master was killed, nor beside a command that works on the files.
+Result<UniqueFd> lock_queue(Result<UniqueFd>&& folder, const std::string& path) {
+  if (!folder) return folder;
+  const auto deadline = std::chrono::steady_clock::now() + kQueuePatience;
+  while (::flock(folder->get(), LOCK_EX | LOCK_NB) != 0) {
+    // A file system without such locks is no reason not to start; the commands refuse to work there.
+    if (errno != EWOULDBLOCK) return folder;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return fail(ErrorClass::permanent,
+                  "the queue in " + path +
+                      " is in use, by a command such as sternpost spool or by another instance; wait for "
+                      "its end, or stop it: sudo fuser -v " +
+                      path);
+    }
+    std::this_thread::sleep_for(kQueuePoll);
+  }
+  return folder;
+}
+
 /// Takes the value out of `from`, or remembers the first failure in `failed`.
 void take(UniqueFd& into, Result<UniqueFd>&& from, std::optional<Error>& failed) {
   if (from) {
@@ -165,10 +190,12 @@ Result<InstanceFolders> InstanceFolders::open(const config::MasterSlice& slice, 
   take(run, open_folder(state + "/run", self, 0755, as_root), failed);
   if (!failed) take(folders.lock_, take_lock(run.get(), state), failed);
   if (!failed) {
-    take(folders.spool_, open_folder(state + "/spool", owner(Compartment::spool), 0700, as_root), failed);
-    if (slice.deferred_directory != state + "/spool") {
-      take(folders.deferred_, open_folder(slice.deferred_directory, owner(Compartment::spool), 0700, as_root),
-           failed);
+    const auto open_queue = [&](const std::string& path) {
+      return lock_queue(open_folder(path, owner(Compartment::spool), 0700, as_root), path);
+    };
+    take(folders.spool_, open_queue(state + "/spool"), failed);
+    if (!failed && slice.deferred_directory != state + "/spool") {
+      take(folders.deferred_, open_queue(slice.deferred_directory), failed);
     }
     take(folders.log_, open_folder(state + "/log", owner(Compartment::log), 0750, as_root), failed);
     take(folders.mail_, open_folder(slice.mail_directory, *mail_owner, 0700, as_root), failed);

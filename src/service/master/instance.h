@@ -24,7 +24,8 @@ struct Owner {
 /// The folders of one instance, opened once; owned by the compartments that the plan names.
 class InstanceFolders {
  public:
-  /// Creates what is missing and takes the lock. Refused where another instance holds it.
+  /// Creates what is missing and takes the locks: of the instance, and of the queue's folders. Refused where
+  /// another instance holds one, or a command that works on the queue for longer than five seconds.
   static Result<InstanceFolders> open(const config::MasterSlice& slice, bool as_root);
 
   /// A descriptor of the folder, borrowed; -1 for the files that are opened at each reading of the

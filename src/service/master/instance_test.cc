@@ -1,6 +1,8 @@
 #include "service/master/instance.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +59,34 @@ TEST_F(InstanceFoldersTest, of_the_queue_are_one_unless_another_is_named) {
   ASSERT_TRUE(two) << two.error().text;
   EXPECT_NE(two->descriptor(Place::deferred), two->descriptor(Place::spool));
   EXPECT_EQ(owner(base_ / "deferred"), owner(base_ / "second/spool"));
+}
+
+TEST_F(InstanceFoldersTest, of_a_queue_that_somebody_uses_are_refused) {
+  slice_.deferred_directory = base_ / "deferred";
+  ASSERT_TRUE(open());
+  {
+    const UniqueFd used(::open((base_ / "deferred").c_str(), O_RDONLY | O_DIRECTORY));
+    ASSERT_EQ(::flock(used.get(), LOCK_SH), 0);
+    const auto opened = open();
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().text.find("the queue in " + (base_ / "deferred").string() + " is in use"),
+              std::string::npos)
+        << opened.error().text;
+  }
+  EXPECT_TRUE(open());
+}
+
+TEST_F(InstanceFoldersTest, of_the_queue_stay_locked_as_long_as_spool_has_them) {
+  auto opened = open();
+  ASSERT_TRUE(opened) << opened.error().text;
+  UniqueFd passed(::dup(opened->descriptor(Place::spool)));
+  {
+    const auto gone = std::move(*opened);
+  }
+  const UniqueFd other(::open((base_ / "state/spool").c_str(), O_RDONLY | O_DIRECTORY));
+  EXPECT_NE(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
+  passed.reset();
+  EXPECT_EQ(::flock(other.get(), LOCK_SH | LOCK_NB), 0);
 }
 
 TEST_F(InstanceFoldersTest, do_not_follow_a_link_that_stands_in_their_place) {

@@ -1,0 +1,206 @@
+#include "spool/log_walk.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "spool/lost_blocks.h"
+#include "spool/scan.h"
+
+namespace sternpost::spool {
+namespace {
+
+Result<FoundSegment> look_at(Disk& disk, std::uint32_t slot) {
+  FoundSegment found;
+  found.slot = slot;
+  auto file = disk.open(segment_name(slot));
+  if (!file && !is_unreadable(file.error())) return fail_with(std::move(file));
+  if (!file) {
+    found.why_not = "it cannot be opened";
+    return found;
+  }
+  const auto bytes = (*file)->size();
+  if (!bytes) return fail_with(Result<std::uint64_t>(bytes));
+  found.file = std::move(*file);
+  found.file_bytes = *bytes;
+  std::string block(kBlock, '\0');
+  const auto lost = read_blocks(*found.file, 0, block);
+  if (!lost) return fail_with(Result<std::vector<std::uint64_t>>(lost));
+  if (!lost->empty()) {
+    found.why_not = "the segment's header cannot be read";
+    return found;
+  }
+  auto fault = HeaderFault::blank;
+  found.header = decode_segment_header(block, fault);
+  if (found.header && found.header->slot == slot) return found;
+  if (found.header || fault == HeaderFault::damaged) found.why_not = "the segment's header is damaged";
+  if (fault == HeaderFault::other_version) found.why_not = "written by another version of Sternpost";
+  found.header.reset();
+  return found;
+}
+
+/// Both logs at once.
+class Walk {
+ public:
+  explicit Walk(const std::function<void(const LogEntry&)>& use) : use_(use) {}
+
+  Result<void> run(std::vector<FoundSegment> segments) {
+    for (auto& segment : segments) sort_in(std::move(segment));
+    for (auto& log : logs_) {
+      std::ranges::sort(log.segments, {}, [](const FoundSegment& one) { return one.header->generation; });
+    }
+    for (;;) {
+      Log* next = nullptr;
+      for (auto& log : logs_) {
+        if (auto opened = open_next(log); !opened) return opened;
+        if (log.reading && (next == nullptr || log.log_sequence() < next->log_sequence())) next = &log;
+      }
+      if (next == nullptr) return {};
+      tell_group(*next->reading);
+    }
+  }
+
+ private:
+  struct Reading {
+    const FoundSegment* segment = nullptr;
+    std::string name;
+    std::string bytes;
+    SegmentScan scan;  ///< views into `bytes`; damage by offset
+    std::size_t next_group = 0;
+    std::size_t next_damage = 0;
+  };
+  struct Log {
+    std::vector<FoundSegment> segments;  ///< by generation
+    std::size_t next = 0;
+    std::unique_ptr<Reading> reading;
+
+    [[nodiscard]] std::uint64_t log_sequence() const {
+      return reading->scan.groups[reading->next_group].log_sequence;
+    }
+  };
+
+  void sort_in(FoundSegment segment) {
+    if (!segment.header) {
+      if (segment.why_not.empty()) return;
+      const auto name = segment_name(segment.slot);
+      use_({.file = name, .length = segment.file_bytes, .why = segment.why_not});
+      return;
+    }
+    const auto& header = *segment.header;
+    if (header.role == SegmentRole::spare) return;
+    auto& end = named_ends_[{header.previous.slot, header.previous.generation}];
+    end = end == 0 ? header.previous.end : std::min(end, header.previous.end);
+    logs_.at(static_cast<std::size_t>(stream_of(header.role))).segments.push_back(std::move(segment));
+  }
+
+  Result<void> open_next(Log& log) {
+    while (!log.reading || log.reading->next_group == log.reading->scan.groups.size()) {
+      if (log.reading) close(*log.reading);
+      log.reading.reset();
+      if (log.next == log.segments.size()) return {};
+      auto& segment = log.segments[log.next++];
+      auto opened = open(segment, log.next == log.segments.size());
+      segment.file.reset();
+      if (!opened) return fail_with(std::move(opened), segment_name(segment.slot));
+      log.reading = std::move(*opened);
+    }
+    return {};
+  }
+
+  Result<std::unique_ptr<Reading>> open(const FoundSegment& segment, bool newest) {
+    const auto& header = *segment.header;
+    const auto named = named_ends_.find({header.slot, header.generation});
+    const bool is_named = named != named_ends_.end();
+    const auto limit = is_named ? std::min(named->second, header.segment_bytes) : header.segment_bytes;
+    auto reading = std::make_unique<Reading>();
+    reading->segment = &segment;
+    reading->name = segment_name(segment.slot);
+    reading->bytes.resize(std::min(limit, segment.file_bytes));
+    const auto lost = read_blocks(*segment.file, 0, reading->bytes);
+    if (!lost) return fail_with(Result<std::vector<std::uint64_t>>(lost));
+    const auto knowledge = is_named                  ? EndKnowledge::named
+                           : newest && lost->empty() ? EndKnowledge::newest
+                                                     : EndKnowledge::sealed;
+    auto& scan = reading->scan;
+    scan = scan_segment(reading->bytes, header, knowledge);
+    add_lost(scan, *lost);
+    if (const auto size = reading->bytes.size(); limit > size) {
+      scan.damage.push_back({size, limit - size, {}, "the file is cut short"});
+    }
+    if (scan.torn_tail) scan.damage.push_back({scan.end, 0, {}, "a torn tail: never acknowledged, dropped"});
+    std::ranges::sort(scan.damage, {}, &Damage::offset);
+    return reading;
+  }
+
+  void tell_group(Reading& reading) {
+    const auto& group = reading.scan.groups[reading.next_group++];
+    const auto bytes = std::string_view(reading.bytes).substr(group.offset);
+    const auto header = parse_group_header(bytes, SegmentIdentity(*reading.segment->header));
+    for (const auto& record : group.records) {
+      tell_damage(reading, record.offset);
+      LogEntry entry{.file = reading.name,
+                     .offset = record.offset,
+                     .length = record.bytes(),
+                     .record = &record,
+                     .id = record.header.id,
+                     .role = reading.segment->header->role};
+      if (header) {
+        entry.group = header->log_sequence;
+        entry.written = header->written;
+      }
+      use_(entry);
+    }
+  }
+
+  /// What is damaged before `until`.
+  void tell_damage(Reading& reading, std::uint64_t until) {
+    for (; reading.next_damage < reading.scan.damage.size(); ++reading.next_damage) {
+      const auto& damage = reading.scan.damage[reading.next_damage];
+      if (damage.offset >= until) return;
+      use_({.file = reading.name,
+            .offset = damage.offset,
+            .length = damage.length,
+            .id = damage.id,
+            .why = damage.why,
+            .role = reading.segment->header->role});
+    }
+  }
+
+  void close(Reading& reading) { tell_damage(reading, UINT64_MAX); }
+
+  const std::function<void(const LogEntry&)>& use_;
+  std::array<Log, kStreams.size()> logs_;  ///< by stream
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
+};
+
+}  // namespace
+
+Result<std::vector<FoundSegment>> find_segments(const Disks& disks) {
+  std::vector<FoundSegment> segments;
+  std::set<std::uint32_t> slots;
+  for (auto* disk : {disks.main, disks.deferred}) {
+    if (disk == nullptr) continue;
+    auto names = disk->list();
+    if (!names) return fail_with(std::move(names));
+    for (const auto& name : *names) {
+      const auto slot = parse_segment_name(name);
+      if (!slot) continue;
+      if (!slots.insert(*slot).second) return fail(ErrorClass::internal, name + " is in both folders");
+      auto found = look_at(*disk, *slot);
+      if (!found) return fail_with(std::move(found), name);
+      segments.push_back(std::move(*found));
+    }
+  }
+  std::ranges::sort(segments, {}, &FoundSegment::slot);
+  return segments;
+}
+
+Result<void> walk_log(const Disks& disks, const std::function<void(const LogEntry&)>& use) {
+  auto segments = find_segments(disks);
+  if (!segments) return fail_with(std::move(segments));
+  return Walk(use).run(std::move(*segments));
+}
+
+}  // namespace sternpost::spool
