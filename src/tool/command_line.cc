@@ -7,6 +7,7 @@
 #include "tool/control_commands.h"
 #include "tool/manual.h"
 #include "tool/queue_commands.h"
+#include "tool/spool_commands.h"
 #include "tool/start.h"
 #include "tool/why.h"
 
@@ -87,6 +88,49 @@ void add_queue_commands(CLI::App& app, Invocation& invocation) {
       ->require_option(1);
 }
 
+/// A command for the queue on disk; the options that name another queue than the configuration's belong to
+/// each.
+template <class Run>
+CLI::App* add_spool_command(CLI::App& spool, Invocation& invocation, const std::string& name,
+                            const std::string& description, Run run) {
+  auto* command = add(spool, invocation, name, description, run);
+  auto* directory = command->add_option(
+      "--directory", invocation.spool.directory,
+      "The folder with the segments, such as a copy, instead of the queue that the configuration names.");
+  command
+      ->add_option("--deferred-directory", invocation.spool.deferred_directory,
+                   "The folder of the deferred log's segments, where they are not in that one.")
+      ->needs(directory);
+  return command;
+}
+
+void add_spool_commands(CLI::App& app, Invocation& invocation) {
+  auto* spool =
+      app.add_subcommand("spool", "Examine and move the queue on disk while the server is stopped.");
+  spool->require_subcommand(1);
+  add_spool_command(*spool, invocation, "check",
+                    "Read the whole queue on disk and say what is damaged. Changes nothing.",
+                    [](const Invocation& i) { return spool_check(i.options, i.spool); });
+  auto* dump = add_spool_command(
+      *spool, invocation, "dump", "Print the records of the queue's log in their order. Changes nothing.",
+      [](const Invocation& i) { return spool_dump(i.options, i.spool, i.argument); });
+  dump->add_option("--id", invocation.argument, "Only what is about the message with this queue id.");
+  auto* out = add_spool_command(
+      *spool, invocation, "export", "Write messages of the queue as files, ID.eml and ID.envelope, durably.",
+      [](const Invocation& i) { return spool_export(i.options, i.spool, {i.folder, i.ids, i.remove}); });
+  out->add_option("FOLDER", invocation.folder, "Where to; made if missing. No file there is changed.")
+      ->required();
+  out->add_option("ID", invocation.ids, "The queue ids; without any, all messages.");
+  out->add_flag("--remove", invocation.remove,
+                "What was written durably leaves the queue, without a notice.");
+  auto* in = add_spool_command(
+      *spool, invocation, "import",
+      "Take the messages of a folder that spool export wrote into the queue, under new ids.",
+      [](const Invocation& i) { return spool_import(i.options, i.spool, i.folder); });
+  in->add_option("FOLDER", invocation.folder, "Where from; what was taken is called *.imported there then.")
+      ->required();
+}
+
 void add_explaining_commands(CLI::App& app, Invocation& invocation) {
   auto* why_command = add(app, invocation, "why",
                           "Tell what was decided about a message, an address or a client, and by which rule.",
@@ -123,6 +167,7 @@ std::unique_ptr<CLI::App> make_command_line(Invocation& invocation) {
   add_run_commands(*app, invocation);
   add_config_commands(*app, invocation);
   add_queue_commands(*app, invocation);
+  add_spool_commands(*app, invocation);
   add_explaining_commands(*app, invocation);
   auto* manual = add(*app, invocation, "manual", "Print one of the documents that are made from the program.",
                      [&app = *app](const Invocation& i) { return print_document(app, i.argument); });

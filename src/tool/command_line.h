@@ -9,6 +9,7 @@
 
 #include "tool/failure.h"
 #include "tool/options.h"
+#include "tool/spool_folders.h"
 
 namespace sternpost::tool {
 
@@ -22,6 +23,9 @@ struct Invocation {
   bool held = false;  ///< of queue release: all that are held, instead of ids
   bool all = false;   ///< of queue flush: all that waits, instead of names
   unsigned most = 0;
+  SpoolPlace spool;                        ///< of the commands below `spool`
+  std::string folder;                      ///< of spool export and import
+  bool remove = false;                     ///< of spool export: what was exported leaves the queue
   std::function<Outcome<void>()> command;  ///< what to run once all is parsed
 };
 

@@ -1,0 +1,129 @@
+"""The queue on disk while the server is stopped: sternpost spool check, dump, export and import."""
+
+import json
+import os
+
+from harness import maildir
+from harness.session import Session
+from harness.waiting import wait_for
+
+CONTENTS = {
+    "alice": b"Subject: one\r\n\r\n.a dot\r\n\xe4 octet\r\n",
+    "bob": b"Subject: two\r\n\r\n" + b"x" * 900 + b"\r\n" + b"y" * 500 + b"\r\n",
+}
+
+
+def spool(instance, command, *arguments):
+    return instance.run("spool", command, *arguments, "--config", instance.config)
+
+
+def held(make_instance):
+    """An instance that has accepted a message for each of the users, and is stopped."""
+    instance = make_instance(smtp={"hold": True}).start()
+    for user, content in CONTENTS.items():
+        with Session(instance.port) as session:
+            code, text = session.deliver("ann@client.example.net", [f"{user}@example.org"], content)
+        assert code == 250, text
+    instance.stop()
+    return instance
+
+
+def stat_of(folder):
+    """What of each file a command that only reads must leave alone."""
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_uid) for path in folder.iterdir()}
+
+
+def test_messages_move_to_another_instance_and_are_delivered_as_they_were(make_instance):
+    old, new = held(make_instance), make_instance().start()
+    new.stop()
+    before = stat_of(old.state / "spool")
+    out = old.directory / "out"
+
+    checked = spool(old, "check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "messages: 2 in the queue" in checked.stdout and "the queue is whole" in checked.stdout
+    dumped = spool(old, "dump")
+    assert dumped.returncode == 0, dumped.stderr
+    assert sum(" message " in line for line in dumped.stdout.splitlines()) == 2, dumped.stdout
+    assert "to <alice@example.org>" in dumped.stdout and "a dot" not in dumped.stdout
+    exported = spool(old, "export", str(out))
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    assert stat_of(old.state / "spool") == before
+
+    ids = sorted(path.stem for path in out.glob("*.eml"))
+    assert len(ids) == 2
+    for name, content in zip(ids, CONTENTS.values()):
+        assert (out / f"{name}.eml").read_bytes().endswith(b"\r\n" + content)
+        assert json.loads((out / f"{name}.envelope").read_text())["held"] is True
+
+    again = spool(old, "export", str(out), "--remove")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "messages: 0 in the queue" in spool(old, "check").stdout
+
+    imported = spool(new, "import", str(out))
+    assert imported.returncode == 0, imported.stdout + imported.stderr
+    second = spool(new, "import", str(out))
+    assert second.returncode == 0 and "imported: 0 messages" in second.stdout, second.stdout + second.stderr
+    owner = (new.state / "spool").stat()
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in (new.state / "spool").iterdir()} == {
+        (owner.st_uid, owner.st_gid)}
+    if os.geteuid() == 0:
+        assert owner.st_uid != 0
+
+    new.start()
+    assert [entry["state"] for entry in new.queue()] == ["held", "held"]
+    released = new.run("queue", "release", "--held")
+    assert released.returncode == 0, released.stderr
+    new.wait_queue_empty()
+    for user, content in CONTENTS.items():
+        files = maildir.files(new.mailbox(user))
+        assert len(files) == 1
+        assert maildir.parse(files[0], files[0].read_bytes()).content == content
+
+    old.start()
+    assert old.queue() == []
+
+
+def test_damage_is_named(make_instance):
+    instance = held(make_instance)
+    segment = next(path for path in sorted((instance.state / "spool").iterdir()) if b".a dot" in path.read_bytes())
+    content = bytearray(segment.read_bytes())
+    offset = content.index(b".a dot")
+    content[offset] ^= 1
+    segment.write_bytes(content)
+
+    checked = instance.run("spool", "check", "--config", instance.config, "--json")
+    assert checked.returncode == 1, checked.stdout + checked.stderr
+    report = json.loads(checked.stdout)
+    assert report["whole"] is False and report["messages"] == 1
+    (damage,) = report["damaged"]
+    assert damage["file"] == segment.name
+    assert damage["offset"] < offset < damage["offset"] + damage["octets"]
+    dumped = spool(instance, "dump", "--id", damage["id"])
+    assert dumped.returncode == 0 and " damaged " in dumped.stdout, dumped.stdout
+
+    copy = instance.directory / "copy"
+    copy.mkdir()
+    for path in (instance.state / "spool").iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    assert "damaged: " + segment.name in instance.run("spool", "check", "--directory", str(copy)).stdout
+    exported = spool(instance, "export", str(instance.directory / "out"))
+    assert exported.returncode == 0 and "exported: 1 messages" in exported.stdout, exported.stdout
+
+
+def test_nothing_is_done_beside_a_running_instance(make_instance):
+    instance = make_instance().start()
+    out = instance.directory / "out"
+    out.mkdir()
+    for command in (["check"], ["dump"], ["export", str(out)], ["import", str(out)]):
+        for where in (["--config", instance.config], ["--directory", str(instance.state / "spool")]):
+            refused = instance.run("spool", *command, *where)
+            assert refused.returncode == 1, f"{command} {where}: {refused.stdout}"
+            assert "is in use" in refused.stderr and "sternpost stop" in refused.stderr, refused.stderr
+    assert list(out.iterdir()) == []
+
+    # spool keeps the folder when master is gone, and another master waits for its end.
+    instance.kill_all()
+    wait_for(lambda: spool(instance, "check").returncode == 0, 20, "a queue that nobody uses")
+    instance.start()
+    assert instance.queue() == []
