@@ -2,12 +2,14 @@
 
 #include "base/printable.h"
 #include "runtime/json_text.h"
+#include "tool/lost_messages.h"
 #include "tool/spool_commands.h"
 
 namespace sternpost::tool {
 namespace {
 
 constexpr std::size_t kPage = 1'000;
+constexpr std::size_t kLongest = 1'024;  // of an address
 
 struct Unreadable {
   QueueId id;
@@ -30,9 +32,39 @@ std::vector<Unreadable> read_messages(spool::Engine& engine) {
   }
 }
 
-void print_text(const std::string& path, const spool::RecoveryReport& report,
-                const std::vector<Unreadable>& unreadable) {
-  fmt::print("{}: {} segments with records, {} spare\n", path, report.segments, report.spares);
+/// All that the command finds.
+struct Findings {
+  std::string path;
+  spool::RecoveryReport report;
+  std::vector<Unreadable> unreadable;
+  std::vector<LostMessage> lost;
+
+  [[nodiscard]] bool whole() const { return report.quarantined.empty() && unreadable.empty(); }
+};
+
+std::string lost_text(const LostMessage& lost) {
+  auto text = fmt::format("lost: message {}", to_string(lost.id));
+  if (!lost.envelope) return text + ", of which nothing else can be read\n";
+  text += ", from " + printable(mail::to_path(lost.envelope->reverse_path), kLongest);
+  for (const auto& to : lost.envelope->recipients)
+    text += fmt::format(", to <{}>", printable(to.to_wire(), kLongest));
+  return text + fmt::format(", arrived {}\n", to_rfc3339(lost.envelope->arrival));
+}
+
+void append_lost_json(JsonWriter& writer, const LostMessage& lost) {
+  writer.begin_object().member("id", to_string(lost.id));
+  if (lost.envelope) {
+    writer.member("sender", mail::to_path(lost.envelope->reverse_path));
+    writer.member("arrived", to_rfc3339(lost.envelope->arrival)).key("recipients").begin_array();
+    for (const auto& to : lost.envelope->recipients) writer.value(to.to_wire());
+    writer.end_array();
+  }
+  writer.end_object();
+}
+
+void print_text(const Findings& found) {
+  const auto& report = found.report;
+  fmt::print("{}: {} segments with records, {} spare\n", found.path, report.segments, report.spares);
   fmt::print("groups: {}, records: {}\n", report.groups, report.records);
   fmt::print("messages: {} in the queue, {} finished\n", report.live, report.finished);
   if (report.torn_tails > 0) {
@@ -44,17 +76,18 @@ void print_text(const std::string& path, const spool::RecoveryReport& report,
     fmt::print("damaged: {} at {}, {} octets{}: {}\n", damage.file, damage.offset, damage.length, whose,
                printable(damage.why));
   }
-  for (const auto& one : unreadable) {
+  for (const auto& one : found.unreadable) {
     fmt::print("unreadable: message {}: {}\n", to_string(one.id), printable(one.why));
   }
+  for (const auto& one : found.lost) fmt::print("{}", lost_text(one));
 }
 
-void print_json(const std::string& path, const spool::RecoveryReport& report,
-                const std::vector<Unreadable>& unreadable) {
+void print_json(const Findings& found) {
+  const auto& report = found.report;
   std::string out;
   JsonWriter writer(out);
-  writer.begin_object().member("directory", path);
-  writer.member("whole", report.quarantined.empty() && unreadable.empty());
+  writer.begin_object().member("directory", found.path);
+  writer.member("whole", found.whole());
   writer.member("segments", report.segments).member("spares", report.spares);
   writer.member("groups", report.groups).member("records", report.records);
   writer.member("messages", report.live).member("finished", report.finished);
@@ -66,9 +99,11 @@ void print_json(const std::string& path, const spool::RecoveryReport& report,
     writer.member("why", damage.why).end_object();
   }
   writer.end_array().key("unreadable").begin_array();
-  for (const auto& one : unreadable) {
+  for (const auto& one : found.unreadable) {
     writer.begin_object().member("id", to_string(one.id)).member("why", one.why).end_object();
   }
+  writer.end_array().key("lost").begin_array();
+  for (const auto& one : found.lost) append_lost_json(writer, one);
   writer.end_array().end_object();
   fmt::print("{}\n", out);
 }
@@ -80,18 +115,21 @@ Outcome<void> spool_check(const Options& options, const SpoolPlace& place) {
   if (!folders) return std::unexpected(std::move(folders.error()));
   const auto engine = folders->open_engine();
   if (!engine) return std::unexpected(engine.error());
-  const auto& report = (*engine)->recovery();
-  const auto unreadable = read_messages(**engine);
-  options.json ? print_json(folders->path(), report, unreadable)
-               : print_text(folders->path(), report, unreadable);
-  if (report.quarantined.empty() && unreadable.empty()) {
-    if (!options.json) fmt::print("the queue is whole\n");
-    return {};
+  auto lost = find_lost(folders->disks(), **engine);
+  if (!lost) return std::unexpected(std::move(lost.error()));
+  const Findings found{folders->path(), (*engine)->recovery(), read_messages(**engine), std::move(*lost)};
+  options.json ? print_json(found) : print_text(found);
+  if (!found.whole()) {
+    return failure(
+        ExitStatus::failed,
+        options.json
+            ? ""
+            : fmt::format("the queue is damaged: places: {}, messages lost: {}, messages that "
+                          "cannot be read: {}",
+                          found.report.quarantined.size(), found.lost.size(), found.unreadable.size()));
   }
-  return failure(ExitStatus::failed,
-                 options.json ? ""
-                              : fmt::format("the queue is damaged: {} places, {} messages cannot be read",
-                                            report.quarantined.size(), unreadable.size()));
+  if (!options.json) fmt::print("the queue is whole\n");
+  return {};
 }
 
 }  // namespace sternpost::tool

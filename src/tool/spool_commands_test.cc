@@ -48,9 +48,15 @@ TEST_F(SpoolCheck, NamesWhatIsDamaged) {
   const auto done = check();
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().status, ExitStatus::failed);
-  EXPECT_EQ(done.error().text, "the queue is damaged: 1 places, 0 messages cannot be read");
+  EXPECT_EQ(done.error().text,
+            "the queue is damaged: places: 1, messages lost: 1, messages that cannot be read: 0");
   EXPECT_NE(out_.find("damaged: segment-0000 at "), std::string::npos) << out_;
   EXPECT_NE(out_.find(" of message " + to_string(id)), std::string::npos) << out_;
+  EXPECT_NE(out_.find("lost: message " + to_string(id) +
+                      ", from <sender@example.net>, to <a@example.org>, to <\"b c\"@example.org>, to "
+                      "<c@example.org>, arrived 2023-11-14T22:13:20.123456Z\n"),
+            std::string::npos)
+      << out_;
   EXPECT_EQ(files(place_.directory), before);
   options_.json = true;
   ASSERT_FALSE(check());
@@ -59,6 +65,40 @@ TEST_F(SpoolCheck, NamesWhatIsDamaged) {
   const auto& damaged = value.at("damaged").as_array().at(0);
   EXPECT_EQ(damaged.at("id"), boost::json::string(to_string(id)));
   EXPECT_EQ(damaged.at("file"), "segment-0000");
+  const auto& lost = value.at("lost").as_array();
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].at("id"), boost::json::string(to_string(id)));
+  EXPECT_EQ(lost[0].at("recipients").as_array().at(2), "c@example.org");
+}
+
+TEST_F(SpoolCheck, CallsNoMessageLostThatWasFinishedOrOfWhichMoreIsThere) {
+  const auto finished = add("first text");
+  const auto live = add("second text");
+  with_engine(place_.directory, [&](spool::Engine& engine) {
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      commit(engine, spool::RecordOutcomes{finished, {outcome(i, mail::Disposition::deleted)}});
+    }
+    commit(engine,
+           spool::RecordOutcomes{live, {{0, mail::Disposition::deferred, {450, {}, "a reply"}, {}, ""}}});
+    commit(engine, spool::Hold{live});  // the last group would be taken for a torn tail
+  });
+  damage("first text");
+  damage("a reply");
+  ASSERT_FALSE(check());
+  EXPECT_NE(out_.find("messages: 1 in the queue"), std::string::npos) << out_;
+  EXPECT_NE(out_.find(" of message " + to_string(finished)), std::string::npos) << out_;
+  EXPECT_NE(out_.find(" of message " + to_string(live)), std::string::npos) << out_;
+  EXPECT_EQ(out_.find("lost: "), std::string::npos) << out_;
+}
+
+TEST_F(SpoolCheck, TellsOfALostMessageAsMuchAsCanBeRead) {
+  const auto id = add("some text");
+  add("another");
+  damage("sender@example.net");
+  ASSERT_FALSE(check());
+  EXPECT_NE(out_.find("lost: message " + to_string(id) + ", of which nothing else can be read\n"),
+            std::string::npos)
+      << out_;
 }
 
 TEST_F(SpoolCheck, FindsWhatIsMissing) {

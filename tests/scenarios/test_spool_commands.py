@@ -50,11 +50,13 @@ def test_messages_move_to_another_instance_and_are_delivered_as_they_were(make_i
     assert exported.returncode == 0, exported.stdout + exported.stderr
     assert stat_of(old.state / "spool") == before
 
-    ids = sorted(path.stem for path in out.glob("*.eml"))
-    assert len(ids) == 2
-    for name, content in zip(ids, CONTENTS.values()):
+    envelopes = {path.stem: json.loads(path.read_text()) for path in out.glob("*.envelope")}
+    assert len(envelopes) == 2
+    for name, envelope in envelopes.items():
+        (recipient,) = envelope["recipients"]
+        content = CONTENTS[recipient["address"].partition("@")[0]]
         assert (out / f"{name}.eml").read_bytes().endswith(b"\r\n" + content)
-        assert json.loads((out / f"{name}.envelope").read_text())["held"] is True
+        assert envelope["held"] is True and envelope["id"] == name
 
     again = spool(old, "export", str(out), "--remove")
     assert again.returncode == 0, again.stdout + again.stderr
@@ -99,6 +101,9 @@ def test_damage_is_named(make_instance):
     (damage,) = report["damaged"]
     assert damage["file"] == segment.name
     assert damage["offset"] < offset < damage["offset"] + damage["octets"]
+    (lost,) = report["lost"]
+    assert (lost["id"], lost["sender"], lost["recipients"]) == (
+        damage["id"], "<ann@client.example.net>", ["alice@example.org"])
     dumped = spool(instance, "dump", "--id", damage["id"])
     assert dumped.returncode == 0 and " damaged " in dumped.stdout, dumped.stdout
 
