@@ -109,6 +109,31 @@ TEST_F(SpoolCheck, FindsWhatIsMissing) {
   EXPECT_NE(done.error().text.find("segment-0001 is missing"), std::string::npos) << done.error().text;
 }
 
+TEST_F(SpoolCheck, ReadsTheFolderOfTheDeferredLogToo) {
+  add("x");
+  const auto deferred = base_ / "deferred";
+  std::filesystem::create_directory(deferred);
+  const auto prepare = [](spool::Engine& engine) {
+    while (engine.maintain().value_or(false)) {
+    }
+  };
+  with_engine(place_.directory, prepare, deferred);
+  ASSERT_FALSE(files(deferred).empty());
+  auto done = check();
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().text.find("is missing"), std::string::npos) << done.error().text;
+  place_.deferred_directory = deferred;
+  done = check();
+  EXPECT_TRUE(done) << done.error().text;
+  const UniqueFd folder(::open(deferred.c_str(), O_RDONLY | O_DIRECTORY));
+  ASSERT_EQ(::flock(folder.get(), LOCK_EX), 0);
+  done = check();
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().text.find(deferred.string() + " is in use"), std::string::npos) << done.error().text;
+  place_.deferred_directory = place_.directory;
+  EXPECT_NE(check().error().text.find("is missing"), std::string::npos) << "named twice, it is one folder";
+}
+
 TEST_F(SpoolCheck, RefusesAFolderThatIsNoQueue) {
   place_.directory = base_;
   auto done = check();

@@ -103,6 +103,10 @@ Outcome<SpoolFolders::Volume> SpoolFolders::open_volume(const std::string& path,
   if (!fd && errno == ENOENT) {
     return failure(ExitStatus::failed, path + " does not exist: the first start of the server makes it");
   }
+  if (!fd && errno == EACCES) {
+    return failure(ExitStatus::failed,
+                   "you may not open " + path + ": be root, or the user who starts the server");
+  }
   if (!fd) return errno_failure("open", path);
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_failure("examine", path);

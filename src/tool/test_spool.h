@@ -42,11 +42,13 @@ class TestSpool : public testing::Test {
     return folder;
   }
 
+  /// Opens the queue as a server does; `deferred` is the folder of its deferred log, if it has one.
   template <class Use>
-  void with_engine(const std::string& folder, Use&& use) {
+  void with_engine(const std::string& folder, Use&& use, const std::string& deferred = "") {
     spool::PosixDisk disk(UniqueFd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY)));
+    spool::PosixDisk second(UniqueFd(::open(deferred.c_str(), O_RDONLY | O_DIRECTORY)));
     spool::SystemClock clock;
-    auto engine = spool::Engine::open(disk, clock,
+    auto engine = spool::Engine::open({disk, deferred.empty() ? nullptr : &second}, clock,
                                       {.segment_bytes = kTestSegment,
                                        .spare_segments = 2,
                                        .max_message_bytes = kTestSegment / 4,

@@ -2,8 +2,13 @@
 
 import json
 import os
+import subprocess
+
+import pytest
 
 from harness import maildir
+from harness.injection import Fault
+from harness.instance import Instance, binary
 from harness.session import Session
 from harness.waiting import wait_for
 
@@ -84,6 +89,50 @@ def test_messages_move_to_another_instance_and_are_delivered_as_they_were(make_i
 
     old.start()
     assert old.queue() == []
+
+
+MESSAGES = 7  # by hand, to be imported
+
+# An import makes two files and a few groups of the log in one go: it dies at each of their steps.
+DEATHS = [Fault("renameat2", "signal=KILL", str(when)) for when in (1, 2, 3, 9, 14)]
+DEATHS += [Fault("fsync", "signal=KILL", str(when)) for when in (1, 2, 3, 4)]
+DEATHS += [Fault(call, "signal=KILL", "1") for call in ("renameat", "unlinkat")]
+DEATHS += [Fault("pwritev2", "signal=KILL", str(when)) for when in (1, 4, 5, 6, 7)]
+DEATHS += [Fault("fdatasync", "signal=KILL", str(when)) for when in (6, 7, 8, 9, 10)]
+
+
+@pytest.fixture(scope="module")
+def empty_queue():
+    """The files of a queue that a server has made and left."""
+    instance = Instance().start()
+    instance.stop()
+    yield {path.name: path.read_bytes() for path in (instance.state / "spool").iterdir()}
+    instance.remove()
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=str)
+def test_an_import_that_is_killed_and_run_again_brings_each_message_once(empty_queue, tmp_path, death):
+    queue, folder = tmp_path / "queue", tmp_path / "in"
+    queue.mkdir()
+    folder.mkdir()
+    for name, content in empty_queue.items():
+        (queue / name).write_bytes(content)
+    for number in range(MESSAGES):
+        (folder / f"m{number}.eml").write_bytes(b"Subject: %d\r\n\r\n" % number)
+        (folder / f"m{number}.envelope").write_text(json.dumps({
+            "sternpost_envelope": 1, "reverse_path": f"<s{number}@example.net>", "arrived": "2026-11-21T08:13:32.123456Z",
+            "recipients": [{"address": "a@example.org", "state": "open"}]}))
+    command = [binary(), "spool", "import", str(folder), "--directory", str(queue)]
+    subprocess.run([*death.strace(tmp_path / "strace"), *command], capture_output=True, timeout=60, check=False)
+    assert "killed by SIGKILL" in (tmp_path / "strace").read_text(), "it was not met"
+
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    dumped = subprocess.run([binary(), "spool", "dump", "--directory", str(queue)], capture_output=True, text=True,
+                            timeout=60, check=False)
+    for number in range(MESSAGES):
+        assert dumped.stdout.count(f"from <s{number}@example.net>") == 1, dumped.stdout
+    assert all(path.name.endswith(".imported") for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def test_damage_is_named(make_instance):
