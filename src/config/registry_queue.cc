@@ -13,7 +13,7 @@ constexpr Parameter kParameters[] = {
      .summary = "The most messages that are worked on at the same time; the others wait on disk.",
      .details =
          "Messages that wait for their next attempt or are held do not count. The queue manager keeps about "
-         "300 octets for each of those, and 60 and the address for each of its recipients."},
+         "100 octets for each of those, and 10 for each further recipient."},
     {.key = "queue.site_concurrency",
      .type = Type::count,
      .initial = "1000",

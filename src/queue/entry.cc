@@ -31,16 +31,32 @@ Recipient* Entry::find(std::uint32_t index) {
   return at == recipients.end() || at->index != index ? nullptr : &*at;
 }
 
-const mail::Mailbox& Entry::address(std::uint32_t index) const {
-  return lower(addresses, index)->address;
+std::span<Recipient> Entry::between(std::uint32_t first, std::uint32_t last) {
+  const auto begin = lower(recipients, first);
+  auto end = lower(recipients, last);
+  if (end != recipients.end() && end->index == last) ++end;
+  return {begin, end};
+}
+
+const mail::Mailbox* Entry::address(std::uint32_t index) const {
+  const auto at = lower(addresses, index);
+  return at == addresses.end() || at->index != index ? nullptr : &at->address;
 }
 
 Category Entry::sort_out() const {
   if (count(State::in_hand) + count(State::deciding) > 0) return Category::active;
   if (held) return Category::held;
   if (count(State::ready) > 0) return Category::ready;
-  if (count(State::unasked) + count(State::asking) > 0) return Category::routing;
+  if (count(State::unasked) + count(State::asking) + count(State::looking_up) > 0) return Category::routing;
   return recipients.empty() ? Category::owing : Category::deferred;
+}
+
+bool Entry::only_waits() const {
+  const auto shelved = count(State::waiting) + count(State::parked);
+  const auto queued = count(State::ready) + count(State::unasked);
+  if (shelved + queued < recipients.size()) return false;
+  if (fresh && queued > 0) return false;
+  return count(State::unasked) == 0 || addresses.empty();
 }
 
 bool Entry::wants_to_tell() const {

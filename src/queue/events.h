@@ -142,6 +142,7 @@ using Notice = std::variant<RoutedNotice, DeferredNotice, FailedNotice, SiteDown
 struct Actions {
   std::optional<Pull> pull;
   std::vector<RouteQuestion> questions;
+  std::vector<QueueId> lookups;  ///< ask spool for the addresses of their open recipients
   std::vector<Order> orders;
   std::vector<Decided> decisions;
   std::vector<Tell> tells;

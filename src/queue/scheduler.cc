@@ -43,6 +43,7 @@ void Scheduler::forget_all() {
   cursor_ = 0;
   recipients_in_ = {};
   entries_.clear();
+  folded_.clear();
   in_category_ = {};
   sites_.clear();
   jobs_.clear();
@@ -84,13 +85,14 @@ void Scheduler::router_lost() {
     for (auto& recipient : entry.recipients) {
       if (recipient.state == State::asking) entry.set(recipient, State::unasked);
     }
-    to_ask_.push_back(id);
+    // Before those whose addresses are not here: what is known of them waits in memory.
+    to_ask_.push_front(id);
     count_asked(entry);
   }
 }
 
 void Scheduler::count_asked(Entry& entry) {
-  const bool asked = entry.count(State::asking) > 0;
+  const bool asked = entry.count(State::asking) + entry.count(State::looking_up) > 0;
   if (asked == std::exchange(entry.asked, asked)) return;
   asked_ += asked ? 1 : -1;
 }
@@ -98,7 +100,7 @@ void Scheduler::count_asked(Entry& entry) {
 void Scheduler::loaded(const SpoolLoad& load) {
   spool_load_ = load;
   if (!first_pass_) first_pass_ = load.messages;
-  if (entries_.size() >= load.messages) first_pass_ = 0;
+  if (known() >= load.messages) first_pass_ = 0;
 }
 
 Result<void> Scheduler::pulled(std::vector<Message>&& messages, std::uint64_t position, WallTime now) {
@@ -111,9 +113,11 @@ Result<void> Scheduler::pulled(std::vector<Message>&& messages, std::uint64_t po
 }
 
 void Scheduler::admit(Message&& message, WallTime now) {
+  if (folded_.contains(message.id)) return;  // moved in the spool's log; what is known here is newer
   const auto [at, fresh] = entries_.try_emplace(message.id);
-  if (!fresh) return;  // moved in the spool's log; what is known here is newer
+  if (!fresh) return;
   auto& entry = at->second;
+  entry.fresh = true;
   entry.arrival = message.arrival;
   newest_arrival_ = std::max(newest_arrival_, message.arrival);
   entry.held = message.held;
@@ -178,9 +182,10 @@ void Scheduler::start_due(Entry& entry, QueueId id, WallTime now) {
 }
 
 void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime now) {
-  const auto at = entries_.find(id);
+  const auto at = open(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;
+  std::vector<SiteId> left;
   for (auto& answer : answers) {
     auto* recipient = entry.find(answer.index);
     if (recipient == nullptr || recipient->state != State::asking) continue;
@@ -191,33 +196,37 @@ void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime 
       recipient->due = now;
       if (!entry.held) start(entry, id, *recipient);
       const bool changed = recipient->site != before;
-      if (before != kNoSite) {
-        if (changed && sites_.is_down(before)) ask_again(before);
+      if (before != kNoSite && changed && sites_.is_down(before)) {
+        left.push_back(before);
+      } else if (before != kNoSite) {
         sites_.release(before);
       }
-      if (changed) notices_.emplace_back(RoutedNotice{id, entry.address(answer.index), std::move(answer)});
+      if (changed) notices_.emplace_back(RoutedNotice{id, *entry.address(answer.index), std::move(answer)});
     } else {
       const auto disposition =
           answer.reply.permanent() ? mail::Disposition::failed : mail::Disposition::deferred;
       decide(entry, id, *recipient, disposition, answer.reply, answer.rule, now);
-      notices_.emplace_back(RoutedNotice{id, entry.address(answer.index), std::move(answer)});
+      notices_.emplace_back(RoutedNotice{id, *entry.address(answer.index), std::move(answer)});
     }
   }
   settle(at);
+  for (const auto site : left) {
+    ask_again(site);
+    sites_.release(site);
+  }
 }
 
 /// Mail for one who waited at the site goes elsewhere now, so perhaps that of the others does.
 void Scheduler::ask_again(SiteId site) {
   for (const auto& ready : sites_.take_rotation(site)) {
-    const auto at = entries_.find(ready.id);
+    const auto at = open(ready.id);
     if (at == entries_.end()) continue;
     auto& entry = at->second;
     const bool was_asked_for = entry.count(State::unasked) > 0;
-    for (const auto index : ready.indexes) {
-      auto* recipient = entry.find(index);
-      if (recipient == nullptr || recipient->site != site || recipient->state != State::parked) continue;
-      recipient->routed = false;
-      entry.set(*recipient, State::unasked);
+    for (auto& recipient : entry.between(ready.first, ready.last)) {
+      if (recipient.site != site || recipient.state != State::parked) continue;
+      recipient.routed = false;
+      entry.set(recipient, State::unasked);
     }
     if (!was_asked_for && entry.count(State::unasked) > 0) to_ask_.push_back(ready.id);
     settle(at);
@@ -246,15 +255,13 @@ void Scheduler::expire(Entry& entry, QueueId id, Recipient& recipient, const mai
 }
 
 void Scheduler::recorded(QueueId id, std::span<const mail::RecipientOutcome> outcomes, WallTime now) {
-  const auto at = entries_.find(id);
+  // First what they say of their site: whoever is deferred there waits as the site then is.
+  if (const auto in_hand = entries_.find(id); in_hand != entries_.end()) {
+    leave_jobs(in_hand->second, outcomes, now);  // which opens others
+  }
+  const auto at = open(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;
-  // First what they say of their site: whoever is deferred there waits as the site then is.
-  for (const auto& outcome : outcomes) {
-    if (auto* recipient = entry.find(outcome.recipient)) {
-      leave_job(*recipient, end_of(outcome), outcome.reply, now);
-    }
-  }
   for (const auto& outcome : outcomes) {
     auto* recipient = entry.find(outcome.recipient);
     if (recipient == nullptr) {
@@ -313,6 +320,14 @@ std::uint32_t Scheduler::new_job(SiteId site, std::uint32_t round, std::uint32_t
   return slot;
 }
 
+void Scheduler::leave_jobs(Entry& entry, std::span<const mail::RecipientOutcome> outcomes, WallTime now) {
+  for (const auto& outcome : outcomes) {
+    if (auto* recipient = entry.find(outcome.recipient)) {
+      leave_job(*recipient, end_of(outcome), outcome.reply, now);
+    }
+  }
+}
+
 void Scheduler::leave_job(Recipient& recipient, Sites::JobEnd how, const mail::Reply& reply, WallTime now) {
   if (recipient.job == kNoJob) return;
   const auto slot = std::exchange(recipient.job, kNoJob);
@@ -348,21 +363,20 @@ void Scheduler::take_down(SiteId site, const mail::Reply& reason, WallTime now) 
   notices_.emplace_back(SiteDownNotice{std::string(sites_.name(site)), reason, until});
   if (!was_up) return;
   for (const auto& ready : sites_.rotation(site)) {
-    const auto at = entries_.find(ready.id);
+    const auto at = open(ready.id);
     if (at == entries_.end()) continue;
     auto& entry = at->second;
-    for (const auto index : ready.indexes) {
-      auto* recipient = entry.find(index);
-      if (recipient == nullptr || recipient->state != State::ready || recipient->site != site) continue;
-      entry.set(*recipient, State::parked);
-      recipient->due = entry.arrival + settings_.expire;
+    for (auto& recipient : entry.between(ready.first, ready.last)) {
+      if (recipient.state != State::ready || recipient.site != site) continue;
+      entry.set(recipient, State::parked);
+      recipient.due = entry.arrival + settings_.expire;
     }
     settle(at);
   }
 }
 
 void Scheduler::not_handed(QueueId id, std::span<const std::uint32_t> recipients, WallTime now) {
-  const auto at = entries_.find(id);
+  const auto at = open(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;
   for (const auto index : recipients) {
@@ -377,11 +391,10 @@ void Scheduler::not_handed(QueueId id, std::span<const std::uint32_t> recipients
 }
 
 void Scheduler::hold_changed(QueueId id, bool held, WallTime now) {
-  const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.held == held) return;
+  const auto at = open(id);
+  if (at == entries_.end()) return;
   auto& entry = at->second;
-  entry.held = held;
-  if (held) {
+  if (std::exchange(entry.held, held) != held && held) {
     // What waits for a turn finds out there that it is not ready; an answer of router is kept for the
     // release.
     for (auto& recipient : entry.recipients) {
@@ -397,34 +410,9 @@ void Scheduler::hold_changed(QueueId id, bool held, WallTime now) {
   settle(at);
 }
 
-void Scheduler::settle(Entries::iterator at) {
-  auto& [id, entry] = *at;
-  --in_category_[static_cast<std::size_t>(entry.category)];
-  recipients_in_[static_cast<std::size_t>(entry.category)] -= entry.counted;
-  count_asked(entry);
-  if (entry.done()) {
-    if (entry.timer) timers_.erase({*entry.timer, id});
-    entries_.erase(at);
-    return;
-  }
-  entry.category = entry.sort_out();
-  ++in_category_[static_cast<std::size_t>(entry.category)];
-  entry.counted = static_cast<std::uint32_t>(entry.recipients.size());
-  recipients_in_[static_cast<std::size_t>(entry.category)] += entry.counted;
-  settle_timer(entry, id);
-}
-
-void Scheduler::settle_timer(Entry& entry, QueueId id) {
-  const auto due = entry.next_time(settings_.warn);
-  if (due == entry.timer) return;
-  if (entry.timer) timers_.erase({*entry.timer, id});
-  if (due) timers_.emplace(*due, id);
-  entry.timer = due;
-}
-
 void Scheduler::told(QueueId id, std::span<const std::uint32_t> recipients, bool warned) {
   telling_.erase(id);
-  const auto at = entries_.find(id);
+  const auto at = open(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;
   entry.telling = false;
@@ -435,7 +423,7 @@ void Scheduler::told(QueueId id, std::span<const std::uint32_t> recipients, bool
 
 void Scheduler::not_told(QueueId id, WallTime now) {
   telling_.erase(id);
-  const auto at = entries_.find(id);
+  const auto at = open(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;
   entry.telling = false;

@@ -32,21 +32,24 @@
 #include "base/result.h"
 #include "queue/entry.h"
 #include "queue/events.h"
+#include "queue/folded_entry.h"
 #include "queue/sites.h"
+#include "queue/timers.h"
 
 namespace sternpost::queue {
 
 /// Bounds: messages that are routed, ready or active count against max_active_messages, and their recipients
 /// against kRecipientsFactor for each message allowed. At a bound the scheduler stops pulling; one pull may
 /// overshoot by what one frame carries. Messages that only wait for their time or are held do not count, so
-/// that however many there are, new mail is pulled: their memory, about 300 octets for each and 60 and the
-/// address for each recipient, is bounded by the spool, which holds more of them in memory itself.
+/// that however many there are, new mail is pulled. They are folded, without the addresses, which spool is
+/// asked for before router is asked again; their memory, about 100 octets for each and 10 for each further
+/// recipient, is bounded by the spool, which holds more of them in memory itself.
 class Scheduler {
  public:
   static constexpr std::uint32_t kMaxJobRecipients = 100;
   static constexpr std::uint32_t kMaxPull = 512;
   static constexpr std::uint32_t kMaxOrders = 512;
-  /// Messages for which router is asked at one time.
+  /// Messages for which router or, for the addresses, spool is asked at one time.
   static constexpr std::int64_t kMaxAsked = 10'000;
   static constexpr std::uint64_t kRecipientsFactor = 160;
   /// Senders who are being told something at one time, and recipients that one notice tells of.
@@ -54,9 +57,16 @@ class Scheduler {
   static constexpr std::size_t kMaxTold = 1000;
   /// Before a sender who could not be told is to be told again.
   static constexpr Seconds kTellAgain{10};
+  /// Before spool is asked again for an address that it did not say.
+  static constexpr Seconds kLookAgain{10};
+
+  /// Of folded messages to buckets: 4 to 8 octets each are spent for these, for a little more time.
+  static constexpr float kFoldedLoad = 2;
 
   explicit Scheduler(const Settings& settings)
-      : settings_(settings), sites_(settings.site_concurrency), gauge_(settings.pressure) {}
+      : settings_(settings), sites_(settings.site_concurrency), gauge_(settings.pressure) {
+    folded_.max_load_factor(kFoldedLoad);
+  }
 
   /// New limits and times; what is planned already stays planned.
   void set(const Settings& settings);
@@ -71,6 +81,9 @@ class Scheduler {
   Result<void> pulled(std::vector<Message>&& messages, std::uint64_t position, WallTime now);
   /// Answers for what is not being asked are ignored.
   void routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime now);
+  /// The answer to a look-up. Recipients that it leaves out are looked up again later, if they are still
+  /// here.
+  void addressed(QueueId id, std::vector<AddressedRecipient>&& addresses, WallTime now);
   /// Durable outcomes, whoever brought them. Unknown messages and recipients are ignored.
   void recorded(QueueId id, std::span<const mail::RecipientOutcome> outcomes, WallTime now);
   /// An order that no agent took: ready again, but the site is blocked for a moment.
@@ -125,22 +138,37 @@ class Scheduler {
   void defer(Entry& entry, QueueId id, Recipient& recipient, const mail::RecipientOutcome& outcome,
              WallTime now);
   void finish(Entry& entry, std::uint32_t index);
+  void leave_jobs(Entry& entry, std::span<const mail::RecipientOutcome> outcomes, WallTime now);
   void leave_job(Recipient& recipient, Sites::JobEnd how, const mail::Reply& reply, WallTime now);
   void end_job(Job& job, WallTime now);
   void take_down(SiteId site, const mail::Reply& reason, WallTime now);
-  std::size_t hurry(Entries::iterator at, SiteId only, WallTime now);
+  std::size_t hurry(Entries::iterator at, const std::vector<SiteId>* only, WallTime now);
+  std::size_t hurry_all(const std::vector<SiteId>* only, WallTime now);
+  [[nodiscard]] std::vector<QueueId> with_recipients_at(const std::vector<SiteId>* sites) const;
   void note_deferred(QueueId id, std::uint32_t index, const mail::Reply& reply, WallTime next);
   void note_failed(QueueId id, const mail::RecipientOutcome& outcome, Rule rule);
-  /// Brings category, counts and timer up to date after a change; removes the entry when nothing is open.
+  /// The entry of a message, unfolded. Whoever opens one also settles it, and nothing between may settle the
+  /// same one: it is folded then.
+  Entries::iterator open(QueueId id);
+  /// Brings category, counts and timer up to date after a change; folds what only waits from now on, removes
+  /// what is done.
   void settle(Entries::iterator at);
-  void settle_timer(Entry& entry, QueueId id);
+  void settle_timer(Entry& entry, QueueId id, std::optional<WallTime> due);
+  /// The entry of a message, to be read: it may be `unfolded`. Null where there is none.
+  [[nodiscard]] const Entry* look(QueueId id, Entry& unfolded) const;
+  [[nodiscard]] std::uint64_t known() const { return entries_.size() + folded_.size(); }
+  [[nodiscard]] std::optional<WallTime> timer_of(QueueId id) const;
+  /// The next one that counts.
+  std::optional<Timers::Timer> next_timer();
 
   void fire_timers(WallTime now);
   void ask(Actions& actions);
   void order(Actions& actions, WallTime now);
+  Order make_order(Entries::iterator at, const Sites::Turn& turn);
   void tell(Actions& actions);
   void gauge(Actions& actions, WallTime now);
   [[nodiscard]] Load load(WallTime now) const;
+  [[nodiscard]] std::uint64_t memory_bytes() const;
   void pull(Actions& actions);
   [[nodiscard]] std::uint64_t room() const;
   std::uint32_t new_job(SiteId site, std::uint32_t round, std::uint32_t recipients);
@@ -151,14 +179,15 @@ class Scheduler {
   bool pull_outstanding_ = false;
   std::uint64_t cursor_ = 0;
   std::array<std::uint64_t, kCategories> recipients_in_{};
-  Entries entries_;
+  Entries entries_;  ///< what is worked on
+  std::unordered_map<QueueId, FoldedEntry> folded_;
   std::array<std::uint64_t, kCategories> in_category_{};
   Sites sites_;
   std::vector<Job> jobs_;
   std::vector<std::uint32_t> free_jobs_;
-  std::set<std::pair<WallTime, QueueId>> timers_;
+  Timers timers_;
   std::deque<QueueId> to_ask_;
-  std::int64_t asked_ = 0;  ///< messages for which router owes an answer
+  std::int64_t asked_ = 0;  ///< messages for which router or spool owes an answer
   std::deque<QueueId> to_tell_;
   std::set<QueueId> telling_;  ///< spool has not answered yet
   std::vector<Decided> decisions_;

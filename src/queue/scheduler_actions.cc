@@ -1,10 +1,21 @@
 // The half of Scheduler that turns its state into actions.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "queue/scheduler.h"
 
 namespace sternpost::queue {
+namespace {
+
+/// Of messages or recipients: those that count against what is worked on at one time.
+std::uint64_t working(const std::array<std::uint64_t, kCategories>& by_category) {
+  return by_category[static_cast<std::size_t>(Category::active)] +
+         by_category[static_cast<std::size_t>(Category::ready)] +
+         by_category[static_cast<std::size_t>(Category::routing)];
+}
+
+}  // namespace
 
 Actions Scheduler::take(WallTime now) {
   Actions actions;
@@ -18,7 +29,7 @@ Actions Scheduler::take(WallTime now) {
   gauge(actions, now);
   actions.decisions = std::exchange(decisions_, {});
   actions.notices = std::exchange(notices_, {});
-  if (!timers_.empty()) actions.wake = timers_.begin()->first;
+  if (const auto timer = next_timer()) actions.wake = timer->first;
   if (const auto unblocked = sites_.wake(); unblocked && (!actions.wake || *unblocked < *actions.wake)) {
     actions.wake = unblocked;
   }
@@ -30,9 +41,11 @@ Actions Scheduler::take(WallTime now) {
 }
 
 void Scheduler::fire_timers(WallTime now) {
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const auto at = entries_.find(timers_.begin()->second);
+  for (auto timer = next_timer(); timer && timer->first <= now; timer = next_timer()) {
+    timers_.fired();
+    const auto at = open(timer->second);
     auto& entry = at->second;
+    entry.timer.reset();
     start_due(entry, at->first, now);
     if (entry.wants_to_tell() && entry.tell_after <= now) {
       to_tell_.push_back(at->first);
@@ -47,54 +60,67 @@ void Scheduler::ask(Actions& actions) {
   while (!to_ask_.empty() && asked_ < kMaxAsked) {
     const auto id = to_ask_.front();
     to_ask_.pop_front();
-    const auto at = entries_.find(id);
-    if (at == entries_.end() || at->second.count(State::unasked) == 0) continue;
+    const auto at = open(id);
+    if (at == entries_.end()) continue;
     auto& entry = at->second;
+    // What spool is asked already will come with all addresses.
+    const bool was_looked_up = entry.count(State::looking_up) > 0;
     RouteQuestion question{id, {}};
     for (auto& recipient : entry.recipients) {
       if (recipient.state != State::unasked) continue;
-      question.recipients.push_back({recipient.index, entry.address(recipient.index)});
-      entry.set(recipient, State::asking);
+      const auto* address = entry.address(recipient.index);
+      if (address != nullptr) question.recipients.push_back({recipient.index, *address});
+      entry.set(recipient, address != nullptr ? State::asking : State::looking_up);
     }
-    count_asked(entry);
-    actions.questions.push_back(std::move(question));
+    if (!was_looked_up && entry.count(State::looking_up) > 0) actions.lookups.push_back(id);
+    if (!question.recipients.empty()) actions.questions.push_back(std::move(question));
+    settle(at);
   }
 }
 
 void Scheduler::order(Actions& actions, WallTime now) {
   while (actions.orders.size() < kMaxOrders) {
-    auto turn = sites_.next_turn(now);
+    const auto turn = sites_.next_turn(now);
     if (!turn) break;
-    const auto at = entries_.find(turn->ready.id);
-    Order order{turn->ready.id, sites_.agent(turn->site), {}, std::string(sites_.name(turn->site))};
-    auto& indexes = turn->ready.indexes;
-    std::size_t looked_at = 0;
-    for (; looked_at < indexes.size() && order.recipients.size() < kMaxJobRecipients; ++looked_at) {
-      if (at == entries_.end()) continue;
-      auto& entry = at->second;
-      auto* recipient = entry.find(indexes[looked_at]);
-      if (recipient == nullptr || recipient->site != turn->site) continue;
-      if (recipient->state != State::ready && recipient->state != State::parked) continue;
-      entry.set(*recipient, State::in_hand);
-      order.recipients.push_back(recipient->index);
-    }
-    indexes.erase(indexes.begin(), indexes.begin() + static_cast<std::ptrdiff_t>(looked_at));
-    if (!indexes.empty()) sites_.add_ready(turn->site, std::move(turn->ready));
-    if (order.recipients.empty()) {
+    const auto at = open(turn->ready.id);
+    if (at == entries_.end()) {
       sites_.skipped(turn->site);
       continue;
     }
-    const auto job =
-        new_job(turn->site, sites_.started(turn->site), static_cast<std::uint32_t>(order.recipients.size()));
-    for (const auto index : order.recipients) at->second.find(index)->job = job;
-    actions.orders.push_back(std::move(order));
+    auto order = make_order(at, *turn);
+    if (order.recipients.empty()) {
+      sites_.skipped(turn->site);
+    } else {
+      const auto job = new_job(turn->site, sites_.started(turn->site),
+                               static_cast<std::uint32_t>(order.recipients.size()));
+      for (const auto index : order.recipients) at->second.find(index)->job = job;
+      actions.orders.push_back(std::move(order));
+    }
     settle(at);
   }
 }
 
+/// As many as one job may have; the others have another turn.
+Order Scheduler::make_order(Entries::iterator at, const Sites::Turn& turn) {
+  auto& [id, entry] = *at;
+  const auto [site, ready] = turn;
+  Order order{id, sites_.agent(site), {}, std::string(sites_.name(site))};
+  for (auto& recipient : entry.between(ready.first, ready.last)) {
+    if (recipient.site != site) continue;
+    if (recipient.state != State::ready && recipient.state != State::parked) continue;
+    if (order.recipients.size() == kMaxJobRecipients) {
+      sites_.add_ready(site, {id, recipient.index, ready.last});
+      break;
+    }
+    entry.set(recipient, State::in_hand);
+    order.recipients.push_back(recipient.index);
+  }
+  return order;
+}
+
 void Scheduler::tell(Actions& actions) {
   while (!to_tell_.empty() && telling_.size() < kMaxTelling) {
-    const auto at = entries_.find(to_tell_.front());
+    const auto at = open(to_tell_.front());
     to_tell_.pop_front();
     if (at == entries_.end()) continue;
     auto& entry = at->second;
@@ -123,29 +149,33 @@ void Scheduler::gauge(Actions& actions, WallTime now) {
 /// shows where pulling has stopped: what comes next arrived about when the last one did. What an older qmgr
 /// knew says nothing of either until it has been seen: after a restart all of it is behind.
 Load Scheduler::load(WallTime now) const {
-  constexpr std::uint64_t kBytesOfEntry = 300;
-  constexpr std::uint64_t kBytesOfRecipient = 100;
   const auto in = [&](Category category) { return in_category_[static_cast<std::size_t>(category)]; };
-  const std::uint64_t known = entries_.size();
-  const auto seen = known + first_pass_.value_or(0);
+  const auto seen = known() + first_pass_.value_or(0);
   const auto behind = spool_load_.messages > seen ? spool_load_.messages - seen : 0;
-  std::uint64_t recipients = 0;
-  for (const auto count : recipients_in_) recipients += count;
   Load load;
   load.backlog = behind + in(Category::ready) + in(Category::routing);
   if (!pull_outstanding_ && behind > 0 && first_pass_.value_or(0) == 0) load.lag = now - newest_arrival_;
-  load.memory_bytes = spool_load_.memory_bytes + known * kBytesOfEntry + recipients * kBytesOfRecipient;
+  load.memory_bytes = spool_load_.memory_bytes + memory_bytes();
   load.disk_bytes = spool_load_.disk_bytes;
   load.max_disk_bytes = spool_load_.max_disk_bytes;
   return load;
 }
 
-std::uint64_t Scheduler::room() const {
-  auto working = [](const auto& by_category) {
-    return by_category[static_cast<std::size_t>(Category::active)] +
-           by_category[static_cast<std::size_t>(Category::ready)] +
-           by_category[static_cast<std::size_t>(Category::routing)];
+/// About what was measured of a million messages, with all that malloc, tables and timers add.
+std::uint64_t Scheduler::memory_bytes() const {
+  constexpr std::uint64_t kOfFolded = 100;
+  constexpr std::uint64_t kOfFoldedRecipient = 10;
+  constexpr std::uint64_t kOfWorking = 300;
+  constexpr std::uint64_t kOfWorkingRecipient = 150;
+  const auto total = [](const auto& by_category) {
+    return std::accumulate(by_category.begin(), by_category.end(), std::uint64_t{0});
   };
+  const auto at_work = working(recipients_in_);
+  return folded_.size() * kOfFolded + (total(recipients_in_) - at_work) * kOfFoldedRecipient +
+         entries_.size() * kOfWorking + at_work * kOfWorkingRecipient;
+}
+
+std::uint64_t Scheduler::room() const {
   auto left = [](std::uint64_t bound, std::uint64_t used) { return used < bound ? bound - used : 0; };
   const std::uint64_t max_active = std::max(settings_.max_active_messages, 1U);
   return std::min(left(max_active, working(in_category_)),

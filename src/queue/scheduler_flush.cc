@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
+#include <vector>
 
 #include "mail/extension.h"
 #include "queue/scheduler.h"
@@ -28,26 +28,27 @@ bool is_called(std::string_view site, std::string_view name) {
 
 }  // namespace
 
-/// Recipients that only wait, at any site or at this one.
-std::size_t Scheduler::hurry(Entries::iterator at, SiteId only, WallTime now) {
+/// Recipients that only wait, at any site or at these.
+std::size_t Scheduler::hurry(Entries::iterator at, const std::vector<SiteId>* only, WallTime now) {
   auto& [id, entry] = *at;
-  if (entry.held) return 0;
-  entry.tell_after = std::min(entry.tell_after, now);
   std::size_t hurried = 0;
-  for (auto& recipient : entry.recipients) {
-    if (only != kNoSite && recipient.site != only) continue;
-    if (recipient.state == State::parked) ++hurried;
-    if (recipient.state != State::waiting) continue;
-    recipient.due = now;
-    ++hurried;
+  if (!entry.held) {
+    entry.tell_after = std::min(entry.tell_after, now);
+    for (auto& recipient : entry.recipients) {
+      if (only != nullptr && !std::ranges::binary_search(*only, recipient.site)) continue;
+      if (recipient.state == State::parked) ++hurried;
+      if (recipient.state != State::waiting) continue;
+      recipient.due = now;
+      ++hurried;
+    }
+    start_due(entry, id, now);
   }
-  start_due(entry, id, now);
   settle(at);
   return hurried;
 }
 
 std::optional<std::size_t> Scheduler::flush(QueueId id, WallTime now) {
-  const auto at = entries_.find(id);
+  const auto at = open(id);
   if (at == entries_.end()) return std::nullopt;
   for (const auto& recipient : at->second.recipients) {
     if (recipient.site == kNoSite) continue;
@@ -55,43 +56,59 @@ std::optional<std::size_t> Scheduler::flush(QueueId id, WallTime now) {
     if (recipient.state == State::parked) sites_.bring_forward(recipient.site, id);
     sites_.unblock(recipient.site);
   }
-  return hurry(at, kNoSite, now);
+  return hurry(at, nullptr, now);
 }
 
 std::optional<std::size_t> Scheduler::flush_site(std::string_view name, WallTime now) {
-  std::optional<std::size_t> hurried;
-  const auto folded = mail::fold_case(name);
-  for (const auto site : sites_.used()) {
-    if (!is_called(sites_.name(site), name) && !is_called(sites_.name(site), folded)) continue;
-    hurried = hurried.value_or(0);
-    sites_.unblock(site);
-    for (auto at = entries_.begin(); at != entries_.end();) {
-      const auto next = std::next(at);  // settling may end the entry
-      const bool has =
-          std::ranges::any_of(at->second.recipients, [&](const Recipient& one) { return one.site == site; });
-      if (has) *hurried += hurry(at, site, now);
-      at = next;
-    }
-  }
-  return hurried;
+  const auto folded_name = mail::fold_case(name);
+  auto meant = sites_.used();
+  std::erase_if(meant, [&](SiteId site) {
+    return !is_called(sites_.name(site), name) && !is_called(sites_.name(site), folded_name);
+  });
+  if (meant.empty()) return std::nullopt;
+  for (const auto site : meant) sites_.unblock(site);
+  return hurry_all(&meant, now);
 }
 
 std::size_t Scheduler::flush_all(WallTime now) {
   for (const auto site : sites_.used()) sites_.unblock(site);
+  return hurry_all(nullptr, now);
+}
+
+/// One after the other, so that few are unfolded at one time.
+std::size_t Scheduler::hurry_all(const std::vector<SiteId>* only, WallTime now) {
   std::size_t hurried = 0;
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    const auto next = std::next(at);
-    hurried += hurry(at, kNoSite, now);
-    at = next;
+  for (const auto id : with_recipients_at(only)) {
+    if (const auto at = open(id); at != entries_.end()) hurried += hurry(at, only, now);
   }
   return hurried;
 }
 
+std::vector<QueueId> Scheduler::with_recipients_at(const std::vector<SiteId>* sites) const {
+  const auto is_meant = [&](const Entry& entry) {
+    return sites == nullptr || std::ranges::any_of(entry.recipients, [&](const Recipient& one) {
+             return std::ranges::binary_search(*sites, one.site);
+           });
+  };
+  std::vector<QueueId> found;
+  for (const auto& [id, entry] : entries_) {
+    if (is_meant(entry)) found.push_back(id);
+  }
+  Entry unfolded;
+  for (const auto& [id, folded] : folded_) {
+    if (sites != nullptr) folded.unfold_to(unfolded);
+    if (is_meant(unfolded)) found.push_back(id);
+  }
+  std::ranges::sort(found);  // the oldest first
+  return found;
+}
+
 std::optional<WallTime> Scheduler::next_attempt(QueueId id) const {
-  const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.held) return std::nullopt;
+  Entry unfolded;
+  const auto* entry = look(id, unfolded);
+  if (entry == nullptr || entry->held) return std::nullopt;
   std::optional<WallTime> next;
-  for (const auto& recipient : at->second.recipients) {
+  for (const auto& recipient : entry->recipients) {
     auto due = recipient.due;
     if (recipient.state == State::parked) {
       due = std::min(due, sites_.blocked_until(recipient.site));
@@ -105,11 +122,11 @@ std::optional<WallTime> Scheduler::next_attempt(QueueId id) const {
 
 std::string Scheduler::waits_because(QueueId id) const {
   constexpr std::size_t kMost = kMaxBecause / 2;  // of the name, and of what was met with
-  const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.held) return {};
-  const auto& recipients = at->second.recipients;
-  const auto parked = std::ranges::find(recipients, State::parked, &Recipient::state);
-  if (parked == recipients.end()) return {};
+  Entry unfolded;
+  const auto* entry = look(id, unfolded);
+  if (entry == nullptr || entry->held) return {};
+  const auto parked = std::ranges::find(entry->recipients, State::parked, &Recipient::state);
+  if (parked == entry->recipients.end()) return {};
   return fmt::format("{:.{}} is down: {:.{}}", sites_.name(parked->site), kMost - 10,
                      to_string(sites_.reason(parked->site)), kMost);
 }

@@ -122,6 +122,7 @@ class World {
     if (chance(50)) toggle_hold();
     if (chance(2000)) release_all();
     if (chance(200)) flush_some();
+    if (looked_up_.empty() && chance(100)) say_nonsense();
   }
 
   void flush_some() {
@@ -155,6 +156,7 @@ class World {
       }
     }
     site_jobs_.clear();
+    looked_up_.clear();
     scheduler_.spool_connected();
   }
 
@@ -225,6 +227,7 @@ class World {
     wake_ = actions.wake;
     if (actions.pull) answer_pull(*actions.pull);
     for (auto& question : actions.questions) answer_question(question);
+    for (const auto id : actions.lookups) look_up(id);
     for (const auto& order : actions.orders) carry_out(order);
     for (const auto& decided : actions.decisions) record_decided(decided);
     for (const auto& tell : actions.tells) carry_out(tell);
@@ -279,6 +282,28 @@ class World {
       }
       scheduler_.routed(id, std::move(answers), now_);
     });
+  }
+
+  /// Spool reads the addresses at some time, and answers later: with none where it cannot read them.
+  void look_up(QueueId id) {
+    if (!looked_up_.insert(id.value).second) violated("looked up twice at one time");
+    const bool readable = !chance(10);
+    from_spool([this, id, readable] {
+      std::vector<AddressedRecipient> addresses;
+      const auto& recipients = messages_.at(id.value).recipients;
+      for (std::uint32_t i = 0; readable && i < recipients.size(); ++i) {
+        if (!recipients[i].finished) addresses.push_back({i, address(i)});
+      }
+      from_spool([this, id, addresses = std::move(addresses)]() mutable {
+        looked_up_.erase(id.value);
+        scheduler_.addressed(id, std::move(addresses), now_);
+      });
+    });
+  }
+
+  /// What was not asked for, and of whom there is not: it changes nothing.
+  void say_nonsense() {
+    scheduler_.addressed(QueueId{1 + pick(messages_.size() + 2)}, {{1'000'000, address(7)}}, now_);
   }
 
   void carry_out(const Order& order) {
@@ -404,6 +429,7 @@ class World {
   WallTime now_{1'700'000'000'000'000};
   std::map<std::uint64_t, Model> messages_;
   std::map<std::string, std::uint32_t> site_jobs_;
+  std::set<std::uint64_t> looked_up_;  ///< and not answered
   std::multimap<WallTime, Event> events_;
   std::optional<WallTime> wake_;
   WallTime last_from_spool_, last_from_router_;

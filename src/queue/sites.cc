@@ -76,13 +76,15 @@ void Sites::retire_idle() {
 
 void Sites::add_ready(SiteId id, QueueId message, std::uint32_t index) {
   auto& rotation = sites_[id].rotation;
-  if (rotation.empty() || rotation.back().id != message) rotation.push_back({message, {}});
-  rotation.back().indexes.push_back(index);
+  if (rotation.empty() || rotation.back().id != message) rotation.push_back({message, index, index});
+  auto& last = rotation.back();
+  last.first = std::min(last.first, index);
+  last.last = std::max(last.last, index);
   schedule(id);
 }
 
-void Sites::add_ready(SiteId id, ReadyRecipients ready) {
-  sites_[id].rotation.push_back(std::move(ready));
+void Sites::add_ready(SiteId id, const ReadyRecipients& ready) {
+  sites_[id].rotation.push_back(ready);
   schedule(id);
 }
 
@@ -113,7 +115,7 @@ std::optional<Sites::Turn> Sites::next_turn(WallTime now) {
     auto& site = sites_[id];
     site.listed = false;
     if (site.blocked || site.rotation.empty() || site.jobs >= limit(id)) continue;
-    Turn turn{id, std::move(site.rotation.front())};
+    const Turn turn{id, site.rotation.front()};
     site.rotation.pop_front();
     return turn;
   }

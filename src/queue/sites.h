@@ -23,10 +23,12 @@ namespace sternpost::queue {
 using SiteId = std::uint32_t;
 inline constexpr SiteId kNoSite = UINT32_MAX;
 
-/// Recipients of one message that are ready at one site.
+/// Recipients of one message that may be ready at one site: those from `first` to `last` that are. Two
+/// numbers and no list, for there can be very many of these at a site that is down.
 struct ReadyRecipients {
   QueueId id;
-  std::vector<std::uint32_t> indexes;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
 };
 
 /// All sites. Turns go round among sites, and at a site round among messages; a site that is at its limit,
@@ -89,7 +91,7 @@ class Sites {
 
   /// At the end of the site's rotation; joins the last turn there if that is of the same message.
   void add_ready(SiteId site, QueueId id, std::uint32_t index);
-  void add_ready(SiteId site, ReadyRecipients ready);
+  void add_ready(SiteId site, const ReadyRecipients& ready);
 
   struct Turn {
     SiteId site = kNoSite;

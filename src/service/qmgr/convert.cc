@@ -84,6 +84,13 @@ std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&&
   return messages;
 }
 
+std::vector<queue::AddressedRecipient> to_addresses(std::vector<spool_qmgr::Addressed>&& addressed) {
+  std::vector<queue::AddressedRecipient> addresses;
+  addresses.reserve(addressed.size());
+  for (auto& from : addressed) addresses.push_back({from.index, std::move(from.address)});
+  return addresses;
+}
+
 std::vector<queue::RouteAnswer> to_answers(std::vector<router::RoutedRecipient>&& routed) {
   std::vector<queue::RouteAnswer> answers;
   answers.reserve(routed.size());
@@ -106,6 +113,15 @@ std::vector<spool_qmgr::Orders> to_orders(std::vector<queue::Order>&& orders) {
     bytes += size;
     frames.back().orders.push_back(
         {order.id, to_wire(order.agent), std::move(order.recipients), std::move(order.site)});
+  }
+  return frames;
+}
+
+std::vector<spool_qmgr::GetAddresses> to_lookups(std::span<const QueueId> ids) {
+  std::vector<spool_qmgr::GetAddresses> frames;
+  for (; !ids.empty(); ids = ids.subspan(frames.back().ids.size())) {
+    const auto some = ids.first(std::min<std::size_t>(ids.size(), spool_qmgr::kMaxBatch));
+    frames.push_back({{some.begin(), some.end()}});
   }
   return frames;
 }

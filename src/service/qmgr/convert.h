@@ -1,6 +1,7 @@
 // Frames to events and actions to frames.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "config/slices.h"
@@ -17,6 +18,7 @@ inline constexpr std::size_t kMaxDecided = 500;
 
 queue::Settings to_settings(const config::QmgrSlice& slice);
 std::vector<queue::Message> to_messages(std::vector<spool_qmgr::PulledMessage>&& pulled);
+std::vector<queue::AddressedRecipient> to_addresses(std::vector<spool_qmgr::Addressed>&& addressed);
 std::vector<queue::RouteAnswer> to_answers(std::vector<router::RoutedRecipient>&& routed);
 
 /// What one Orders frame carries, in octets, but for one order more.
@@ -24,6 +26,8 @@ inline constexpr std::size_t kOrdersBytes = 128UL * 1024;
 
 /// As many frames as it takes.
 std::vector<spool_qmgr::Orders> to_orders(std::vector<queue::Order>&& orders);
+/// As many frames as it takes.
+std::vector<spool_qmgr::GetAddresses> to_lookups(std::span<const QueueId> ids);
 spool_qmgr::Tell to_tell(queue::Tell&& tell);
 /// As many frames as it takes.
 std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided);

@@ -57,6 +57,20 @@ TEST(Convert, ShortOrdersShareAFrame) {
   EXPECT_EQ(to_orders(std::move(orders)).size(), 1U);
 }
 
+TEST(Convert, LookUpsBecomeFramesOfOneBatchEach) {
+  std::vector<QueueId> ids;
+  for (std::uint64_t i = 1; i <= 2 * spool_qmgr::kMaxBatch + 1; ++i) ids.push_back(QueueId{i});
+  const auto frames = to_lookups(ids);
+  ASSERT_EQ(frames.size(), 3U);
+  std::vector<QueueId> sent;
+  for (const auto& frame : frames) {
+    EXPECT_LE(frame.ids.size(), spool_qmgr::kMaxBatch);
+    sent.insert(sent.end(), frame.ids.begin(), frame.ids.end());
+  }
+  EXPECT_EQ(sent, ids);
+  EXPECT_TRUE(to_lookups({}).empty());
+}
+
 TEST(Convert, ATellSaysWhomAndUntilWhen) {
   const auto tell = to_tell({QueueId{7}, true, {0, 3}, WallTime{9}});
   EXPECT_EQ(tell.id, QueueId{7});

@@ -140,6 +140,12 @@ Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {
                    }
                    return {};
                  },
+                 [&](spool_qmgr::Addresses& addresses) -> Result<void> {
+                   for (auto& message : addresses.messages) {
+                     scheduler_.addressed(message.id, to_addresses(std::move(message.recipients)), now);
+                   }
+                   return {};
+                 },
                  [&](spool_qmgr::NotHanded& not_handed) -> Result<void> {
                    scheduler_.not_handed(not_handed.id, not_handed.recipients, now);
                    return {};
@@ -174,6 +180,7 @@ void QmgrService::act() {
     for (auto& decided : actions.decisions) {
       for (const auto& frame : to_decided(std::move(decided))) spool_->send(frame);
     }
+    for (const auto& frame : to_lookups(actions.lookups)) spool_->send(frame);
     orders_ += actions.orders.size();
     for (const auto& frame : to_orders(std::move(actions.orders))) spool_->send(frame);
     for (auto& tell : actions.tells) spool_->send(to_tell(std::move(tell)));

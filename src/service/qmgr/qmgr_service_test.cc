@@ -224,6 +224,29 @@ TEST_F(QmgrServiceTest, FlushesAndTellsTheNextAttempt) {
   }
 }
 
+TEST_F(QmgrServiceTest, AsksSpoolForTheAddressOfWhatHasWaitedBeforeItAsksRouter) {
+  give(1);
+  route_all();
+  spool->send(spool_qmgr::Recorded{
+      {{QueueId{1}, {{0, mail::Disposition::deferred, {452, {4, 2, 2}, "full"}, wall_now()}}}}});
+  run();
+  to_spool.clear();
+  admin->send(Flush{8, QueueId{1}, {}});
+  run();
+  ASSERT_THAT(to_spool, SizeIs(1));
+  EXPECT_THAT(std::get<spool_qmgr::GetAddresses>(to_spool[0]).ids, testing::ElementsAre(QueueId{1}));
+  EXPECT_THAT(to_router, SizeIs(0));
+  const auto ann = *mail::Mailbox::from_wire("ann@example.org");
+  // Of another recipient and another message, too: nobody asked for those.
+  spool->send(
+      spool_qmgr::Addresses{{{QueueId{99}, {{0, ann}}}, {QueueId{1}, {{7, ann}, {0, ann}, {0, ann}}}}});
+  run();
+  ASSERT_THAT(to_router, SizeIs(1));
+  const auto& question = std::get<router::Route>(to_router[0]);
+  ASSERT_THAT(question.recipients, SizeIs(1));
+  EXPECT_EQ(question.recipients[0].address, ann);
+}
+
 TEST_F(QmgrServiceTest, TakesANewSliceOnlyWhenItIsOne) {
   EXPECT_FALSE(service->new_slice("garbage", false));
   auto slice = make_slice();

@@ -1,8 +1,8 @@
 // Channel between spool and qmgr.
 //
 // qmgr pulls what it may work on and orders jobs; spool hands them to agents and tells what was recorded.
-// qmgr holds nothing that is not in spool: on a new channel, at either side's restart, it forgets all and
-// pulls from position 0 again.
+// qmgr holds nothing that is not in spool, and of a message that waits not even the addresses: on a new
+// channel, at either side's restart, it forgets all and pulls from position 0 again.
 #pragma once
 
 #include <cstdint>
@@ -77,7 +77,15 @@ struct Pressure {
   static constexpr auto fields() { return std::tuple(&Pressure::level, &Pressure::cause); }
 };
 
-using ToSpool = std::variant<Pull, Orders, Decided, Tell, Pressure>;
+/// Asks for the addresses of messages that qmgr knows: it keeps none of what only waits. At most kMaxBatch in
+/// one frame and kMaxAddressesAsked without an answer; each is answered once, in some frame.
+struct GetAddresses {
+  std::vector<QueueId> ids;
+  static constexpr auto fields() { return std::tuple(&GetAddresses::ids); }
+};
+inline constexpr std::size_t kMaxAddressesAsked = 100'000;
+
+using ToSpool = std::variant<Pull, Orders, Decided, Tell, Pressure, GetAddresses>;
 
 /// The most recipients of one Tell.
 inline constexpr std::size_t kMaxTold = 1000;
@@ -170,7 +178,25 @@ struct Load {
   }
 };
 
-using FromSpool = std::variant<Pulled, Recorded, NotHanded, HoldChanged, Told, NotTold, Load>;
+struct Addressed {
+  std::uint32_t index = 0;
+  mail::Mailbox address;
+  static constexpr auto fields() { return std::tuple(&Addressed::index, &Addressed::address); }
+};
+
+/// The open recipients of a message: none where it is finished, or cannot be read.
+struct AddressedMessage {
+  QueueId id;
+  std::vector<Addressed> recipients;
+  static constexpr auto fields() { return std::tuple(&AddressedMessage::id, &AddressedMessage::recipients); }
+};
+
+struct Addresses {
+  std::vector<AddressedMessage> messages;
+  static constexpr auto fields() { return std::tuple(&Addresses::messages); }
+};
+
+using FromSpool = std::variant<Pulled, Recorded, NotHanded, HoldChanged, Told, NotTold, Load, Addresses>;
 
 }  // namespace sternpost::spool_qmgr
 

@@ -141,6 +141,8 @@ void SpoolService::forget_qmgr() {
   orders_.clear();
   pull_.reset();
   pull_failed_ = false;
+  asked_addresses_.clear();
+  unread_addresses_.clear();
   stepped_over_.clear();
   pull_again_.clear();
   queue_.drop_decisions();
@@ -158,6 +160,7 @@ Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
                  [&](spool_qmgr::Orders& orders) { return take_orders(std::move(orders)); },
                  [&](spool_qmgr::Tell& tell) { return take_tell(std::move(tell)); },
                  [&](const spool_qmgr::Pressure& pressure) { return take_pressure(pressure); },
+                 [&](const spool_qmgr::GetAddresses& asked) { return take_get_addresses(asked); },
                  [&](spool_qmgr::Decided& decided) { return take_decided(std::move(decided)); }},
       frame);
 }

@@ -80,7 +80,8 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
       load_timer_(context_.loop),
       rest_timer_(context_.loop),
       retry_timer_(context_.loop),
-      hand_timer_(context_.loop) {}
+      hand_timer_(context_.loop),
+      addresses_timer_(context_.loop) {}
 
 Result<void> SpoolService::open(const spool::EngineOptions& options) {
   const spool::Disks disks(*disks_.front(), disks_.size() > 1 ? disks_.back().get() : nullptr);
@@ -178,8 +179,10 @@ void SpoolService::work() {
   }
   answer_leases();
   answer_pull();
+  answer_addresses();
   hand_orders();
-  if (queue_.retrying() || !asked_leases_.empty() || pull_failed_) retry_later();
+  if (queue_.retrying() || !asked_leases_.empty() || pull_failed_ || !unread_addresses_.empty())
+    retry_later();
 }
 
 void SpoolService::retry_later() {
@@ -189,6 +192,7 @@ void SpoolService::retry_later() {
     retry_waiting_ = false;
     if (error) return;
     pull_failed_ = false;
+    retry_addresses();
     maintain_at_end_.schedule();
     work();
   });

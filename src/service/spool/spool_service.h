@@ -101,6 +101,11 @@ class SpoolService final : public Service {
   void bounce_gone();
   [[nodiscard]] bool agents_are_known() const;
   void answer_pull();
+  Result<void> take_get_addresses(const spool_qmgr::GetAddresses& asked);
+  void answer_addresses();
+  void retry_addresses();
+  [[nodiscard]] bool may_read_addresses() const;
+  [[nodiscard]] Result<spool_qmgr::AddressedMessage> find_addresses(QueueId id);
   [[nodiscard]] std::size_t content_bytes(QueueId id) const;
   void hand_orders();
   bool hand_orders(Compartment row, OrderQueue& orders);
@@ -152,10 +157,12 @@ class SpoolService final : public Service {
   std::vector<std::pair<ChannelId, QueueId>> asked_committed_;
   std::vector<std::pair<ChannelId, std::uint32_t>> asked_leases_;
   std::optional<spool_qmgr::Pull> pull_;
-  bool pull_failed_ = false;         ///< by the disk, for now: not answered before the next retry
-  std::set<QueueId> stepped_over_;   ///< qmgr was not told of them, for they cannot be read
-  std::deque<QueueId> pull_again_;   ///< of those, released since
-  std::set<QueueId> setting_aside_;  ///< their hold is not durable yet
+  bool pull_failed_ = false;  ///< by the disk, for now: not answered before the next retry
+  std::deque<QueueId> asked_addresses_;
+  std::vector<QueueId> unread_addresses_;  ///< of those, the disk failed to read these, for now
+  std::set<QueueId> stepped_over_;         ///< qmgr was not told of them, for they cannot be read
+  std::deque<QueueId> pull_again_;         ///< of those, released since
+  std::set<QueueId> setting_aside_;        ///< their hold is not durable yet
   ReadFailures read_failures_;
   std::map<Compartment, OrderQueue> orders_;  ///< not handed yet, by the row that takes them
   std::unique_ptr<BounceChannel> bounce_;
@@ -165,11 +172,12 @@ class SpoolService final : public Service {
   bool gave_way_ = false;  ///< since the last commit
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;
-  boost::asio::steady_timer company_timer_;  ///< outcomes wait for more
-  boost::asio::steady_timer load_timer_;     ///< under pressure
-  boost::asio::steady_timer rest_timer_;     ///< nobody waits for the disk
-  boost::asio::steady_timer retry_timer_;    ///< after the disk failed
-  boost::asio::steady_timer hand_timer_;     ///< an agent takes jobs more slowly than they come
+  boost::asio::steady_timer company_timer_;    ///< outcomes wait for more
+  boost::asio::steady_timer load_timer_;       ///< under pressure
+  boost::asio::steady_timer rest_timer_;       ///< nobody waits for the disk
+  boost::asio::steady_timer retry_timer_;      ///< after the disk failed
+  boost::asio::steady_timer hand_timer_;       ///< an agent takes jobs more slowly than they come
+  boost::asio::steady_timer addresses_timer_;  ///< the same of qmgr and addresses
   bool company_waiting_ = false;
   bool rest_waiting_ = false;
   bool retry_waiting_ = false;

@@ -303,6 +303,124 @@ TEST_F(spool_service, sets_a_damaged_message_aside_once_however_often_it_is_orde
   EXPECT_EQ(records_.count(Decision::held), 1U);
 }
 
+TEST_F(spool_service, says_the_addresses_of_open_recipients_of_each_message_that_is_asked_for) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto id = commit(*intake, "content", 3);
+  qmgr->send(spool_qmgr::Decided{id, {{1, mail::Disposition::failed, {550, {5, 1, 1}, "no such user"}, {}}}});
+  settle();
+  const QueueId unknown{id.value + 1000};
+  qmgr->send(spool_qmgr::GetAddresses{{id, unknown}});
+  settle();
+  const auto frames = qmgr->of<spool_qmgr::Addresses>();
+  ASSERT_EQ(frames.size(), 1U);
+  ASSERT_EQ(frames[0].messages.size(), 2U);
+  const auto& known = frames[0].messages[0];
+  EXPECT_EQ(known.id, id);
+  ASSERT_EQ(known.recipients.size(), 2U);
+  EXPECT_EQ(known.recipients[0].index, 0U);
+  EXPECT_EQ(known.recipients[0].address.to_wire(), "user0@example.org");
+  EXPECT_EQ(known.recipients[1].index, 2U);
+  EXPECT_EQ(known.recipients[1].address.to_wire(), "user2@example.org");
+  EXPECT_EQ(frames[0].messages[1].id, unknown);
+  EXPECT_TRUE(frames[0].messages[1].recipients.empty());
+}
+
+TEST_F(spool_service, says_many_addresses_in_frames_of_bounded_size) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto id = commit(*intake, "content", 1000);
+  constexpr std::size_t kTimes = 100;
+  qmgr->send(spool_qmgr::GetAddresses{std::vector<QueueId>(kTimes, id)});
+  settle();
+  std::size_t messages = 0;
+  for (const auto& frame : qmgr->of<spool_qmgr::Addresses>()) {
+    EXPECT_LT(encode(frame).size(), 128UL * 1024);
+    messages += frame.messages.size();
+    for (const auto& message : frame.messages) EXPECT_EQ(message.recipients.size(), 1000U);
+  }
+  EXPECT_EQ(messages, kTimes);
+}
+
+TEST_F(spool_service, says_no_more_addresses_than_qmgr_takes) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto id = commit(*intake, "content", 1000);
+  constexpr std::size_t kTimes = 100;  // about 2.7 MB, in frames of 64 KiB or little more
+  boost::asio::io_context elsewhere;
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  service_->peer(Compartment::qmgr, 0, UniqueFd(ends[0]));
+  std::size_t answers = 0;
+  TrafficCounters traffic;
+  using End = Channel<spool_qmgr::FromSpool, spool_qmgr::ToSpool>;
+  End qmgr(elsewhere, UniqueFd(ends[1]), FrameLimits{.max_frame = spool_qmgr::kMaxFrame}, traffic,
+           End::Handlers{[&](spool_qmgr::FromSpool&& frame) -> Result<void> {
+                           const auto* some = std::get_if<spool_qmgr::Addresses>(&frame);
+                           if (some != nullptr) answers += some->messages.size();
+                           return {};
+                         },
+                         [](const Error&) {}});
+  qmgr.send(spool_qmgr::GetAddresses{std::vector<QueueId>(kTimes, id)});
+  elsewhere.poll();
+  const auto before = traffic_.frames_out;
+  loop_.restart();
+  for (int events = 0; events < 150; ++events) loop_.run_one_for(Milliseconds(20));
+  EXPECT_LT(traffic_.frames_out - before, 20U) << "nobody reads them";
+  for (int turns = 0; turns < 10'000 && answers < kTimes; ++turns) {
+    elsewhere.restart();
+    elsewhere.poll();
+    loop_.run_one_for(Milliseconds(20));
+  }
+  EXPECT_EQ(answers, kTimes);
+}
+
+TEST_F(spool_service, sets_a_message_aside_whose_addresses_cannot_be_read) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto id = commit(*intake, "content");
+  damage("user0@example.org");
+  qmgr->send(spool_qmgr::GetAddresses{{id, id}});
+  settle();
+  std::size_t answers = 0;
+  for (const auto& frame : qmgr->of<spool_qmgr::Addresses>()) {
+    for (const auto& message : frame.messages) {
+      EXPECT_TRUE(message.recipients.empty());
+      ++answers;
+    }
+  }
+  EXPECT_EQ(answers, 2U);
+  EXPECT_EQ(records_.count(Decision::held), 1U);
+  const auto held = qmgr->of<spool_qmgr::HoldChanged>();
+  ASSERT_FALSE(held.empty());
+  EXPECT_TRUE(held[0].held);
+  EXPECT_LT(std::ranges::find_if(
+                qmgr->frames,
+                [](const auto& frame) { return std::holds_alternative<spool_qmgr::HoldChanged>(frame); }),
+            std::ranges::find_if(
+                qmgr->frames,
+                [](const auto& frame) { return std::holds_alternative<spool_qmgr::Addresses>(frame); }))
+      << "so that they are not asked for again";
+}
+
+TEST_F(spool_service, closes_the_channel_of_a_qmgr_that_asks_for_too_many_addresses) {
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  qmgr->send(spool_qmgr::GetAddresses{std::vector<QueueId>(spool_qmgr::kMaxBatch, QueueId{1})});
+  settle();
+  EXPECT_FALSE(qmgr->closed);
+  qmgr->send(spool_qmgr::GetAddresses{std::vector<QueueId>(spool_qmgr::kMaxBatch + 1, QueueId{1})});
+  settle();
+  EXPECT_TRUE(qmgr->closed);
+  EXPECT_EQ(breaches_, std::vector{Compartment::qmgr});
+}
+
+TEST_F(spool_service, forgets_what_a_lost_qmgr_asked_for) {
+  auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  qmgr->send(spool_qmgr::GetAddresses{std::vector<QueueId>(spool_qmgr::kMaxBatch, QueueId{1})});
+  qmgr = connect<Qmgr>(Compartment::qmgr);
+  settle();
+  EXPECT_TRUE(qmgr->of<spool_qmgr::Addresses>().empty());
+}
+
 TEST_F(spool_service, lists_the_queue_in_pages) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto admin = connect<Admin>(Compartment::admin);

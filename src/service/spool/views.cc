@@ -66,6 +66,18 @@ Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const Jo
   return pulled;
 }
 
+Result<spool_qmgr::AddressedMessage> addressed_message(spool::Engine& engine, QueueId id) {
+  auto envelope = engine.read_envelope(id);
+  if (!envelope) return fail_with(std::move(envelope));
+  const auto& state = engine.find(id)->state;
+  spool_qmgr::AddressedMessage message{id, {}};
+  message.recipients.reserve(state.open());
+  for (std::uint32_t i = 0; i < envelope->recipients.size(); ++i) {
+    if (state.is_open(i)) message.recipients.push_back({i, std::move(envelope->recipients[i])});
+  }
+  return message;
+}
+
 Result<spool_admin::Entry> admin_entry(spool::Engine& engine, const JobBook& jobs, QueueId id) {
   auto envelope = engine.read_envelope(id);
   if (!envelope) return fail_with(std::move(envelope));

@@ -16,6 +16,9 @@ inline constexpr std::size_t kFrameTarget = 64 * 1024;
 /// The open recipients of a live message.
 Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const JobBook& jobs, QueueId id);
 
+/// The addresses of the open recipients of a live message.
+Result<spool_qmgr::AddressedMessage> addressed_message(spool::Engine& engine, QueueId id);
+
 /// All recipients of a live message. Where the texts of replies would not fit into a frame they are left out.
 Result<spool_admin::Entry> admin_entry(spool::Engine& engine, const JobBook& jobs, QueueId id);
 
