@@ -49,16 +49,18 @@ SegmentLogOptions Engine::log_options() const {
           .salt = options_.salt};
 }
 
-Result<std::unique_ptr<Engine>> Engine::open(const Disks& disks, Clock& clock, const EngineOptions& options) {
+Result<std::unique_ptr<Engine>> Engine::open(const Disks& disks, Clock& clock, const EngineOptions& options,
+                                             CheckpointUse use) {
   if (auto checked = check(options); !checked) return fail_with(std::move(checked));
-  auto why_again = std::string();
-  for (const auto use : {CheckpointUse::where_it_fits, CheckpointUse::none}) {
+  std::string why_again;
+  for (;;) {
     std::unique_ptr<Engine> engine(new Engine(disks, clock, options));
     auto report =
         recover(disks, engine->log_options(), use, engine->log_, engine->index_, engine->committed_);
     if (!report) return fail_with(std::move(report), "reading the spool");
     if (!*report) {
       why_again = "the log does not go on from it";
+      use = CheckpointUse::none;
       continue;
     }
     engine->report_ = std::move(**report);
@@ -66,7 +68,6 @@ Result<std::unique_ptr<Engine>> Engine::open(const Disks& disks, Clock& clock, c
     engine->checkpoints_.resume_after(engine->report_.checkpoint_serial, engine->report_.checkpoint_file);
     return engine;
   }
-  return fail(ErrorClass::internal, "reading the spool: neither with a checkpoint nor without one");
 }
 
 Result<void> Engine::reconfigure(const EngineOptions& options) {

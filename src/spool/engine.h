@@ -61,8 +61,10 @@ struct EngineStats {
 
 class Engine {
  public:
-  /// Recovers what is there. The disks and `clock` outlive the engine.
-  static Result<std::unique_ptr<Engine>> open(const Disks& disks, Clock& clock, const EngineOptions& options);
+  /// Recovers what is there. The disks and `clock` outlive the engine. Without a checkpoint all of the log is
+  /// read, and so all damage found.
+  static Result<std::unique_ptr<Engine>> open(const Disks& disks, Clock& clock, const EngineOptions& options,
+                                              CheckpointUse use = CheckpointUse::where_it_fits);
 
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
 

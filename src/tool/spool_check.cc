@@ -113,7 +113,7 @@ void print_json(const Findings& found) {
 Outcome<void> spool_check(const Options& options, const SpoolPlace& place) {
   auto folders = SpoolFolders::open(options, place, SpoolFolders::Use::read);
   if (!folders) return std::unexpected(std::move(folders.error()));
-  const auto engine = folders->open_engine();
+  const auto engine = folders->open_engine(spool::CheckpointUse::none);
   if (!engine) return std::unexpected(engine.error());
   auto lost = find_lost(folders->disks(), **engine);
   if (!lost) return std::unexpected(std::move(lost.error()));

@@ -15,11 +15,13 @@ namespace {
 /// Messages whose names are made durable, and which leave the queue, at once.
 constexpr std::size_t kBatch = 100;
 
-/// What is known of its recipients; nothing where there is no such message.
-std::optional<spool::MessageState> state_of(const spool::Engine& engine, QueueId id) {
-  const auto& message = engine.find(id);
+/// What is known of its recipients; nothing where there is no such message. What was said of one is left out
+/// where it cannot be read.
+std::optional<spool::MessageState> state_of(spool::Engine& engine, QueueId id) {
+  auto message = engine.find(id);
   if (!message) return std::nullopt;
-  return message->state;
+  if (!engine.read_texts(*message)) message->state.drop_texts_on_disk();
+  return std::move(message->state);
 }
 
 ExportedEnvelope describe(QueueId id, const mail::Envelope& envelope, const spool::MessageState& state,

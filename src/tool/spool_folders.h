@@ -34,7 +34,8 @@ class SpoolFolders {
   /// Valid as long as this object.
   [[nodiscard]] spool::Disks disks() const { return {*volumes_.front().disk, deferred()}; }
   /// Recovers the spool. This object outlives it.
-  [[nodiscard]] Outcome<std::unique_ptr<spool::Engine>> open_engine();
+  [[nodiscard]] Outcome<std::unique_ptr<spool::Engine>> open_engine(
+      spool::CheckpointUse use = spool::CheckpointUse::where_it_fits);
   /// Of the main folder, as it was given or configured.
   [[nodiscard]] const std::string& path() const { return volumes_.front().path; }
   [[nodiscard]] const spool::EngineOptions& options() const { return options_; }

@@ -68,7 +68,7 @@ void SpoolService::retry_addresses() {
 
 /// Of a message that is unknown, or cannot be read for good: none. Temporary where the disk fails.
 Result<spool_qmgr::AddressedMessage> SpoolService::find_addresses(QueueId id) {
-  if (engine_->find(id) == nullptr) return spool_qmgr::AddressedMessage{id, {}};
+  if (!engine_->contains(id)) return spool_qmgr::AddressedMessage{id, {}};
   auto message = addressed_message(*engine_, id);
   if (message) {
     read_failures_.forget(id);

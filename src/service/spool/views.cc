@@ -69,7 +69,7 @@ Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const Jo
 Result<spool_qmgr::AddressedMessage> addressed_message(spool::Engine& engine, QueueId id) {
   auto envelope = engine.read_envelope(id);
   if (!envelope) return fail_with(std::move(envelope));
-  const auto& state = engine.find(id)->state;
+  const auto state = engine.find(id)->state;
   spool_qmgr::AddressedMessage message{id, {}};
   message.recipients.reserve(state.open());
   for (std::uint32_t i = 0; i < envelope->recipients.size(); ++i) {
