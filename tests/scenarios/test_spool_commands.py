@@ -162,7 +162,8 @@ def test_damage_is_named(make_instance):
         (copy / path.name).write_bytes(path.read_bytes())
     assert "damaged: " + segment.name in instance.run("spool", "check", "--directory", str(copy)).stdout
     exported = spool(instance, "export", str(instance.directory / "out"))
-    assert exported.returncode == 0 and "exported: 1 messages" in exported.stdout, exported.stdout
+    assert exported.returncode == 1 and f"not exported {damage['id']}" in exported.stdout, exported.stdout
+    assert "\nexported: 1 messages" in exported.stdout, exported.stdout
 
 
 def test_nothing_is_done_beside_a_running_instance(make_instance):
