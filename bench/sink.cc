@@ -1,4 +1,5 @@
-// Where bench/run lets servers deliver to by SMTP: takes everything, keeps nothing, and counts.
+// Where bench/run lets servers deliver to by SMTP: takes everything, keeps nothing, and counts; or, for
+// bench/deferred, takes nothing yet, and counts the recipients that are to be tried again.
 //
 // One thread and one epoll loop, so that its own cost is small and the same for every server. Writes how many
 // messages and recipients it has taken into a file of two 64-bit numbers, which whoever measures maps.
@@ -47,7 +48,7 @@ struct Client {
 
 class Sink {
  public:
-  Sink(std::uint16_t port, Counters& counters) : counters_(counters) {
+  Sink(std::uint16_t port, bool defers, Counters& counters) : defers_(defers), counters_(counters) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     const int on = 1;
     ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -159,11 +160,16 @@ class Sink {
     return used;
   }
 
-  static void obey(Client& client, std::string_view line) {
+  void obey(Client& client, std::string_view line) {
     const auto verb = line.substr(0, 4);
     if (verb == "EHLO" || verb == "LHLO") {
       client.out +=
           "250-sink\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n";
+    } else if (verb == "RCPT" && defers_) {
+      counters_.recipients.fetch_add(1, std::memory_order_relaxed);
+      client.out += "451 4.7.1 try again later, greylisted for some time\r\n";
+    } else if (verb == "DATA" && defers_) {
+      client.out += "503 5.5.1 no recipients\r\n";
     } else if (verb == "RCPT") {
       ++client.recipients;
       client.out += "250 2.1.5 Ok\r\n";
@@ -180,6 +186,7 @@ class Sink {
     }
   }
 
+  bool defers_;
   Counters& counters_;
   int listener_ = -1;
   int epoll_ = -1;
@@ -202,8 +209,10 @@ int main(int argc, char** argv) {
   std::uint16_t port = 0;
   std::string file;
   app.add_option("--port", port)->required();
+  bool defers = false;
   app.add_option("--counters", file, "where the counts are written")->required();
+  app.add_flag("--defer", defers, "each recipient is to be tried again later");
   CLI11_PARSE(app, argc, argv);
-  Sink sink(port, map_counters(file));
+  Sink sink(port, defers, map_counters(file));
   sink.run();
 }

@@ -66,8 +66,8 @@ class Index {
   /// Live messages by rising position, from the first behind `position`, with their positions.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> after(std::uint64_t position,
                                                                      std::size_t max) const;
-  /// All ids of live messages and of finished ones that a scan could still find, by rising id, and perhaps some
-  /// that were finished.
+  /// All ids of live messages and of finished ones that a scan could still find, by rising id, and perhaps
+  /// some that were finished.
   [[nodiscard]] std::vector<QueueId> known() const;
   /// What is to be known of one after a start; nothing where nothing is.
   [[nodiscard]] std::optional<CheckpointEntry> entry(QueueId id) const;

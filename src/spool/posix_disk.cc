@@ -80,7 +80,7 @@ class PosixFile : public DiskFile {
   }
 
   Result<std::uint64_t> size() override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd_.get(), &status) != 0) return fail_errno("looking at " + name_);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -128,7 +128,7 @@ Result<void> PosixDisk::sync_directory() {
 }
 
 Result<std::uint64_t> PosixDisk::free_bytes() {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::fstatvfs(directory_.get(), &status) != 0) return fail_errno("asking for the free space of the spool");
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }

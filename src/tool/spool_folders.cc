@@ -108,7 +108,7 @@ Outcome<SpoolFolders::Volume> SpoolFolders::open_volume(const std::string& path,
                    "you may not open " + path + ": be root, or the user who starts the server");
   }
   if (!fd) return errno_failure("open", path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_failure("examine", path);
   if (auto locked = lock(fd.get(), path, user_hint, use); !locked) return std::unexpected(locked.error());
   volume.lock.reset(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));

@@ -116,7 +116,9 @@ def test_a_session_from_before_is_served_to_its_end_and_then_its_worker_goes(ins
 
 def test_a_reload_takes_what_the_configuration_says_now(instance):
     instance.configure(smtp={"max_message": "100 KiB"})
+    before = [process for process in instance.compartments() if process.name == "smtpd"]
     assert instance.run("reload").returncode == 0
+    instance.wait_gone(before)  # one that has just been told to end may still take a connection
     with Session(instance.port) as session:
         assert int(session.esmtp_features["size"]) == 100 * 1024
         assert session.docmd("MAIL", "FROM:<a@client.example.net> SIZE=200000")[0] == 552

@@ -22,6 +22,12 @@ def spool(instance, command, *arguments):
     return instance.run("spool", command, *arguments, "--config", instance.config)
 
 
+def counter(instance, name):
+    """Of the compartment spool."""
+    processes = instance.status()["processes"]
+    return next(process["counters"][name] for process in processes if process["program"] == "spool")
+
+
 def held(make_instance):
     """An instance that has accepted a message for each of the users, and is stopped."""
     instance = make_instance(smtp={"hold": True}).start()
@@ -103,8 +109,9 @@ DEATHS += [Fault("fdatasync", "signal=KILL", str(when)) for when in (6, 7, 8, 9,
 
 @pytest.fixture(scope="module")
 def empty_queue():
-    """The files of a queue that a server has made and left."""
+    """The files of a queue that a server has made and left, always with as many segments."""
     instance = Instance().start()
+    wait_for(lambda: counter(instance, "spares") == 3, 30, "the spare segments")
     instance.stop()
     yield {path.name: path.read_bytes() for path in (instance.state / "spool").iterdir()}
     instance.remove()

@@ -37,7 +37,7 @@ struct LifeStory {
 
   struct Counter {
     std::string_view name;
-    std::uint64_t LifeStory::*value;
+    std::uint64_t LifeStory::* value;
   };
   static constexpr auto counters();
 };
