@@ -111,10 +111,13 @@ DEATHS += [Fault("fdatasync", "signal=KILL", str(when)) for when in (6, 7, 8, 9,
 def empty_queue():
     """The files of a queue that a server has made and left, always with as many segments."""
     instance = Instance().start()
-    wait_for(lambda: counter(instance, "spares") == 3, 30, "the spare segments")
-    instance.stop()
-    yield {path.name: path.read_bytes() for path in (instance.state / "spool").iterdir()}
-    instance.remove()
+    try:
+        wait_for(lambda: counter(instance, "spares") == 3, 30, "the spare segments")
+        instance.stop()
+        yield {path.name: path.read_bytes() for path in (instance.state / "spool").iterdir()}
+    finally:
+        instance.stop()
+        instance.remove()
 
 
 @pytest.mark.parametrize("death", DEATHS, ids=str)
