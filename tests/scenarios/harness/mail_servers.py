@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -53,6 +54,11 @@ class MailServer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(10)
+        if self.process:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)  # a server that its script had only just begun
+            except ProcessLookupError:
+                pass
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
