@@ -54,12 +54,11 @@ class MailServer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(10)
-        if self.process:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)  # a server that its script had only just begun
-            except ProcessLookupError:
-                pass
+        self.end_rest()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end_rest(self):
+        """Ends what outlives the process that was started."""
 
     @property
     def next_hop(self):
@@ -121,6 +120,18 @@ class Postfix(MailServer):
             services.append(line)
         (etc / "master.cf").write_text("\n".join(services) + "\n")
         return [package / "bin/postfix", "-c", etc, "start-fg"], {}
+
+    def end_rest(self):
+        """The process that was started waits for master, which leads a session of its own."""
+        pid_file = self.folder / "queue/pid/master.pid"
+        if not pid_file.exists():
+            return
+        pid = int(pid_file.read_text())
+        try:
+            os.kill(pid, signal.SIGTERM)  # it ends its own children
+            wait_for(lambda: not Path(f"/proc/{pid}").exists(), 15, "the end of Postfix's master")
+        except ProcessLookupError:
+            pass
 
     def messages(self):
         """What was delivered, with the fields that Postfix adds."""
