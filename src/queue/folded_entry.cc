@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/packed.h"
+
 namespace sternpost::queue {
 namespace {
 
@@ -32,61 +34,17 @@ enum Tag : unsigned char {
 
 constexpr State kFoldedStates[] = {State::waiting, State::parked, State::ready, State::unasked};
 
-class Writer {
- public:
-  void octet(unsigned value) { octets_.push_back(static_cast<char>(value)); }
+void write_step(PackedWriter& out, WallTime from, WallTime to) {
+  out.step(static_cast<std::uint64_t>(from.microseconds), static_cast<std::uint64_t>(to.microseconds));
+}
 
-  void number(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7U) octet(0x80U | (value & 0x7FU));
-    octet(static_cast<unsigned>(value));
-  }
+WallTime read_step(PackedReader& in, WallTime from) {
+  return {static_cast<std::int64_t>(in.step(static_cast<std::uint64_t>(from.microseconds)))};
+}
 
-  /// From `from` to `to`, which are near each other in either direction. Wraps, so that all values are good.
-  void step(std::uint64_t from, std::uint64_t to) {
-    const auto difference = static_cast<std::int64_t>(to - from);
-    number((static_cast<std::uint64_t>(difference) << 1U) ^ static_cast<std::uint64_t>(difference >> 63));
-  }
-
-  void step(WallTime from, WallTime to) {
-    step(static_cast<std::uint64_t>(from.microseconds), static_cast<std::uint64_t>(to.microseconds));
-  }
-
-  std::string take() { return std::move(octets_); }
-
- private:
-  std::string octets_;
-};
-
-/// Reads what Writer wrote, which stands in our own memory: it needs no bounds.
-class Reader {
- public:
-  explicit Reader(const char* at) : at_(at) {}
-
-  unsigned octet() { return static_cast<unsigned char>(*at_++); }
-
-  std::uint64_t number() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const std::uint64_t part = octet();
-      value |= (part & 0x7FU) << shift;
-      if (part < 0x80) return value;
-    }
-  }
-
-  std::uint64_t step(std::uint64_t from) {
-    const auto written = number();
-    return from + ((written >> 1U) ^ (0 - (written & 1U)));
-  }
-
-  WallTime step(WallTime from) {
-    return {static_cast<std::int64_t>(step(static_cast<std::uint64_t>(from.microseconds)))};
-  }
-
-  std::uint32_t small() { return static_cast<std::uint32_t>(number()); }
-
- private:
-  const char* at_;
-};
+std::uint32_t read_small(PackedReader& in) {
+  return static_cast<std::uint32_t>(in.number());
+}
 
 unsigned flags_of(const Entry& entry) {
   unsigned flags = 0;
@@ -119,29 +77,29 @@ unsigned tag_of(const Recipient& recipient, const Recipient& before) {
   return tag;
 }
 
-void write_recipient(Writer& out, const Recipient& recipient, const Recipient& before) {
+void write_recipient(PackedWriter& out, const Recipient& recipient, const Recipient& before) {
   const auto tag = tag_of(recipient, before);
   out.octet(tag);
   if ((tag & kNextIndex) == 0) out.number(recipient.index);
   if ((tag & kSameAttempts) == 0) out.number(recipient.attempts);
   if ((tag & kSameSite) == 0) out.number(recipient.site + 1);  // kNoSite is 0
-  if ((tag & kSameDue) == 0) out.step(before.due, recipient.due);
+  if ((tag & kSameDue) == 0) write_step(out, before.due, recipient.due);
 }
 
-Recipient read_recipient(Reader& in, const Recipient& before) {
+Recipient read_recipient(PackedReader& in, const Recipient& before) {
   Recipient recipient = before;
   const auto tag = in.octet();
   recipient.state = kFoldedStates[tag & kStateMask];
   recipient.routed = (tag & kRouted) != 0;
-  recipient.index = (tag & kNextIndex) != 0 ? before.index + 1 : in.small();
-  if ((tag & kSameAttempts) == 0) recipient.attempts = in.small();
-  if ((tag & kSameSite) == 0) recipient.site = in.small() - 1;
-  if ((tag & kSameDue) == 0) recipient.due = in.step(before.due);
+  recipient.index = (tag & kNextIndex) != 0 ? before.index + 1 : read_small(in);
+  if ((tag & kSameAttempts) == 0) recipient.attempts = read_small(in);
+  if ((tag & kSameSite) == 0) recipient.site = read_small(in) - 1;
+  if ((tag & kSameDue) == 0) recipient.due = read_step(in, before.due);
   return recipient;
 }
 
-void read_recipients(Reader& in, WallTime base, Entry& entry) {
-  const auto count = in.small();
+void read_recipients(PackedReader& in, WallTime base, Entry& entry) {
+  const auto count = read_small(in);
   entry.recipients.reserve(count);
   auto before = before_all(base);
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -150,15 +108,13 @@ void read_recipients(Reader& in, WallTime base, Entry& entry) {
   }
 }
 
-}  // namespace
-
-std::string fold(const Entry& entry) {
-  Writer out;
+PackedWriter write(const Entry& entry) {
+  PackedWriter out;
   out.octet(flags_of(entry));
   const auto base = entry.timer.value_or(entry.arrival);
   out.number(static_cast<std::uint64_t>(base.microseconds));
-  if (entry.timer) out.step(base, entry.arrival);
-  if (entry.tell_after != WallTime{}) out.step(base, entry.tell_after);
+  if (entry.timer) write_step(out, base, entry.arrival);
+  if (entry.tell_after != WallTime{}) write_step(out, base, entry.tell_after);
   if (!entry.owing.empty()) {
     out.number(entry.owing.size());
     std::uint64_t before = 0;
@@ -170,15 +126,16 @@ std::string fold(const Entry& entry) {
     write_recipient(out, recipient, before);
     before = recipient;
   }
-  return out.take();
+  return out;
 }
 
-FoldedEntry::FoldedEntry(const Entry& entry) {
-  const auto octets = fold(entry);
-  auto block = std::make_unique_for_overwrite<char[]>(octets.size());
-  std::ranges::copy(octets, block.get());
-  octets_ = std::move(block);
+}  // namespace
+
+std::string fold(const Entry& entry) {
+  return write(entry).take();
 }
+
+FoldedEntry::FoldedEntry(const Entry& entry) : octets_(write(entry).block()) {}
 
 Entry FoldedEntry::unfold() const {
   Entry entry;
@@ -195,7 +152,7 @@ void FoldedEntry::unfold_to(Entry& entry) const {
   entry.recipients = std::move(recipients);
   entry.owing = std::move(owing);
 
-  Reader in(octets_.get());
+  auto in = PackedReader::of_own(octets_.get());
   const auto flags = in.octet();
   entry.held = (flags & kHeld) != 0;
   entry.warned = (flags & kWarned) != 0;
@@ -203,8 +160,8 @@ void FoldedEntry::unfold_to(Entry& entry) const {
   entry.telling = (flags & kTelling) != 0;
   const WallTime base{static_cast<std::int64_t>(in.number())};
   if ((flags & kTimer) != 0) entry.timer = base;
-  entry.arrival = entry.timer ? in.step(base) : base;
-  if ((flags & kTellAfter) != 0) entry.tell_after = in.step(base);
+  entry.arrival = entry.timer ? read_step(in, base) : base;
+  if ((flags & kTellAfter) != 0) entry.tell_after = read_step(in, base);
   if ((flags & kOwing) != 0) {
     std::uint64_t index = 0;
     for (auto left = in.number(); left > 0; --left) {
@@ -218,7 +175,7 @@ void FoldedEntry::unfold_to(Entry& entry) const {
 }
 
 std::optional<WallTime> FoldedEntry::timer() const {
-  Reader in(octets_.get());
+  auto in = PackedReader::of_own(octets_.get());
   if ((in.octet() & kTimer) == 0) return std::nullopt;
   return WallTime{static_cast<std::int64_t>(in.number())};
 }

@@ -1,0 +1,64 @@
+// Values in as few bytes as they take, for what is kept by the million: integers of variable length, seven
+// bits a byte, least significant first (LEB128).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sternpost {
+
+class PackedWriter {
+ public:
+  PackedWriter() { bytes_.reserve(kUsual); }
+
+  void octet(unsigned value) { bytes_.push_back(static_cast<char>(value)); }
+  void number(std::uint64_t value);
+  /// From one number to another that is near it, in either direction. Wraps, so that all values are good.
+  void step(std::uint64_t from, std::uint64_t to);
+  void text(std::string_view text);
+
+  /// What was written, and no byte more.
+  [[nodiscard]] std::unique_ptr<const char[]> block() const;
+  [[nodiscard]] std::string take() { return std::move(bytes_); }
+
+ private:
+  static constexpr std::size_t kUsual = 64;
+  std::string bytes_;
+};
+
+/// What a file says needs bounds, and failed() tells of a breach: what is read then is zero or empty. A block
+/// of our own memory ends where its reader knows.
+class PackedReader {
+ public:
+  explicit PackedReader(std::string_view bytes) : PackedReader(bytes.data(), bytes.size()) {}
+  static PackedReader of_own(const char* block) { return {block, std::numeric_limits<std::size_t>::max()}; }
+
+  unsigned octet();
+  std::uint64_t number();
+  /// The same into a smaller integer, which had this type when it was written.
+  template <class Integer>
+  void number(Integer& value) {
+    value = static_cast<Integer>(number());
+  }
+  std::uint64_t step(std::uint64_t from);
+  /// A number of things that follow, each of a byte at least.
+  std::size_t count();
+  void text(std::string& text);
+
+  [[nodiscard]] const char* at() const { return at_; }
+  [[nodiscard]] std::size_t left() const { return left_; }
+  [[nodiscard]] bool failed() const { return failed_; }
+
+ private:
+  PackedReader(const char* at, std::size_t left) : at_(at), left_(left) {}
+
+  const char* at_;
+  std::size_t left_;
+  bool failed_ = false;
+};
+
+}  // namespace sternpost
