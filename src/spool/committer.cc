@@ -153,7 +153,7 @@ Result<void> Committer::stage(const ReplaceEnvelope& op) {
   if (recipients < message->state.recipients()) {
     return fail(ErrorClass::permanent, "a new envelope with fewer recipients");
   }
-  auto before = reader_.envelope(*message);
+  auto before = reader_.envelope(message->envelope);
   if (!before) return fail_with(std::move(before));
   if (before->recipients.size() != message->state.recipients()) {
     return fail(ErrorClass::internal, "the envelope does not fit the state of its recipients");

@@ -108,15 +108,15 @@ Result<bool> Engine::maintain(Upkeep upkeep) {
 }
 
 Result<mail::Envelope> Engine::read_envelope(QueueId id) {
-  const auto message = index_.find(id);
+  const auto message = index_.outline(id);
   if (!message) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
-  return reader_.envelope(*message);
+  return reader_.envelope(message->envelope);
 }
 
 Result<std::string> Engine::read_content(QueueId id) {
-  const auto message = index_.find(id);
+  const auto message = index_.outline(id);
   if (!message) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
-  return reader_.content(*message);
+  return reader_.content(message->data);
 }
 
 EngineStats Engine::stats() const {

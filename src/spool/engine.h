@@ -89,6 +89,8 @@ class Engine {
 
   /// Nothing for what is finished or unknown. A copy, whose texts of outcomes may be on the disk alone.
   [[nodiscard]] std::optional<Message> find(QueueId id) const { return index_.find(id); }
+  /// The same of what does not grow with its recipients.
+  [[nodiscard]] std::optional<Outline> outline(QueueId id) const { return index_.outline(id); }
   [[nodiscard]] bool contains(QueueId id) const { return index_.contains(id); }
   /// Live messages behind a position, with theirs, in order. Positions rise with every message and hold until
   /// the process ends.

@@ -27,6 +27,12 @@ std::optional<Message> Index::find(QueueId id) const {
   return at->second.unpack();
 }
 
+std::optional<Outline> Index::outline(QueueId id) const {
+  const auto at = live_.find(id);
+  if (at == live_.end()) return std::nullopt;
+  return at->second.outline();
+}
+
 const Index::Finished* Index::find_finished(QueueId id) const {
   const auto at = finished_.find(id);
   return at == finished_.end() ? nullptr : &at->second;
@@ -108,7 +114,7 @@ void Index::finish(QueueId id, std::uint32_t slot) {
 std::vector<std::uint32_t> Index::copies(QueueId id) const {
   std::vector<std::uint32_t> slots;
   if (const auto extra = extra_copies_.find(id); extra != extra_copies_.end()) slots = extra->second;
-  if (const auto message = find(id)) {
+  if (const auto message = outline(id)) {
     slots.push_back(message->data.slot);
   } else if (const auto* finished = find_finished(id)) {
     slots.push_back(finished->copy);

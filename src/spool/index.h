@@ -25,6 +25,8 @@ class Index {
   /// Nothing for what is finished or unknown. What is not used all at once is kept packed, so that this is a
   /// copy.
   [[nodiscard]] std::optional<Message> find(QueueId id) const;
+  /// The same of what does not grow with its recipients.
+  [[nodiscard]] std::optional<Outline> outline(QueueId id) const;
   [[nodiscard]] bool contains(QueueId id) const { return live_.contains(id); }
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.

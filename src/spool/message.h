@@ -23,6 +23,13 @@ struct Place {
   }
 };
 
+/// Of a message what does not grow with its recipients.
+struct Outline {
+  Place data;
+  Place envelope;
+  bool held = false;
+};
+
 struct Message {
   Place data;      ///< the latest message record
   Place envelope;  ///< the record with the latest envelope; the same where it was not replaced

@@ -75,8 +75,7 @@ Result<void> Reader::texts(MessageState& state, const RecordPlace& place) {
   return {};
 }
 
-Result<std::string> Reader::envelope_bytes(const Message& message) {
-  const auto& place = message.envelope;
+Result<std::string> Reader::envelope_bytes(const Place& place) {
   const auto bytes = log_.read(place.slot, place.offset, kRecordHeaderBytes + place.head_bytes);
   if (!bytes) return fail_with(Result<std::string>(bytes));
   RecordView view;
@@ -89,16 +88,15 @@ Result<std::string> Reader::envelope_bytes(const Message& message) {
   return damaged(place);
 }
 
-Result<mail::Envelope> Reader::envelope(const Message& message) {
-  auto bytes = envelope_bytes(message);
+Result<mail::Envelope> Reader::envelope(const Place& place) {
+  auto bytes = envelope_bytes(place);
   if (!bytes) return fail_with(std::move(bytes));
   auto envelope = decode<mail::Envelope>(*bytes);
-  if (!envelope) return damaged(message.envelope);
+  if (!envelope) return damaged(place);
   return std::move(*envelope);
 }
 
-Result<std::string> Reader::content(const Message& message) {
-  const auto& place = message.data;
+Result<std::string> Reader::content(const Place& place) {
   auto bytes = log_.read(place.slot, place.offset, place.bytes());
   if (!bytes) return fail_with(std::move(bytes));
   RecordView view;

@@ -16,10 +16,11 @@ class Reader {
  public:
   explicit Reader(SegmentLog& log) : log_(log) {}
 
-  Result<mail::Envelope> envelope(const Message& message);
-  Result<std::string> content(const Message& message);
+  /// Of the record that Message::envelope, or Message::data, says.
+  Result<mail::Envelope> envelope(const Place& place);
+  Result<std::string> content(const Place& place);
   /// The envelope as it is encoded.
-  Result<std::string> envelope_bytes(const Message& message);
+  Result<std::string> envelope_bytes(const Place& place);
   /// Brings the texts of outcomes into memory. What is damaged is dropped: a message does not depend on it.
   Result<void> texts(MessageState& state);
   /// Whether a whole record of this message is there.

@@ -180,7 +180,7 @@ Result<void> Recycler::consider_message(const RecordView& record) {
   auto message = index_.find(id);
   const bool current = message && message->data.slot == *victim_ && message->data.offset == record.offset;
   if (current) {
-    auto envelope = reader_.envelope_bytes(*message);
+    auto envelope = reader_.envelope_bytes(message->envelope);
     if (!envelope)
       return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
     if (auto read = read_texts(*message); !read) return read;
@@ -208,7 +208,7 @@ Result<void> Recycler::consider_state(QueueId id) {
   auto message = index_.find(id);
   if (!message || message->data.slot == *victim_) return {};
   if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
-  auto envelope = reader_.envelope_bytes(*message);
+  auto envelope = reader_.envelope_bytes(message->envelope);
   if (!envelope)
     return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
   if (auto read = read_texts(*message); !read) return read;

@@ -63,7 +63,7 @@ Outcome<std::vector<LostMessage>> find_lost(const spool::Disks& disks, const spo
   if (!segments) return failure(ExitStatus::failed, segments.error().text);
   Candidates candidates;
   for (const auto& damage : engine.recovery().quarantined) {
-    if (damage.id == QueueId{} || engine.find(damage.id)) continue;
+    if (damage.id == QueueId{} || engine.contains(damage.id)) continue;
     const auto slot = spool::parse_segment_name(damage.file);
     const auto segment = std::ranges::find(*segments, slot, &spool::FoundSegment::slot);
     if (segment == segments->end()) continue;

@@ -128,7 +128,7 @@ class Export {
     std::vector<Result<void>> removed(written_.size());
     if (remove_) {
       std::vector<spool::Op> ops;
-      for (const auto& one : written_) ops.emplace_back(deletion(one.id, *state_of(engine_, one.id)));
+      for (const auto& one : written_) ops.emplace_back(deletion(one.id, engine_.find(one.id)->state));
       removed = engine_.commit(ops);
     }
     for (std::size_t i = 0; i < written_.size(); ++i) {

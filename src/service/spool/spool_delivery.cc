@@ -254,8 +254,8 @@ bool SpoolService::step_over(QueueId id, const Error& why) {
 }
 
 bool SpoolService::is_held(QueueId id) const {
-  const auto message = engine_->find(id);
-  return setting_aside_.contains(id) || (message && message->state.held);
+  const auto message = engine_->outline(id);
+  return setting_aside_.contains(id) || (message && message->held);
 }
 
 /// A message that cannot be read must not be tried for ever, nor forgotten: it is held and reported.
@@ -283,7 +283,7 @@ void SpoolService::hand_orders() {
 }
 
 std::size_t SpoolService::content_bytes(QueueId id) const {
-  const auto message = engine_->find(id);
+  const auto message = engine_->outline(id);
   return message ? message->data.content_bytes : 0;
 }
 
