@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 #include <utility>
 
 #include "spool/lost_blocks.h"
-#include "spool/scan.h"
+#include "spool/segment_file.h"
 
 namespace sternpost::spool {
 namespace {
@@ -90,8 +89,7 @@ class Walk {
     }
     const auto& header = *segment.header;
     if (header.role == SegmentRole::spare) return;
-    auto& end = named_ends_[{header.previous.slot, header.previous.generation}];
-    end = end == 0 ? header.previous.end : std::min(end, header.previous.end);
+    named_ends_.add(header.previous);
     logs_.at(static_cast<std::size_t>(stream_of(header.role))).segments.push_back(std::move(segment));
   }
 
@@ -110,25 +108,14 @@ class Walk {
   }
 
   Result<std::unique_ptr<Reading>> open(const FoundSegment& segment, bool newest) {
-    const auto& header = *segment.header;
-    const auto named = named_ends_.find({header.slot, header.generation});
-    const bool is_named = named != named_ends_.end();
-    const auto limit = is_named ? std::min(named->second, header.segment_bytes) : header.segment_bytes;
+    auto scanned = scan_file(*segment.file, segment.file_bytes, *segment.header, named_ends_, newest);
+    if (!scanned) return fail_with(std::move(scanned));
     auto reading = std::make_unique<Reading>();
     reading->segment = &segment;
     reading->name = segment_name(segment.slot);
-    reading->bytes.resize(std::min(limit, segment.file_bytes));
-    const auto lost = read_blocks(*segment.file, 0, reading->bytes);
-    if (!lost) return fail_with(Result<std::vector<std::uint64_t>>(lost));
-    const auto knowledge = is_named                  ? EndKnowledge::named
-                           : newest && lost->empty() ? EndKnowledge::newest
-                                                     : EndKnowledge::sealed;
+    reading->bytes = std::move(scanned->bytes);
+    reading->scan = std::move(scanned->scan);
     auto& scan = reading->scan;
-    scan = scan_segment(reading->bytes, header, knowledge);
-    add_lost(scan, *lost);
-    if (const auto size = reading->bytes.size(); limit > size) {
-      scan.damage.push_back({size, limit - size, {}, "the file is cut short"});
-    }
     if (scan.torn_tail) scan.damage.push_back({scan.end, 0, {}, "a torn tail: never acknowledged, dropped"});
     std::ranges::sort(scan.damage, {}, &Damage::offset);
     return reading;
@@ -172,7 +159,7 @@ class Walk {
 
   const std::function<void(const LogEntry&)>& use_;
   std::array<Log, kStreams.size()> logs_;  ///< by stream
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
+  NamedEnds named_ends_;
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "spool/segment.h"
+
 namespace sternpost::spool {
 
 Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t offset, std::span<char> out) {
@@ -26,16 +28,6 @@ Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t off
     lost.push_back(offset + at);
   }
   return lost;
-}
-
-void add_lost(SegmentScan& scan, std::span<const std::uint64_t> blocks) {
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    if (i > 0 && blocks[i] == blocks[i - 1] + kBlock) {
-      scan.damage.back().length += kBlock;
-    } else {
-      scan.damage.push_back({blocks[i], kBlock, {}, "the disk cannot read it"});
-    }
-  }
 }
 
 }  // namespace sternpost::spool

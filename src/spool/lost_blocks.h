@@ -7,7 +7,6 @@
 
 #include "base/result.h"
 #include "spool/disk.h"
-#include "spool/scan.h"
 
 namespace sternpost::spool {
 
@@ -19,8 +18,5 @@ inline constexpr std::size_t kMostLostBlocks = 64;
 /// not give back, however often it is asked, become zeroes, and so does all behind kMostLostBlocks of them;
 /// answers where they are. Fails where reading fails otherwise.
 Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t offset, std::span<char> out);
-
-/// Adds to the damage of a segment the blocks that could not be read, adjacent ones as one.
-void add_lost(SegmentScan& scan, std::span<const std::uint64_t> blocks);
 
 }  // namespace sternpost::spool

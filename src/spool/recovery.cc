@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -14,7 +13,7 @@
 #include "spool/lost_blocks.h"
 #include "spool/reader.h"
 #include "spool/replay.h"
-#include "spool/scan.h"
+#include "spool/segment_file.h"
 
 namespace sternpost::spool {
 namespace {
@@ -181,8 +180,7 @@ class Recovery {
       const auto name = segment_name(covered.slot);
       if (header.generation < covered.generation) return name + " is older than it";
       if (header.generation > covered.generation) continue;
-      const auto named = named_ends_.find({header.slot, header.generation});
-      if (named != named_ends_.end() && named->second < covered.end) return name + " ended before it";
+      if (named_ends_.find(header).value_or(covered.end) < covered.end) return name + " ended before it";
       const bool checks = base.head().coverage.is_newest(header);
       if (checks && last_block(covered) != covered.last_block) return name + " is not as it was written then";
     }
@@ -222,8 +220,7 @@ class Recovery {
     found.segment.header = header;
     if (header.role != SegmentRole::spare) {
       found.segment.state = SegmentState::closed;
-      auto& end = named_ends_[{header.previous.slot, header.previous.generation}];
-      end = end == 0 ? header.previous.end : std::min(end, header.previous.end);
+      named_ends_.add(header.previous);
       with_records_.emplace(header.slot, header);
       logs_.at(static_cast<std::size_t>(stream_of(header.role))).found.push_back(std::move(found));
       return {};
@@ -297,28 +294,13 @@ class Recovery {
     const auto* covered = base_ ? base_->find(header) : nullptr;
     if (covered != nullptr && !base_->head().coverage.is_newest(header)) return skip(found, newest, *covered);
     const auto start = covered == nullptr ? ScanStart{} : ScanStart{covered->end, covered->next_sequence};
-    const auto named = named_ends_.find({header.slot, header.generation});
-    const bool is_named = named != named_ends_.end();
-    const auto limit = is_named ? std::min(named->second, header.segment_bytes) : header.segment_bytes;
-    std::string bytes(std::min(limit, found.file_bytes), '\0');
-    const auto from = std::min<std::uint64_t>(covered == nullptr ? 0 : start.offset, bytes.size());
-    auto lost = read_blocks(*segment.file, from, std::span(bytes).subspan(from));
-    report_.bytes_read += bytes.size() - from;
-    if (!lost) return fail_with(std::move(lost));
-    // What cannot be read may have been acknowledged, so that nothing behind it is a torn tail.
-    const auto knowledge = is_named                  ? EndKnowledge::named
-                           : newest && lost->empty() ? EndKnowledge::newest
-                                                     : EndKnowledge::sealed;
-    Reading reading{&found, newest, false, false, std::move(bytes), {}, 0};
-    auto& scan = reading.scan;
-    scan = scan_segment(reading.bytes, header, knowledge, start);
-    add_lost(scan, *lost);
-    if (const auto size = reading.bytes.size(); limit > size) {
-      scan.damage.push_back({size, limit - size, {}, "the file is cut short"});
-    }
+    auto scanned = scan_file(*segment.file, found.file_bytes, header, named_ends_, newest, start);
+    if (!scanned) return fail_with(std::move(scanned));
+    report_.bytes_read += scanned->bytes_read;
+    Reading reading{&found, newest, false, false, std::move(scanned->bytes), std::move(scanned->scan), 0};
+    const auto& scan = reading.scan;
     // A later start may read what this one cannot: then no end that was named may be before it.
-    const bool end_is_known = is_named || lost->empty();
-    segment.end = end_is_known ? std::max(scan.end, kBlock) : header.segment_bytes;
+    segment.end = scanned->end_is_known ? std::max(scan.end, kBlock) : header.segment_bytes;
     segment.next_sequence = scan.next_sequence;
     return reading;
   }
@@ -426,7 +408,7 @@ class Recovery {
   std::uint32_t segments_ = 0;             ///< that there once were
   std::optional<std::uint64_t> spool_;     ///< which one this is
   std::array<Log, kStreams.size()> logs_;  ///< by stream
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> named_ends_;
+  NamedEnds named_ends_;
   std::map<QueueId, std::pair<std::uint32_t, Quarantined>> misfits_;  ///< with their slots
   std::uint64_t id_mark_ = 1;
   std::uint64_t last_log_sequence_ = 0;
