@@ -103,8 +103,6 @@ struct CheckpointSeal {
 
 /// Two files that take turns, in the main folder.
 inline constexpr std::array<std::string_view, 2> kCheckpointNames{"checkpoint-0", "checkpoint-1"};
-/// The most bytes of one piece, but for the first.
-inline constexpr std::size_t kMaxPiece = 16UL << 20U;
 inline constexpr std::size_t kPieceHeaderBytes = 8 + 8;
 
 std::string encode_checkpoint_seal(const CheckpointSeal& seal);

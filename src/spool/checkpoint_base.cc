@@ -13,9 +13,14 @@ struct Opened {
   bool is_void = false;  ///< its first block says nothing
 };
 
-Result<Opened> open_file(Disk& disk, std::string_view name) {
-  auto file = disk.open(std::string(name));
-  if (!file) return fail_with(std::move(file), name);
+/// What an error is about: nobody needs the file.
+std::string said_of(std::size_t number) {
+  return std::string(kCheckpointNames.at(number)) + ", which may be removed";
+}
+
+Result<Opened> open_file(Disk& disk, std::size_t number) {
+  auto file = disk.open(std::string(kCheckpointNames.at(number)));
+  if (!file) return fail_with(std::move(file), said_of(number));
   Opened opened{std::move(*file), std::nullopt, false};
   std::string block(kBlock, '\0');
   const auto read = opened.file->read(0, block);
@@ -26,23 +31,31 @@ Result<Opened> open_file(Disk& disk, std::string_view name) {
   return opened;
 }
 
-Result<void> make_void(DiskFile& file) {
-  if (auto cleared = file.clear(); !cleared) return cleared;
-  return file.sync();
-}
+using Files = std::array<std::optional<Opened>, kCheckpointNames.size()>;
 
 /// Those of the two files that are there.
-Result<std::array<std::optional<Opened>, kCheckpointNames.size()>> open_files(Disk& disk) {
+Result<Files> open_files(Disk& disk) {
   auto names = disk.list();
   if (!names) return fail_with(std::move(names));
-  std::array<std::optional<Opened>, kCheckpointNames.size()> files;
+  Files files;
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (std::ranges::find(*names, kCheckpointNames.at(i)) == names->end()) continue;
-    auto opened = open_file(disk, kCheckpointNames.at(i));
+    auto opened = open_file(disk, i);
     if (!opened) return fail_with(std::move(opened));
     files.at(i) = std::move(*opened);
   }
   return files;
+}
+
+Result<void> make_void(Files& files, std::optional<std::size_t> but) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto& file = files.at(i);
+    if (!file || file->is_void || i == but) continue;
+    auto done = file->file->clear();
+    if (done) done = file->file->sync();
+    if (!done) return fail_with(std::move(done), said_of(i));
+  }
+  return {};
 }
 
 }  // namespace
@@ -50,12 +63,7 @@ Result<std::array<std::optional<Opened>, kCheckpointNames.size()>> open_files(Di
 Result<void> CheckpointBase::discard_all(Disk& disk) {
   auto files = open_files(disk);
   if (!files) return fail_with(std::move(files));
-  for (std::size_t i = 0; i < files->size(); ++i) {
-    auto& file = files->at(i);
-    if (!file || file->is_void) continue;
-    if (auto done = make_void(*file->file); !done) return fail_with(std::move(done), kCheckpointNames.at(i));
-  }
-  return {};
+  return make_void(*files, std::nullopt);
 }
 
 Result<std::optional<CheckpointBase>> CheckpointBase::open(Disk& disk, std::string& why_not) {
@@ -67,11 +75,7 @@ Result<std::optional<CheckpointBase>> CheckpointBase::open(Disk& disk, std::stri
     if (!file || !file->seal) continue;
     if (!newest || file->seal->serial > files->at(*newest)->seal->serial) newest = i;
   }
-  for (std::size_t i = 0; i < files->size(); ++i) {
-    auto& file = files->at(i);
-    if (!file || file->is_void || i == newest) continue;
-    if (auto done = make_void(*file->file); !done) return fail_with(std::move(done), kCheckpointNames.at(i));
-  }
+  if (auto done = make_void(*files, newest); !done) return fail_with(std::move(done));
   if (!newest) return std::nullopt;
   std::optional<CheckpointBase> base(CheckpointBase{});
   base->number_ = *newest;
@@ -152,16 +156,7 @@ bool CheckpointBase::restore(CheckpointEntry entry, Index& index) {
   auto& extra = entry.extra_copies;
   std::erase_if(extra, is_gone);
   if (entry.message.empty()) {
-    const bool finished = is_there(entry.certificate);
-    if (is_there(entry.copy)) extra.push_back(entry.copy);
-    if (extra.empty()) return true;
-    if (!finished) {
-      restore_superseded(entry.id, std::move(extra), MessageState(1, false), index);
-      return true;
-    }
-    const Index::Finished proof{entry.certificate, extra.back()};
-    extra.pop_back();
-    index.restore(entry.id, proof, std::move(extra));
+    restore_finished(std::move(entry), index);
     return true;
   }
   auto message = PackedMessage::parse(entry.message);
@@ -174,6 +169,20 @@ bool CheckpointBase::restore(CheckpointEntry entry, Index& index) {
   if (is_gone(message->envelope.slot)) unproven_.push_back(entry.id);
   index.restore(entry.id, *message, std::move(extra));
   return true;
+}
+
+/// `entry` has those of its extra copies that are there.
+void CheckpointBase::restore_finished(CheckpointEntry entry, Index& index) {
+  auto& copies = entry.extra_copies;
+  if (is_there(entry.copy)) copies.push_back(entry.copy);
+  if (copies.empty()) return;
+  if (!is_there(entry.certificate)) {
+    restore_superseded(entry.id, std::move(copies), MessageState(1, false), index);
+    return;
+  }
+  const Index::Finished finished{entry.certificate, copies.back()};
+  copies.pop_back();
+  index.restore(entry.id, finished, std::move(copies));
 }
 
 /// The record that the checkpoint names was recycled since: a later one moved the message, or proves it

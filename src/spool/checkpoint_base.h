@@ -47,6 +47,7 @@ class CheckpointBase {
   Result<std::optional<std::string>> next_piece();
   bool restore(const CheckpointPiece& piece, Index& index);
   bool restore(CheckpointEntry entry, Index& index);
+  void restore_finished(CheckpointEntry entry, Index& index);
   void restore_superseded(QueueId id, std::vector<std::uint32_t> copies, MessageState state, Index& index);
   /// Whether a slot that a piece names is still the segment it named.
   [[nodiscard]] bool is_there(std::uint32_t slot) const;

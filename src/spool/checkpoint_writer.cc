@@ -9,9 +9,9 @@
 namespace sternpost::spool {
 namespace {
 
-/// Of one step.
+/// Of one step, about.
 constexpr std::size_t kStepBytes = 256UL * 1024;
-/// What an entry takes at most, where it is not known yet.
+/// What an entry takes about, with a few recipients: to tell whether there is room for all.
 constexpr std::uint64_t kBytesOfEntry = 100;
 
 /// The segments with records.
@@ -102,22 +102,15 @@ Result<void> CheckpointWriter::write_piece(std::string_view body) {
 }
 
 Result<void> CheckpointWriter::write_entries(const Coverage& coverage) {
-  std::string body;
-  Encoder out(body);
-  out.put(coverage);
-  const auto count_at = body.size();
-  std::uint32_t count = 0;
-  out.put(count);
-  for (; next_id_ < ids_.size() && body.size() < kStepBytes; ++next_id_) {
-    const auto entry = index_.entry(ids_[next_id_]);
+  CheckpointPiece piece{coverage, {}};
+  std::size_t bytes = 0;
+  for (; next_id_ < ids_.size() && bytes < kStepBytes; ++next_id_) {
+    auto entry = index_.entry(ids_[next_id_]);
     if (!entry) continue;
-    out.put(*entry);
-    ++count;
+    bytes += sizeof(CheckpointEntry) + entry->message.size();
+    piece.entries.push_back(std::move(*entry));
   }
-  std::string encoded;
-  Encoder(encoded).put(count);
-  body.replace(count_at, encoded.size(), encoded);
-  return write_piece(body);
+  return write_piece(encode(piece));
 }
 
 Result<void> CheckpointWriter::seal(const Coverage& coverage) {
