@@ -22,6 +22,13 @@ class VariantDisk : public spool::Disk {
   Result<std::unique_ptr<spool::DiskFile>> open(const std::string& name) override {
     return disk_->open(name);
   }
+  Result<std::unique_ptr<spool::DiskFile>> open_existing(const std::string& name) override {
+    return disk_->open_existing(name);
+  }
+  Result<std::unique_ptr<spool::DiskFile>> create(const std::string& name) override {
+    return disk_->create(name);
+  }
+  Result<void> remove(const std::string& name) override { return disk_->remove(name); }
   Result<void> sync_directory() override { return disk_->sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return disk_->free_bytes(); }
 

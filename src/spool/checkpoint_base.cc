@@ -193,7 +193,7 @@ void CheckpointBase::restore_superseded(QueueId id, std::vector<std::uint32_t> c
   if (copies.empty()) return;
   const Place anywhere{.slot = copies.back()};
   copies.pop_back();
-  index.restore(id, Message{anywhere, anywhere, std::move(state), {}}, std::move(copies));
+  index.restore(id, Message{anywhere, anywhere, std::move(state), {}, 0}, std::move(copies));
   unproven_.push_back(id);
 }
 

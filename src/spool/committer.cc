@@ -1,6 +1,7 @@
 #include "spool/committer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sternpost::spool {
 namespace {
@@ -17,6 +18,8 @@ std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, cons
   }
   return changed;
 }
+
+constexpr std::uint64_t kContentFileBytes = 8 + 8;
 
 /// What a record takes for what it settles.
 std::uint64_t settles_bytes(const AddMessage& op) {
@@ -77,8 +80,23 @@ std::vector<Result<void>> Committer::commit(std::span<const Op> ops) {
     if (depends_on_pending(ops[op_])) refused_on_pending_.push_back(op_);
   }
   flush();
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (!results[i]) note_refused(ops[i]);
+  }
   results_ = nullptr;
   return results;
+}
+
+/// The file of an id that was used already belongs to the message that has it.
+void Committer::note_refused(const Op& op) {
+  const auto* message = std::get_if<AddMessage>(&op);
+  if (message == nullptr || !message->file || committed_.contains(message->id)) return;
+  refused_files_.push_back(message->id);
+}
+
+std::vector<QueueId> Committer::take_discarded() {
+  if (log_.is_unsettled(Stream::incoming)) return {};
+  return std::exchange(refused_files_, {});
 }
 
 bool Committer::depends_on_pending(const Op& op) const {
@@ -108,19 +126,30 @@ void Committer::pend(QueueId id, RecordType type, MessageState state, std::size_
                       static_cast<std::uint32_t>(envelope_bytes)});
 }
 
-Result<void> Committer::stage(const AddMessage& op) {
-  const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
+Result<void> Committer::check(const AddMessage& op) const {
   if (!log_.was_leased(op.id)) return fail(ErrorClass::permanent, "this queue id was not leased");
   if (latest_.contains(op.id) || committed_.contains(op.id)) {
     return fail(ErrorClass::permanent, "this queue id was used already");
   }
-  if (recipients == 0) return fail(ErrorClass::permanent, "a message without recipients");
-  if (op.content.size() > limits_.max_message_bytes)
+  if (op.envelope.recipients.empty()) return fail(ErrorClass::permanent, "a message without recipients");
+  if (op.file && (op.file->bytes == 0 || !op.content.empty())) {
+    return fail(ErrorClass::permanent, "a content file that is empty, or content beside it");
+  }
+  if ((op.file ? op.file->bytes : op.content.size()) > limits_.max_message_bytes) {
     return fail(ErrorClass::permanent, "the message is too large");
-  MessageHead head{ContentKind::inline_bytes, {}, {op.held, false, recipients, {}, encode(op.envelope)}};
+  }
+  return {};
+}
+
+Result<void> Committer::stage(const AddMessage& op) {
+  if (auto checked = check(op); !checked) return checked;
+  const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
+  const auto kind = op.file ? ContentKind::file : ContentKind::inline_bytes;
+  MessageHead head{kind, {}, {op.held, false, recipients, {}, encode(op.envelope)}};
   const auto settled = op.settles ? state_after(*op.settles) : MessageState();
   if (!settled) return fail_with(Result<MessageState>(settled));
-  const auto most = kRecordHeaderBytes + op.content.size() + head.state.envelope.size() +
+  const auto file_bytes = op.file ? kContentFileBytes : 0;
+  const auto most = kRecordHeaderBytes + op.content.size() + file_bytes + head.state.envelope.size() +
                     (recipients + 1ULL) * kBareStateBytes + settles_bytes(op);
   if (most > log_.capacity() / 2)
     return fail(ErrorClass::permanent, "the message is too large for a segment");
@@ -139,8 +168,13 @@ Result<void> Committer::add_message(const AddMessage& op, MessageHead head) {
     head.settles = Settles{*op.settles, state->settled()};
     settled = std::move(*state);
   }
-  group_.add_borrowing(RecordType::message, op.id, head, op.content);
+  if (op.file) {
+    group_.add(RecordType::message, op.id, head, encode(*op.file));
+  } else {
+    group_.add_borrowing(RecordType::message, op.id, head, op.content);
+  }
   pend(op.id, RecordType::message, MessageState(head.state.recipients, op.held), head.state.envelope.size());
+  if (op.file) pending_.back().file_bytes = op.file->bytes;
   if (settled) pend(op.settles->id, RecordType::outcome, std::move(*settled));
   return {};
 }
@@ -339,7 +373,7 @@ void Committer::take(Pending& pending, const BuiltRecord& built, const SegmentLo
                     built.header.head_bytes, built.header.content_bytes, pending.envelope_bytes};
   if (pending.type == RecordType::message) {
     committed_.insert(pending.id);
-    index_.put_message(pending.id, place, std::move(pending.state));
+    index_.put_message(pending.id, place, std::move(pending.state), pending.file_bytes);
   } else if (pending.state.settled()) {
     index_.finish(pending.id, group.slot);
   } else {

@@ -35,6 +35,9 @@ class Committer {
   /// One result for each operation, in order. See Engine::commit.
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
+  /// Content files of messages that were refused, as far as no later start can find such a message.
+  [[nodiscard]] std::vector<QueueId> take_discarded();
+
   /// Outcomes that were not written for lack of space.
   [[nodiscard]] std::uint64_t deferrals_in_memory() const { return deferrals_in_memory_; }
 
@@ -46,9 +49,11 @@ class Committer {
     MessageState state;
     RecordType type = RecordType::message;
     std::uint32_t envelope_bytes = 0;  ///< of a record that has an envelope
+    std::uint64_t file_bytes = 0;      ///< of a new message's content file
   };
 
   Result<void> stage(const AddMessage& op);
+  [[nodiscard]] Result<void> check(const AddMessage& op) const;
   Result<void> stage(const ReplaceEnvelope& op);
   Result<void> stage(const RecordOutcomes& op);
   Result<void> stage(const Hold& op) { return stage_mark(op.id, MarkKind::hold); }
@@ -60,6 +65,7 @@ class Committer {
   template <class Change>
   [[nodiscard]] Result<MessageState> changed(QueueId id, const Change& change) const;
 
+  void note_refused(const Op& op);
   [[nodiscard]] bool depends_on_pending(const Op& op) const;
   /// State of a live message with what is pending; nothing for what is unknown or finished.
   [[nodiscard]] std::optional<MessageState> current(QueueId id) const;
@@ -104,6 +110,8 @@ class Committer {
   std::vector<Result<void>>* results_ = nullptr;
   std::size_t op_ = 0;
   std::uint64_t deferrals_in_memory_ = 0;
+  /// Their messages were refused, and may be in a group that failed.
+  std::vector<QueueId> refused_files_;
 };
 
 }  // namespace sternpost::spool

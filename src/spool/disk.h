@@ -50,7 +50,14 @@ class Disk {
   virtual Result<std::vector<std::string>> list() = 0;
   /// Opens for reading and writing; creates the file where there is none.
   virtual Result<std::unique_ptr<DiskFile>> open(const std::string& name) = 0;
-  /// Names created before are durable when this succeeds.
+  /// Opens what is there, for reading alone; ENOENT where nothing is.
+  virtual Result<std::unique_ptr<DiskFile>> open_existing(const std::string& name) = 0;
+  /// Makes a file; EEXIST where there is one.
+  virtual Result<std::unique_ptr<DiskFile>> create(const std::string& name) = 0;
+  /// Success also where there is none. Not durable before the next sync_directory(): after a crash the file
+  /// may be there again.
+  virtual Result<void> remove(const std::string& name) = 0;
+  /// Names created and removed before are so durably when this succeeds.
   virtual Result<void> sync_directory() = 0;
   /// Bytes that may still be written to new files.
   virtual Result<std::uint64_t> free_bytes() = 0;

@@ -19,9 +19,6 @@ Result<void> check(const EngineOptions& options) {
     return wrong("the segment size must be between 64 KiB and 1 GiB");
   }
   if (options.spare_segments < kLeastSpares) return wrong("there must be two spare segments");
-  if (options.max_message_bytes >= options.segment_bytes / 2) {
-    return wrong("the largest message must be smaller than half a segment");
-  }
   if (options.max_spool_bytes / options.segment_bytes < options.spare_segments + 2ULL) {
     return wrong("the spool must have room for the spare segments and two more");
   }
@@ -34,6 +31,7 @@ Result<void> check(const EngineOptions& options) {
 
 Engine::Engine(const Disks& disks, Clock& clock, const EngineOptions& options)
     : options_(options),
+      main_(*disks.main),
       log_(disks, clock, log_options()),
       committed_(kMaxIdIntervals),
       housekeeper_(log_, index_, clock, options.spare_segments),
@@ -64,7 +62,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const Disks& disks, Clock& clock, c
       continue;
     }
     engine->report_ = std::move(**report);
+    engine->orphans_ = engine->report_.orphans;
     if (!why_again.empty()) engine->report_.no_checkpoint = why_again;
+    engine->log_.set_other_bytes(engine->index_.file_bytes());
     engine->checkpoints_.resume_after(engine->report_.checkpoint_serial, engine->report_.checkpoint_file);
     return engine;
   }
@@ -90,12 +90,34 @@ Result<QueueId> Engine::lease(std::uint32_t count) {
 }
 
 std::vector<Result<void>> Engine::commit(std::span<const Op> ops) {
-  return committer_.commit(ops);
+  auto results = committer_.commit(ops);
+  log_.set_other_bytes(index_.file_bytes());
+  return results;
+}
+
+std::vector<QueueId> Engine::take_discarded() {
+  auto ids = std::exchange(orphans_, {});
+  for (const auto& more : {index_.take_discarded(), committer_.take_discarded()}) {
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  return ids;
 }
 
 Result<void> Engine::may_take_messages() const {
   if (auto works = housekeeper_.disk_works(); !works) return works;
   if (!housekeeper_.may_add(kBlock, kBlock)) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
+  return {};
+}
+
+Result<void> Engine::may_take_content(std::uint64_t bytes, std::uint64_t being_written) const {
+  if (auto may = may_take_messages(); !may) return may;
+  const auto all = log_.total_bytes() + index_.file_bytes() + being_written + bytes;
+  if (all > options_.max_spool_bytes) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
+  const auto free = main_.free_bytes();
+  if (!free) return std::unexpected(free.error());
+  if (*free < options_.min_free_bytes + bytes) {
+    return fail(ErrorClass::temporary, "the spool's disk is full", ENOSPC);
+  }
   return {};
 }
 
@@ -113,10 +135,36 @@ Result<mail::Envelope> Engine::read_envelope(QueueId id) {
   return reader_.envelope(message->envelope);
 }
 
-Result<std::string> Engine::read_content(QueueId id) {
+Result<Reader::Content> Engine::find_content(QueueId id) {
   const auto message = index_.outline(id);
   if (!message) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
   return reader_.content(message->data);
+}
+
+Result<std::string> Engine::read_content(QueueId id) {
+  auto found = find_content(id);
+  if (!found) return fail_with(std::move(found));
+  if (!found->file) return std::move(found->inside);
+  std::string content;
+  const auto append = [&](std::string_view piece) -> Result<void> {
+    content += piece;
+    return {};
+  };
+  if (auto read = spool::read_content(main_, id, *found->file, append); !read)
+    return fail_with(std::move(read));
+  return content;
+}
+
+Result<void> Engine::read_content(QueueId id, const ContentSink& sink) {
+  const auto found = find_content(id);
+  if (!found) return std::unexpected(found.error());
+  return found->file ? spool::read_content(main_, id, *found->file, sink) : sink(found->inside);
+}
+
+Result<std::optional<ContentFile>> Engine::content_file(QueueId id) {
+  const auto found = find_content(id);
+  if (!found) return std::unexpected(found.error());
+  return found->file;
 }
 
 EngineStats Engine::stats() const {
@@ -125,6 +173,7 @@ EngineStats Engine::stats() const {
   stats.finished = index_.finished();
   for (const auto& segment : log_.segments()) stats.spares += segment.state == SegmentState::spare ? 1 : 0;
   stats.bytes = log_.total_bytes();
+  stats.content_bytes = index_.file_bytes();
   stats.deferrals_in_memory = committer_.deferrals_in_memory();
   stats.log = log_.counters();
   stats.checkpoints = checkpoints_.written();

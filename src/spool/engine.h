@@ -31,10 +31,10 @@ namespace sternpost::spool {
 struct EngineOptions {
   std::uint64_t segment_bytes = 16ULL << 20U;     ///< a multiple of kBlock, 64 KiB to 1 GiB
   std::uint32_t spare_segments = 4;               ///< kept ready; at least kLeastSpares
-  std::uint64_t max_message_bytes = 4ULL << 20U;  ///< of content; less than half a segment
-  std::uint64_t max_spool_bytes = 1ULL << 40U;    ///< of all segments, at most kMaxSegments of them
-  std::uint64_t min_free_bytes = 0;               ///< left to others on the disk
-  std::uint64_t max_group_bytes = 4ULL << 20U;    ///< a larger batch is several groups
+  std::uint64_t max_message_bytes = 4ULL << 20U;  ///< of content, wherever it is
+  std::uint64_t max_spool_bytes = 1ULL << 40U;  ///< of all segments, at most kMaxSegments, and content files
+  std::uint64_t min_free_bytes = 0;             ///< left to others on the disk
+  std::uint64_t max_group_bytes = 4ULL << 20U;  ///< a larger batch is several groups
   /// Written to the log after which there is a checkpoint, or more where that is large; 0: none ever.
   std::uint64_t checkpoint_bytes = 64ULL << 20U;
   std::uint64_t salt = 0;  ///< random, new at every start
@@ -54,6 +54,7 @@ struct EngineStats {
   std::uint64_t spares = 0;
   std::uint64_t quarantined = 0;          ///< segments
   std::uint64_t bytes = 0;                ///< of all segments on the disk
+  std::uint64_t content_bytes = 0;        ///< of the content files of live messages
   std::uint64_t deferrals_in_memory = 0;  ///< that were not written, since the start
   std::uint64_t checkpoints = 0;          ///< written since the start
   SegmentLogCounters log;
@@ -87,6 +88,12 @@ class Engine {
   /// Why new messages are refused just now; success when they are taken.
   [[nodiscard]] Result<void> may_take_messages() const;
 
+  /// The same of one with a content file of so many bytes, beside others that are being written.
+  [[nodiscard]] Result<void> may_take_content(std::uint64_t bytes, std::uint64_t being_written) const;
+  /// Messages whose content files nobody needs any more, also those that a crash left behind: to be removed,
+  /// at any time. What is not removed is among these again after the next start.
+  [[nodiscard]] std::vector<QueueId> take_discarded();
+
   /// Nothing for what is finished or unknown. A copy, whose texts of outcomes may be on the disk alone.
   [[nodiscard]] std::optional<Message> find(QueueId id) const { return index_.find(id); }
   /// The same of what does not grow with its recipients.
@@ -101,6 +108,11 @@ class Engine {
   /// Permanent where the id is not live or the bytes are damaged, temporary where the disk fails.
   Result<mail::Envelope> read_envelope(QueueId id);
   Result<std::string> read_content(QueueId id);
+  /// The same in pieces of at most kContentStep, or as large as what is in the log. What was given to `sink`
+  /// before an error is of no use.
+  Result<void> read_content(QueueId id, const ContentSink& sink);
+  /// What is known of its content file; nothing where its content is in the log.
+  Result<std::optional<ContentFile>> content_file(QueueId id);
   /// Completes what find() gave with the texts of outcomes; those that are damaged are dropped. Temporary
   /// where the disk fails.
   Result<void> read_texts(Message& message) { return reader_.texts(message.state); }
@@ -116,7 +128,10 @@ class Engine {
   Engine(const Disks& disks, Clock& clock, const EngineOptions& options);
   [[nodiscard]] SegmentLogOptions log_options() const;
 
+  Result<Reader::Content> find_content(QueueId id);
+
   EngineOptions options_;
+  Disk& main_;  ///< with the content files
   SegmentLog log_;
   Index index_;
   IdSet committed_;
@@ -125,6 +140,7 @@ class Engine {
   Reader reader_;
   CheckpointWriter checkpoints_;
   RecoveryReport report_;
+  std::vector<QueueId> orphans_;
 };
 
 }  // namespace sternpost::spool

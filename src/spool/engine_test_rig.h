@@ -30,10 +30,15 @@ class FailingDisk : public Disk {
     return names;
   }
   Result<std::unique_ptr<DiskFile>> open(const std::string& name) override {
-    auto file = disk_.open(name);
-    if (!file) return file;
-    return std::make_unique<File>(*this, name, std::move(*file));
+    return failing(name, disk_.open(name));
   }
+  Result<std::unique_ptr<DiskFile>> open_existing(const std::string& name) override {
+    return failing(name, disk_.open_existing(name));
+  }
+  Result<std::unique_ptr<DiskFile>> create(const std::string& name) override {
+    return failing(name, disk_.create(name));
+  }
+  Result<void> remove(const std::string& name) override { return disk_.remove(name); }
   Result<void> sync_directory() override { return disk_.sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return free; }
 
@@ -88,6 +93,11 @@ class FailingDisk : public Disk {
     std::string name_;
     std::unique_ptr<DiskFile> file_;
   };
+
+  Result<std::unique_ptr<DiskFile>> failing(const std::string& name, Result<std::unique_ptr<DiskFile>> file) {
+    if (!file) return file;
+    return std::make_unique<File>(*this, name, std::move(*file));
+  }
 
   PosixDisk disk_;
 };

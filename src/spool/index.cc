@@ -38,7 +38,7 @@ const Index::Finished* Index::find_finished(QueueId id) const {
   return at == finished_.end() ? nullptr : &at->second;
 }
 
-void Index::put_message(QueueId id, const Place& data, MessageState state) {
+void Index::put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes) {
   if (finished_.contains(id)) {  // only a damaged log says so; what is finished stays finished
     account(id, finished_.at(id), false);
     extra_copies_[id].push_back(data.slot);
@@ -46,7 +46,7 @@ void Index::put_message(QueueId id, const Place& data, MessageState state) {
     return;
   }
   remembered_.erase(id);
-  const Message message{data, data, std::move(state), {}};
+  const Message message{data, data, std::move(state), {}, file_bytes};
   account(message, true);
   const auto [at, fresh] = live_.try_emplace(id, message);
   if (fresh) {
@@ -98,6 +98,7 @@ void Index::finish(QueueId id, std::uint32_t slot) {
   if (const auto at = live_.find(id); at != live_.end()) {
     const auto message = at->second.unpack();
     account(message, false);
+    if (message.file_bytes > 0) discarded_.push_back(id);
     finished_[id] = {slot, message.data.slot};
     live_.erase(at);
     remembered_.erase(id);
@@ -165,6 +166,7 @@ void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
 }
 
 void Index::account(const Message& message, bool add) {
+  file_bytes_ += add ? message.file_bytes : 0 - message.file_bytes;
   add_need(message.data.slot, state_bytes(message) + message.data.content_bytes, add);
   for (const auto slot : message.state_slots) {
     if (slot != message.data.slot) add_need(slot, state_bytes(message), add);
@@ -185,6 +187,15 @@ std::vector<std::pair<std::uint64_t, QueueId>> Index::after(std::uint64_t positi
     if (live_.contains(at->second)) found.push_back(*at);
   }
   return found;
+}
+
+std::vector<QueueId> Index::with_files() const {
+  std::vector<QueueId> ids;
+  if (file_bytes_ == 0) return ids;
+  for (const auto& [id, message] : live_) {
+    if (message.outline().file_bytes > 0) ids.push_back(id);
+  }
+  return ids;
 }
 
 std::vector<QueueId> Index::known() const {

@@ -30,7 +30,7 @@ class Index {
   [[nodiscard]] bool contains(QueueId id) const { return live_.contains(id); }
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.
-  void put_message(QueueId id, const Place& data, MessageState state);
+  void put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes = 0);
   /// The segment may hold a message record of this id that was never confirmed.
   void put_doubtful_copy(QueueId id, std::uint32_t slot);
   /// A record in `slot` left a live message in this state, which is not settled; `envelope` where
@@ -80,6 +80,13 @@ class Index {
   /// were never confirmed.
   [[nodiscard]] bool is_durable() const { return remembered_.empty() && doubtful_copies_.empty(); }
 
+  /// Live messages whose content is in a file of its own.
+  [[nodiscard]] std::vector<QueueId> with_files() const;
+  /// The bytes of these files.
+  [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
+  /// Messages with content files that are finished since this was asked last.
+  [[nodiscard]] std::vector<QueueId> take_discarded() { return std::exchange(discarded_, {}); }
+
   [[nodiscard]] std::size_t live() const { return live_.size(); }
   [[nodiscard]] std::size_t finished() const { return finished_.size(); }
   [[nodiscard]] std::uint64_t last_position() const { return next_position_ - 1; }
@@ -104,6 +111,8 @@ class Index {
   /// By rising position; finished ones are removed when they are the majority.
   std::deque<std::pair<std::uint64_t, QueueId>> positions_;
   std::uint64_t next_position_ = 1;
+  std::uint64_t file_bytes_ = 0;
+  std::vector<QueueId> discarded_;
 };
 
 }  // namespace sternpost::spool

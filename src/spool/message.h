@@ -28,6 +28,11 @@ struct Outline {
   Place data;
   Place envelope;
   bool held = false;
+  std::uint64_t file_bytes = 0;  ///< of its content file; 0: its content is in the record
+
+  [[nodiscard]] std::uint64_t content_bytes() const {
+    return file_bytes > 0 ? file_bytes : data.content_bytes;
+  }
 };
 
 struct Message {
@@ -37,6 +42,7 @@ struct Message {
   /// Segments with records that changed `state` since the last record that holds all of it, that one's
   /// included unless it is `data`.
   std::vector<std::uint32_t> state_slots;
+  std::uint64_t file_bytes = 0;  ///< as in Outline
 
   bool operator==(const Message&) const = default;
 };

@@ -9,6 +9,7 @@
 #include "base/queue_id.h"
 #include "mail/envelope.h"
 #include "mail/outcome.h"
+#include "spool/content_file.h"
 #include "spool/message_state.h"
 
 namespace sternpost::spool {
@@ -18,9 +19,13 @@ namespace sternpost::spool {
 struct AddMessage {
   QueueId id;
   mail::Envelope envelope;
-  std::string content;
+  std::string content;  ///< empty where it is in `file`
   bool held = false;
   std::optional<Settlement> settles = {};
+  /// The content file of this id, which is durable. It is the engine's from here on, whatever comes of the
+  /// message: Engine::take_discarded() says when it may go. So what is refused is sent again under another
+  /// id.
+  std::optional<ContentFile> file = {};
 };
 
 /// The envelope as routing resolved it. No fewer recipients than before; finished ones keep index and

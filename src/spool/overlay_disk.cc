@@ -78,6 +78,7 @@ Result<std::vector<std::string>> OverlayDisk::list() {
   if (!names) return names;
   names_below_ = {names->begin(), names->end()};
   listed_ = true;
+  std::erase_if(*names, [this](const std::string& name) { return removed_.contains(name); });
   for (const auto& [name, contents] : files_) {
     if (!names_below_.contains(name)) names->push_back(name);
   }
@@ -88,7 +89,11 @@ Result<bool> OverlayDisk::is_below(const std::string& name) {
   if (!listed_) {
     if (auto names = list(); !names) return fail_with(std::move(names));
   }
-  return names_below_.contains(name);
+  return names_below_.contains(name) && !removed_.contains(name);
+}
+
+Result<bool> OverlayDisk::exists(const std::string& name) {
+  return files_.contains(name) ? Result<bool>(true) : is_below(name);
 }
 
 Result<std::unique_ptr<DiskFile>> OverlayDisk::open(const std::string& name) {
@@ -106,6 +111,26 @@ Result<std::unique_ptr<DiskFile>> OverlayDisk::open(const std::string& name) {
   }
   files_.emplace(name, contents);
   return std::make_unique<OverlayFile>(std::move(contents));
+}
+
+Result<std::unique_ptr<DiskFile>> OverlayDisk::open_existing(const std::string& name) {
+  const auto there = exists(name);
+  if (!there) return fail_with(Result<bool>(there));
+  if (!*there) return fail_errno("opening " + name, ENOENT);
+  return open(name);
+}
+
+Result<std::unique_ptr<DiskFile>> OverlayDisk::create(const std::string& name) {
+  const auto there = exists(name);
+  if (!there) return fail_with(Result<bool>(there));
+  if (*there) return fail_errno("opening " + name, EEXIST);
+  return open(name);
+}
+
+Result<void> OverlayDisk::remove(const std::string& name) {
+  files_.erase(name);
+  removed_.insert(name);
+  return {};
 }
 
 }  // namespace sternpost::spool

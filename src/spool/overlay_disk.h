@@ -20,6 +20,9 @@ class OverlayDisk : public Disk {
 
   Result<std::vector<std::string>> list() override;
   Result<std::unique_ptr<DiskFile>> open(const std::string& name) override;
+  Result<std::unique_ptr<DiskFile>> open_existing(const std::string& name) override;
+  Result<std::unique_ptr<DiskFile>> create(const std::string& name) override;
+  Result<void> remove(const std::string& name) override;
   Result<void> sync_directory() override { return {}; }
   Result<std::uint64_t> free_bytes() override { return below_.free_bytes(); }
 
@@ -27,12 +30,14 @@ class OverlayDisk : public Disk {
   struct Contents;
 
  private:
+  Result<bool> exists(const std::string& name);
   Result<bool> is_below(const std::string& name);
 
   Disk& below_;
   std::set<std::string> names_below_;
   bool listed_ = false;
   std::map<std::string, std::shared_ptr<Contents>> files_;
+  std::set<std::string> removed_;
 };
 
 }  // namespace sternpost::spool

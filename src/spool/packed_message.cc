@@ -15,6 +15,7 @@ enum Flags : std::uint64_t {
   kOwnEnvelope = 4,  ///< the envelope is not where the data is
   kAttempted = 8,
   kStateSlots = 16,
+  kContentFile = 32,
 };
 
 /// What an attempt has beside its numbers; above it, its disposition.
@@ -94,8 +95,10 @@ void put(PackedWriter& out, const Message& message) {
   const bool own_envelope = message.envelope != message.data;
   out.number((state.held ? kHeld : 0U) | (state.warned ? kWarned : 0U) | (own_envelope ? kOwnEnvelope : 0U) |
              (state.attempted().empty() ? 0U : kAttempted) |
-             (message.state_slots.empty() ? 0U : kStateSlots));
+             (message.state_slots.empty() ? 0U : kStateSlots) |
+             (message.file_bytes == 0 ? 0U : kContentFile));
   put(out, message.data);
+  if (message.file_bytes > 0) out.number(message.file_bytes);
   if (own_envelope) put(out, message.envelope);
   out.number(state.recipients());
   if (!state.attempted().empty()) {
@@ -122,6 +125,7 @@ Beginning get_outline(PackedReader& in) {
   auto& outline = begun.outline;
   outline.held = (begun.flags & kHeld) != 0;
   get(in, outline.data);
+  if ((begun.flags & kContentFile) != 0) outline.file_bytes = in.number();
   outline.envelope = outline.data;
   if ((begun.flags & kOwnEnvelope) != 0) get(in, outline.envelope);
   return begun;
@@ -130,7 +134,7 @@ Beginning get_outline(PackedReader& in) {
 /// Nothing where that was never put.
 std::optional<Message> get(PackedReader& in) {
   const auto [flags, outline] = get_outline(in);
-  Message message{outline.data, outline.envelope, {}, {}};
+  Message message{outline.data, outline.envelope, {}, {}, outline.file_bytes};
   const auto recipients = static_cast<std::uint32_t>(in.number());
   std::vector<Attempted> attempted((flags & kAttempted) != 0 ? in.count() : 0);
   std::uint32_t next = 0;

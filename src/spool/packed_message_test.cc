@@ -31,13 +31,20 @@ void expect_round_trip(const Message& message) {
 }
 
 TEST(packed_message, gives_back_what_was_packed) {
-  expect_round_trip({kData, kData, MessageState(1, false), {}});
-  expect_round_trip({kData, {7, 4096, 100, 0, 80}, MessageState(3, true), {1, 2, 3}});
+  expect_round_trip({kData, kData, MessageState(1, false), {}, 0});
+  expect_round_trip({kData, {7, 4096, 100, 0, 80}, MessageState(3, true), {1, 2, 3}, 0});
   expect_round_trip(deferred(3));
 }
 
+TEST(packed_message, gives_back_how_long_a_content_file_is) {
+  const Message message{kData, {7, 4096, 100, 0, 80}, MessageState(3, true), {1}, 5'000'000'000};
+  expect_round_trip(message);
+  EXPECT_EQ(PackedMessage(message).outline().content_bytes(), 5'000'000'000U);
+  EXPECT_EQ(PackedMessage(message).outline().envelope.slot, 7U);
+}
+
 TEST(packed_message, gives_back_texts_that_are_in_memory) {
-  Message message{kData, kData, MessageState(5, false), {}};
+  Message message{kData, kData, MessageState(5, false), {}, 0};
   message.state.warned = true;
   message.state.apply(std::vector<mail::RecipientOutcome>{
       {1, mail::Disposition::failed, {550, {5, 1, 1}, "no such user"}, WallTime{5}, "mx.example.org"},
@@ -57,7 +64,11 @@ TEST(packed_message, gives_back_the_largest_numbers) {
                        {kMost, kMost},
                        kMost};
   const Place far{kMost, kMost, kMost, kMost, kMost};
-  expect_round_trip({far, kData, *MessageState::from(kMost, true, true, {last}), {kMost}});
+  expect_round_trip({far,
+                     kData,
+                     *MessageState::from(kMost, true, true, {last}),
+                     {kMost},
+                     std::numeric_limits<std::uint64_t>::max()});
 }
 
 TEST(packed_message, is_not_read_from_bytes_that_are_cut_short_or_followed_by_more) {
@@ -71,7 +82,7 @@ TEST(packed_message, is_not_read_from_bytes_that_are_cut_short_or_followed_by_mo
 }
 
 TEST(packed_message, takes_few_bytes) {
-  EXPECT_LE(PackedMessage({kData, kData, MessageState(1, false), {}}).bytes().size(), 20U);
+  EXPECT_LE(PackedMessage({kData, kData, MessageState(1, false), {}, 0}).bytes().size(), 20U);
   EXPECT_LE(PackedMessage(deferred(1)).bytes().size(), 56U);
   constexpr std::uint32_t kMany = 1000;
   EXPECT_LE(PackedMessage(deferred(kMany)).bytes().size(), 56U + kMany * 28);

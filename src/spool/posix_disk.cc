@@ -116,10 +116,36 @@ Result<std::vector<std::string>> PosixDisk::list() {
 
 Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& name) {
   // Nothing is waited for where a name turns out to be a pipe's.
-  const int access = access_ == Access::read ? O_RDONLY | O_NONBLOCK : O_RDWR | O_CREAT;
+  auto fd = open(name, access_ == Access::read ? O_RDONLY | O_NONBLOCK : O_RDWR | O_CREAT);
+  if (!fd) return fail_with(std::move(fd));
+  return std::make_unique<PosixFile>(std::move(*fd), name);
+}
+
+Result<UniqueFd> PosixDisk::open(const std::string& name, int access) {
   UniqueFd fd(::openat(directory_.get(), name.c_str(), access | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("opening " + name);
-  return std::make_unique<PosixFile>(std::move(fd), name);
+  return fd;
+}
+
+Result<UniqueFd> PosixDisk::open_descriptor(const std::string& name) {
+  return open(name, O_RDONLY | O_NONBLOCK);
+}
+
+Result<std::unique_ptr<DiskFile>> PosixDisk::open_existing(const std::string& name) {
+  auto fd = open_descriptor(name);
+  if (!fd) return fail_with(std::move(fd));
+  return std::make_unique<PosixFile>(std::move(*fd), name);
+}
+
+Result<std::unique_ptr<DiskFile>> PosixDisk::create(const std::string& name) {
+  auto fd = open(name, O_RDWR | O_CREAT | O_EXCL);
+  if (!fd) return fail_with(std::move(fd));
+  return std::make_unique<PosixFile>(std::move(*fd), name);
+}
+
+Result<void> PosixDisk::remove(const std::string& name) {
+  if (::unlinkat(directory_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  return fail_errno("removing " + name);
 }
 
 Result<void> PosixDisk::sync_directory() {

@@ -19,10 +19,17 @@ class PosixDisk : public Disk {
 
   Result<std::vector<std::string>> list() override;
   Result<std::unique_ptr<DiskFile>> open(const std::string& name) override;
+  Result<std::unique_ptr<DiskFile>> open_existing(const std::string& name) override;
+  Result<std::unique_ptr<DiskFile>> create(const std::string& name) override;
+  Result<void> remove(const std::string& name) override;
+  /// For reading alone, to be given to another process.
+  Result<UniqueFd> open_descriptor(const std::string& name);
   Result<void> sync_directory() override;
   Result<std::uint64_t> free_bytes() override;
 
  private:
+  Result<UniqueFd> open(const std::string& name, int access);
+
   UniqueFd directory_;
   Access access_;
 };

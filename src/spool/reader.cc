@@ -96,14 +96,21 @@ Result<mail::Envelope> Reader::envelope(const Place& place) {
   return std::move(*envelope);
 }
 
-Result<std::string> Reader::content(const Place& place) {
+Result<Reader::Content> Reader::content(const Place& place) {
   auto bytes = log_.read(place.slot, place.offset, place.bytes());
   if (!bytes) return fail_with(std::move(bytes));
   RecordView view;
   const SegmentIdentity identity(log_.segments()[place.slot].header);
   if (parse_record(*bytes, identity, view) != RecordFault::none) return damaged(place);
+  Content content;
+  if (content_kind_of(view.head) == ContentKind::file) {
+    content.file = decode<ContentFile>(view.content);
+    if (!content.file) return damaged(place);
+    return content;
+  }
   bytes->erase(0, kRecordHeaderBytes + view.head.size());
-  return std::move(*bytes);
+  content.inside = std::move(*bytes);
+  return content;
 }
 
 FullState to_record(MessageState& state, std::string envelope, std::uint64_t max_bytes) {

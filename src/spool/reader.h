@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "mail/envelope.h"
+#include "spool/content_file.h"
 #include "spool/index.h"
 #include "spool/record.h"
 #include "spool/segment_log.h"
@@ -18,7 +19,12 @@ class Reader {
 
   /// Of the record that Message::envelope, or Message::data, says.
   Result<mail::Envelope> envelope(const Place& place);
-  Result<std::string> content(const Place& place);
+  /// What a message record has behind its head.
+  struct Content {
+    std::string inside;
+    std::optional<ContentFile> file;  ///< where nothing is inside
+  };
+  Result<Content> content(const Place& place);
   /// The envelope as it is encoded.
   Result<std::string> envelope_bytes(const Place& place);
   /// Brings the texts of outcomes into memory. What is damaged is dropped: a message does not depend on it.

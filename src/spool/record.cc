@@ -22,6 +22,11 @@ bool parse_header(std::string_view bytes, const SegmentIdentity& identity, Recor
 
 }  // namespace
 
+ContentKind content_kind_of(std::string_view message_head) {
+  ContentKind kind{};
+  return Decoder(message_head).get(kind) ? kind : ContentKind::inline_bytes;
+}
+
 std::optional<Settles> settles_of(std::string_view message_head) {
   Decoder in(message_head);
   ContentKind kind{};

@@ -29,7 +29,7 @@ enum class RecordType : unsigned char {
 /// Where the content of a message is.
 enum class ContentKind : unsigned char {
   inline_bytes,  ///< behind the head
-  file,          ///< in a file of its own; this version does not read it
+  file,          ///< in a file of its own: a ContentFile stands behind the head
 };
 
 enum class MarkKind : unsigned char {
@@ -99,6 +99,10 @@ struct MessageHead {
     return std::tuple(&MessageHead::kind, &MessageHead::settles, &MessageHead::state);
   }
 };
+
+/// Where the content of a message record is; reads no more of the head than that. Inside for what is
+/// malformed.
+ContentKind content_kind_of(std::string_view message_head);
 
 /// What the record of a message settles besides; reads no more of the head than that.
 std::optional<Settles> settles_of(std::string_view message_head);

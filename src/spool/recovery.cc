@@ -10,6 +10,7 @@
 
 #include "base/checksum.h"
 #include "spool/checkpoint_base.h"
+#include "spool/content_file.h"
 #include "spool/lost_blocks.h"
 #include "spool/reader.h"
 #include "spool/replay.h"
@@ -49,6 +50,7 @@ class Recovery {
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
     report_.live = index_.live();
     report_.finished = index_.finished();
+    if (auto checked = check_content_files(); !checked) return fail_with(std::move(checked));
     return std::optional(std::move(report_));
   }
 
@@ -82,6 +84,7 @@ class Recovery {
     if (auto synced = disks_[volume]->sync_directory(); !synced) return synced;
     for (const auto& name : *names) {
       const auto slot = parse_segment_name(name);
+      if (const auto id = parse_content_name(name); id && volume == 0) content_files_.insert(*id);
       if (!slot) continue;
       if (!slots_.insert(*slot).second) return fail(ErrorClass::internal, name + " is in both folders");
       if (auto read = read_header(*slot, volume); !read) return fail_with(std::move(read), name);
@@ -235,11 +238,18 @@ class Recovery {
       return found.segment.file->clear();
     }
     // Its reset may have failed in the last process and be in memory only; records elsewhere rely on it now.
-    if (auto kept = rewrite(found.segment, 0, kBlock); !kept) return kept;
+    if (auto kept = write_header(found.segment); !kept) return kept;
     found.segment.state = SegmentState::spare;
     ++report_.spares;
     log_.adopt(header.slot, std::move(found.segment));
     return {};
+  }
+
+  /// Of this version from here on: an older one must not read what comes.
+  static Result<void> write_header(Segment& segment) {
+    auto written = segment.file->write(0, encode_segment_header(segment.header));
+    if (written) written = segment.file->sync();
+    return written;
   }
 
   /// Writes what is read there once more and syncs: after a sync that failed, what memory holds and the disk
@@ -337,7 +347,7 @@ class Recovery {
 
   /// Only the newest header and the last group of a log can be in memory and not on the disk.
   Result<void> keep_last(Segment& segment, const SegmentScan& scan) {
-    if (auto kept = rewrite(segment, 0, kBlock); !kept) return kept;
+    if (auto kept = write_header(segment); !kept) return kept;
     if (scan.groups.empty()) return {};
     return rewrite(segment, scan.groups.back().offset, scan.groups.back().extent);
   }
@@ -386,6 +396,22 @@ class Recovery {
     }
   }
 
+  /// Each message has its content file, and each file a message.
+  Result<void> check_content_files() {
+    std::vector<Quarantined> missing;
+    for (const auto id : index_.with_files()) {
+      content_files_.erase(id);
+      const auto bytes = index_.outline(id)->file_bytes;
+      auto fault = fault_of_content(*disks_[0], id, bytes);
+      if (!fault) return fail_with(std::move(fault), content_name(id));
+      if (!fault->empty()) missing.push_back({content_name(id), 0, bytes, id, std::move(*fault)});
+    }
+    if (report_.quarantined.empty()) report_.orphans.assign(content_files_.begin(), content_files_.end());
+    for (auto& one : missing) report_.quarantined.push_back(std::move(one));
+    std::ignore = index_.take_discarded();  // by records of an earlier life: what is left of them are orphans
+    return {};
+  }
+
   /// What nothing superseded.
   void quarantine_misfits() {
     for (auto& [id, misfit] : misfits_) {
@@ -405,6 +431,7 @@ class Recovery {
   IdSet& committed_;
   RecoveryReport report_;
   std::set<std::uint32_t> slots_;          ///< found
+  std::set<QueueId> content_files_;        ///< found
   std::uint32_t segments_ = 0;             ///< that there once were
   std::optional<std::uint64_t> spool_;     ///< which one this is
   std::array<Log, kStreams.size()> logs_;  ///< by stream

@@ -14,7 +14,8 @@
 
 namespace sternpost::spool {
 
-/// Something that was acknowledged, or may have been, and cannot be read. Its segment is kept as it is.
+/// Something that was acknowledged, or may have been, and cannot be read. Its segment is kept as it is; a
+/// content file that is missing, or not as long as it was, leaves the log as good as it is.
 struct Quarantined {
   std::string file;
   std::uint64_t offset = 0;
@@ -33,6 +34,9 @@ struct RecoveryReport {
   std::uint64_t finished = 0;  ///< whose records are still there
   std::vector<Quarantined> quarantined;
   std::uint64_t bytes_read = 0;
+  /// Content files without a live message, which a crash left behind. None while anything is quarantined: the
+  /// message may be in that, and be read again later.
+  std::vector<QueueId> orphans;
   bool from_checkpoint = false;  ///< and the log behind it; else from all of the log
   std::string no_checkpoint;     ///< what is wrong with the one that is there
   /// Of the checkpoint that was used; 0 where none was.

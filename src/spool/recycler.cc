@@ -186,11 +186,11 @@ Result<void> Recycler::consider_message(const RecordView& record) {
     if (auto read = read_texts(*message); !read) return read;
     const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
-    group_.add(
-        RecordType::message, id,
-        MessageHead{ContentKind::inline_bytes, {}, to_record(message->state, std::move(*envelope), budget)},
-        record.content);
-    moved(id, RecordType::message, envelope_bytes, std::move(message->state));
+    const auto kind = message->file_bytes > 0 ? ContentKind::file : ContentKind::inline_bytes;
+    group_.add(RecordType::message, id,
+               MessageHead{kind, {}, to_record(message->state, std::move(*envelope), budget)},
+               record.content);
+    moved(id, RecordType::message, envelope_bytes, std::move(*message));
   }
   copies_.push_back(id);
   if (const auto settles = settles_of(record.head)) return consider_settled(settles->settlement.id);
@@ -215,7 +215,7 @@ Result<void> Recycler::consider_state(QueueId id) {
   const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
   group_.add(RecordType::envelope, id,
              to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));
-  moved(id, RecordType::envelope, envelope_bytes, std::move(message->state));
+  moved(id, RecordType::envelope, envelope_bytes, std::move(*message));
   return {};
 }
 
@@ -231,9 +231,9 @@ Result<void> Recycler::read_texts(Message& message) {
 }
 
 /// The last record of the group leaves the message in this state.
-void Recycler::moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, MessageState state) {
-  state.leave_texts_in({kThisGroup, static_cast<std::uint32_t>(group_.records().back().offset)});
-  moved_.push_back({id, type, envelope_bytes, std::move(state)});
+void Recycler::moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, Message message) {
+  message.state.leave_texts_in({kThisGroup, static_cast<std::uint32_t>(group_.records().back().offset)});
+  moved_.push_back({id, type, envelope_bytes, std::move(message.state), message.file_bytes});
   in_group_.insert(id);
 }
 
@@ -288,7 +288,7 @@ Result<void> Recycler::write() {
     const Place at{place->slot, static_cast<std::uint32_t>(place->offset + built.offset),
                    built.header.head_bytes, built.header.content_bytes, moved_[i].envelope_bytes};
     if (moved_[i].type == RecordType::message) {
-      index_.put_message(moved_[i].id, at, std::move(moved_[i].state));
+      index_.put_message(moved_[i].id, at, std::move(moved_[i].state), moved_[i].file_bytes);
     } else {
       index_.put_state(moved_[i].id, at.slot, std::move(moved_[i].state), &at);
     }

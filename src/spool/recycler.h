@@ -55,7 +55,7 @@ class Recycler {
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
   Result<void> read_texts(Message& message);
-  void moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, MessageState state);
+  void moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, Message message);
   Result<void> write();
   [[nodiscard]] bool stays_on_own_disk() const;
   Stream destination();
@@ -91,6 +91,7 @@ class Recycler {
     RecordType type = RecordType::message;
     std::uint32_t envelope_bytes = 0;
     MessageState state;
+    std::uint64_t file_bytes = 0;
   };
   std::vector<Moved> moved_;  ///< one for each of the first records in group_; dead lists follow
   std::unordered_set<QueueId> in_group_;

@@ -1,5 +1,7 @@
 #include "spool/replay.h"
 
+#include "spool/content_file.h"
+
 namespace sternpost::spool {
 namespace {
 
@@ -17,11 +19,12 @@ std::optional<MessageState> state_of(FullState&& full, const Place& place) {
 ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& index) {
   auto head = decode<MessageHead>(record.head);
   if (!head) return ReplayFault::malformed;
-  if (head->kind != ContentKind::inline_bytes) return ReplayFault::unsupported;
+  const auto file = head->kind == ContentKind::file ? decode<ContentFile>(record.content) : std::nullopt;
+  if (head->kind == ContentKind::file && (!file || file->bytes == 0)) return ReplayFault::malformed;
   const auto place = place_of(record, slot, head->state);
   auto state = state_of(std::move(head->state), place);
   if (!state || state->settled()) return ReplayFault::malformed;
-  index.put_message(record.header.id, place, std::move(*state));
+  index.put_message(record.header.id, place, std::move(*state), file ? file->bytes : 0);
   return ReplayFault::none;
 }
 
@@ -72,8 +75,6 @@ std::string_view to_string(ReplayFault fault) {
       break;
     case ReplayFault::malformed:
       return "a record's head is malformed";
-    case ReplayFault::unsupported:
-      return "the content is in a file, which this version does not read";
     case ReplayFault::misfit:
       return "outcomes do not fit the envelope before them";
   }

@@ -11,9 +11,8 @@ namespace sternpost::spool {
 
 enum class ReplayFault : unsigned char {
   none,
-  malformed,    ///< the checksum is right and the meaning is not
-  unsupported,  ///< the content is in a file
-  misfit,       ///< does not fit the state before it, which may be a leftover that a later record supersedes
+  malformed,  ///< the checksum is right and the meaning is not
+  misfit,     ///< does not fit the state before it, which may be a leftover that a later record supersedes
 };
 
 std::string_view to_string(ReplayFault fault);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "spool/content_file.h"
 #include "spool/reader.h"
 
 namespace sternpost::spool {
@@ -11,16 +12,20 @@ namespace {
 class replay_of : public testing::Test {
  protected:
   template <class Head>
-  ReplayFault put(RecordType type, QueueId id, const Head& head, std::uint32_t slot = 0) {
+  ReplayFault put(RecordType type, QueueId id, const Head& head, std::uint32_t slot = 0,
+                  std::string_view content = {}) {
     const auto bytes = encode(head);
     RecordView record;
     record.header.type = type;
     record.header.id = id;
     record.head = bytes;
+    record.content = content;
     return replay(record, slot, index_, committed_);
   }
-  ReplayFault put_message(std::uint32_t recipients, ContentKind kind = ContentKind::inline_bytes) {
-    return put(RecordType::message, kId, MessageHead{kind, {}, {false, false, recipients, {}, "envelope"}});
+  ReplayFault put_message(std::uint32_t recipients, ContentKind kind = ContentKind::inline_bytes,
+                          std::string_view content = {}) {
+    return put(RecordType::message, kId, MessageHead{kind, {}, {false, false, recipients, {}, "envelope"}}, 0,
+               content);
   }
   static OutcomeHead outcome(std::uint32_t recipient, mail::Disposition disposition, bool finishes = false) {
     return {{{recipient, disposition, {}, {}}}, finishes};
@@ -31,8 +36,19 @@ class replay_of : public testing::Test {
   IdSet committed_{100};
 };
 
-TEST_F(replay_of, a_message_whose_content_is_in_a_file_is_unsupported_and_not_shown) {
-  EXPECT_EQ(put_message(1, ContentKind::file), ReplayFault::unsupported);
+TEST_F(replay_of, a_message_whose_content_is_in_a_file_knows_how_long_that_is) {
+  EXPECT_EQ(put_message(1, ContentKind::file, encode(ContentFile{70'000, 5})), ReplayFault::none);
+  EXPECT_EQ(index_.outline(kId)->file_bytes, 70'000U);
+  EXPECT_EQ(index_.file_bytes(), 70'000U);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(0, mail::Disposition::delivered, true)), ReplayFault::none);
+  EXPECT_EQ(index_.file_bytes(), 0U);
+  EXPECT_EQ(index_.take_discarded(), std::vector<QueueId>{kId});
+}
+
+TEST_F(replay_of, a_message_that_does_not_say_what_its_content_file_is_is_malformed) {
+  for (const auto& content : {std::string(), encode(ContentFile{0, 5}), encode(ContentFile{1, 5}) + "x"}) {
+    EXPECT_EQ(put_message(1, ContentKind::file, content), ReplayFault::malformed);
+  }
   EXPECT_FALSE(index_.find(kId));
   EXPECT_TRUE(committed_.contains(kId)) << "it was acknowledged once";
 }

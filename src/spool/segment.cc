@@ -10,7 +10,9 @@ namespace sternpost::spool {
 namespace {
 
 constexpr std::string_view kMagic = "STERNSEG";
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
+/// Which had no content files, and is the same otherwise.
+constexpr std::uint32_t kOldestVersion = 2;
 constexpr std::string_view kNamePrefix = "segment-";
 constexpr std::uint64_t kHeaderSeed = 0;
 
@@ -48,7 +50,7 @@ std::optional<SegmentHeader> decode_segment_header(std::string_view block, Heade
   Decoder decoder(block.substr(kMagic.size()));
   Head head;
   if (!decoder.get(head.version)) return {};
-  if (head.version != kVersion) {
+  if (head.version < kOldestVersion || head.version > kVersion) {
     fault = HeaderFault::other_version;
     return {};
   }

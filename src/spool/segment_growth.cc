@@ -24,7 +24,7 @@ std::uint64_t SegmentLog::total_bytes() const {
 }
 
 bool SegmentLog::may_grow(Stream stream) {
-  if (total_bytes() + options_.segment_bytes > options_.max_bytes) return false;
+  if (total_bytes() + other_bytes_ + options_.segment_bytes > options_.max_bytes) return false;
   const auto volume = volume_of(stream);
   const auto here = std::ranges::count_if(segments_, [volume](const Segment& segment) {
     return segment.volume == volume && segment.state != SegmentState::absent;

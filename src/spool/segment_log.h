@@ -168,6 +168,9 @@ class SegmentLog {
     options_.min_free_bytes = options.min_free_bytes;
   }
 
+  /// So many of the limit's bytes are used by others.
+  void set_other_bytes(std::uint64_t bytes) { other_bytes_ = bytes; }
+
   /// For recovery, before anything else, by rising generation in each log: a segment as it was found.
   /// `reopenable`: it is the newest of its log, whole, and has no closing mark.
   void adopt(std::uint32_t slot, Segment segment, bool reopenable = false);
@@ -229,6 +232,7 @@ class SegmentLog {
   std::uint64_t next_log_sequence_ = 1;
   std::uint64_t next_id_ = 1;
   std::uint64_t durable_mark_ = 1;
+  std::uint64_t other_bytes_ = 0;
   unsigned failures_in_row_ = 0;
   SegmentLogCounters counters_;
 };

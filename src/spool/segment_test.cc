@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/checksum.h"
+
 namespace sternpost::spool {
 namespace {
 
@@ -25,11 +27,23 @@ TEST(segment, tells_a_blank_header_from_a_damaged_one_and_from_another_version) 
   const auto used = block.find_last_not_of('\0') + 1;
   for (std::size_t i = 0; i < used; ++i) {
     auto flipped = block;
-    flipped[i] = static_cast<char>(flipped[i] ^ 1);
+    flipped[i] = static_cast<char>(flipped[i] ^ 16);
     EXPECT_FALSE(decode_segment_header(flipped, fault)) << i;
     const bool in_version = i >= 8 && i < 12;
     EXPECT_EQ(fault, in_version ? HeaderFault::other_version : HeaderFault::damaged) << i;
   }
+}
+
+TEST(segment, reads_the_header_of_the_version_before) {
+  auto block = encode_segment_header(example());
+  const auto used = block.find_last_not_of('\0') + 1;
+  block[8] = 2;
+  const auto covered = used - sizeof(std::uint64_t);
+  std::string sum;
+  Encoder(sum).put(checksum(std::string_view(block).substr(0, covered), 0));
+  block.replace(covered, sum.size(), sum);
+  auto fault = HeaderFault::blank;
+  EXPECT_EQ(decode_segment_header(block, fault), example());
 }
 
 TEST(segment, names_are_parsed_strictly) {

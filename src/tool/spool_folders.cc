@@ -58,6 +58,21 @@ class OwnersDisk : public spool::Disk {
     if (!owner.works()) return cannot_act();
     return below_.open(name);
   }
+  Result<std::unique_ptr<spool::DiskFile>> open_existing(const std::string& name) override {
+    const ActingAs owner(uid_, gid_);
+    if (!owner.works()) return cannot_act();
+    return below_.open_existing(name);
+  }
+  Result<std::unique_ptr<spool::DiskFile>> create(const std::string& name) override {
+    const ActingAs owner(uid_, gid_);
+    if (!owner.works()) return cannot_act();
+    return below_.create(name);
+  }
+  Result<void> remove(const std::string& name) override {
+    const ActingAs owner(uid_, gid_);
+    if (!owner.works()) return cannot_act();
+    return below_.remove(name);
+  }
   Result<void> sync_directory() override { return below_.sync_directory(); }
   Result<std::uint64_t> free_bytes() override { return below_.free_bytes(); }
 

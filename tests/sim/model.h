@@ -45,7 +45,7 @@ class Model {
  private:
   struct Expected {
     mail::Envelope envelope;
-    std::string content;
+    spool::ContentFile content;  ///< its length and checksum, wherever it is
     spool::MessageState state;
     bool operator==(const Expected&) const = default;
   };

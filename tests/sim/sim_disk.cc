@@ -80,6 +80,23 @@ Result<std::unique_ptr<spool::DiskFile>> SimDisk::open(const std::string& name) 
   return std::make_unique<File>(*this, inode);
 }
 
+Result<std::unique_ptr<spool::DiskFile>> SimDisk::open_existing(const std::string& name) {
+  if (!cached_names_.contains(name)) return fail_errno("opening " + name, ENOENT);
+  return open(name);
+}
+
+Result<std::unique_ptr<spool::DiskFile>> SimDisk::create(const std::string& name) {
+  if (cached_names_.contains(name)) return fail_errno("opening " + name, EEXIST);
+  return open(name);
+}
+
+Result<void> SimDisk::remove(const std::string& name) {
+  count_call();
+  if (auto may = may_fail(rates_.other, "removing"); !may) return may;
+  cached_names_.erase(name);
+  return {};
+}
+
 Result<void> SimDisk::sync_directory() {
   count_call();
   if (auto may = may_fail(rates_.sync, "syncing the folder"); !may) return may;

@@ -40,6 +40,9 @@ class SimDisk : public spool::Disk {
 
   Result<std::vector<std::string>> list() override;
   Result<std::unique_ptr<spool::DiskFile>> open(const std::string& name) override;
+  Result<std::unique_ptr<spool::DiskFile>> open_existing(const std::string& name) override;
+  Result<std::unique_ptr<spool::DiskFile>> create(const std::string& name) override;
+  Result<void> remove(const std::string& name) override;
   Result<void> sync_directory() override;
   Result<std::uint64_t> free_bytes() override;
 

@@ -37,7 +37,7 @@ class Life {
     options_.segment_bytes = kSegment;
     options_.checkpoint_bytes = 0;
     options_.spare_segments = static_cast<std::uint32_t>(2 + below(3));
-    options_.max_message_bytes = kSegment / 4;
+    options_.max_message_bytes = kSegment;
     options_.max_spool_bytes = (options_.spare_segments + 2 + below(16)) * kSegment;
     options_.max_group_bytes = (1 + below(16)) * spool::kBlock;
     if (chance(0.8)) options_.checkpoint_bytes = (1 + below(32)) * spool::kBlock;
@@ -47,6 +47,7 @@ class Life {
     if (chance(0.6)) rates_ = {0.03 * unit(), 0.02 * unit(), 0.005 * unit()};
     if (chance(0.2)) rates_.sync = 0.3 * unit();  // a disk that is about to die
     if (chance(0.3)) stuff();
+    if (chance(0.5)) large_ = 0.3 * unit();
     if (chance(0.1)) rots_at_ = below(steps_);
     if (chance(0.3)) disks_.push_back(&second_disk_);
   }
@@ -168,6 +169,9 @@ class Life {
       if (more && !*more) break;
     }
     if (engine_->stats().spares < 2) throw Violation{"an empty queue, and no spare segments"};
+    remove_discarded(1);
+    if (rots_at_ >= steps_) check_no_orphans();
+    large_ = 0;
     auto op = add();
     if (!op) throw Violation{"an empty queue, and no ids"};
     const std::vector<spool::Op> ops{std::move(*op)};
@@ -196,6 +200,7 @@ class Life {
 
   void end(bool power) {
     in_flight_.clear();
+    discarded_.clear();
     leases_.clear();
     if (engine_) {
       story_.segments_reset += engine_->stats().log.segments_reset;
@@ -224,6 +229,7 @@ class Life {
     story_.torn_tails += engine_->recovery().torn_tails;
     story_.from_checkpoint += engine_->recovery().from_checkpoint ? 1 : 0;
     story_.checkpoints_refused += engine_->recovery().no_checkpoint.empty() ? 0 : 1;
+    story_.orphans += engine_->recovery().orphans.size();
     check();
   }
 
@@ -251,6 +257,7 @@ class Life {
   }
 
   void act() {
+    if (chance(0.5)) remove_discarded(0.7);
     const auto what = below(100);
     if (what < 60) {
       commit();
@@ -340,7 +347,57 @@ class Life {
     for (auto n = 1 + below(4); n > 0; --n) envelope.recipients.push_back(address());
     envelope.arrival = clock_.now();
     envelope.origin = {"ESMTP", "192.0.2.1:25", "client.example", std::string(below(40), 's')};
-    return spool::AddMessage{id, std::move(envelope), content(), chance(0.1)};
+    spool::AddMessage message{id, std::move(envelope), content(), chance(0.1)};
+    if (chance(large_) && !write_file(message)) return {};
+    return message;
+  }
+
+  /// Moves the content of a message to a file, longer than what is in the log. What fails is an orphan, or
+  /// discarded as an intake does that was broken off.
+  bool write_file(spool::AddMessage& message) {
+    auto content = std::move(message.content) + std::string(1 + below(40'000), 'f');
+    message.content.clear();
+    auto writer = spool::ContentWriter::create(disk_, message.id);
+    if (!writer) {
+      ++story_.failed_calls;
+      return false;
+    }
+    Result<void> done;
+    for (std::string_view rest = content; done && !rest.empty();) {
+      const auto piece = rest.substr(0, 1 + below(20'000));
+      done = writer->append(piece);
+      rest.remove_prefix(piece.size());
+    }
+    if (done && chance(0.05)) done = fail(ErrorClass::temporary, "the client went away");
+    auto file = done ? writer->finish() : fail_with(std::move(done));
+    if (file) done = disk_.sync_directory();
+    if (!file || !done) {
+      ++story_.failed_calls;
+      discarded_.push_back(message.id);
+      return false;
+    }
+    ++story_.content_files;
+    message.file = *file;
+    return true;
+  }
+
+  /// At any time, in any order, and not all at once.
+  void remove_discarded(double part) {
+    for (const auto id : engine_->take_discarded()) discarded_.push_back(id);
+    std::ranges::shuffle(discarded_, random_);
+    for (auto left = discarded_.size(); left > 0; --left) {
+      const auto id = discarded_.back();
+      if (!chance(part)) return;
+      if (!spool::remove_content(disk_, id)) return;
+      discarded_.pop_back();
+    }
+  }
+
+  void check_no_orphans() {
+    const auto names = disk_.list();
+    for (const auto& name : *names) {
+      if (spool::parse_content_name(name)) throw Violation{name + " has no message, and is not discarded"};
+    }
   }
 
   /// Tells the sender of some that failed, or that others are late.
@@ -410,10 +467,12 @@ class Life {
   std::unique_ptr<spool::Engine> engine_;
   std::vector<QueueId> leases_;
   std::vector<spool::Op> in_flight_;
+  std::vector<QueueId> discarded_;  ///< content files that may be removed
   std::uint64_t target_live_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t mean_calls_to_crash_ = 0;
   double deferring_ = 0.3;
+  double large_ = 0;  ///< messages with content files
   std::uint64_t longest_reply_ = 60;
   std::uint64_t rots_at_ = std::numeric_limits<std::uint64_t>::max();
   unsigned failed_opens_ = 0;

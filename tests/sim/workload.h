@@ -19,6 +19,8 @@ struct LifeStory {
   std::uint64_t refused_full = 0;
   std::uint64_t messages = 0;
   std::uint64_t notices = 0;  ///< of the messages, those that settle another one
+  std::uint64_t content_files = 0;
+  std::uint64_t orphans = 0;  ///< content files found by a start
   std::uint64_t envelopes = 0;
   std::uint64_t outcomes = 0;
   std::uint64_t marks = 0;
@@ -50,6 +52,8 @@ constexpr auto LifeStory::counters() {
       {"refused for lack of space", &LifeStory::refused_full},
       {"messages", &LifeStory::messages},
       {"notices", &LifeStory::notices},
+      {"content files", &LifeStory::content_files},
+      {"orphans", &LifeStory::orphans},
       {"new envelopes", &LifeStory::envelopes},
       {"outcomes", &LifeStory::outcomes},
       {"holds and releases", &LifeStory::marks},
