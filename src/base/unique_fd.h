@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
 
 namespace sternpost {
@@ -30,5 +31,8 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+/// A descriptor that is open for as long as anybody holds it.
+using SharedFd = std::shared_ptr<const UniqueFd>;
 
 }  // namespace sternpost

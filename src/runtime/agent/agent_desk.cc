@@ -18,8 +18,21 @@ Result<void> AgentDesk::take_piece(spool_agent::Piece&& piece) {
   return {};
 }
 
+Result<void> AgentDesk::check_file(const spool_agent::Job& job) const {
+  if (job.file.has_value() != (job.descriptor != nullptr)) {
+    return fail(ErrorClass::peer, "a job with a file or a descriptor, but not with both");
+  }
+  if (!job.file) return {};
+  if (!job.last_piece.empty() || pieces_.contains(job.job)) {
+    return fail(ErrorClass::peer, "a job with pieces beside its file");
+  }
+  if (files_ >= kMaxFiles) return fail(ErrorClass::peer, "more files than an agent holds");
+  return {};
+}
+
 Result<void> AgentDesk::take_job(spool_agent::Job&& job) {
   if (jobs_.size() >= kMaxJobs) return fail(ErrorClass::peer, "too many jobs");
+  if (auto checked = check_file(job); !checked) return checked;
   if (auto counted = count(job.last_piece.size()); !counted) return counted;
   const auto [at, fresh] = jobs_.try_emplace(job.job);
   if (!fresh) return fail(ErrorClass::peer, "a job that is in hand already");
@@ -37,6 +50,8 @@ Result<void> AgentDesk::take_job(spool_agent::Job&& job) {
   }
   job.last_piece = {};
   in_hand.bytes = waiting.content.size();
+  in_hand.file = job.file.has_value();
+  files_ += in_hand.file ? 1 : 0;
   waiting.job = std::move(job);
   waiting_.push_back(std::move(waiting));
   return {};
@@ -48,10 +63,21 @@ WaitingJob AgentDesk::begin() {
   return taken;
 }
 
+void AgentDesk::release_content(InHand& in_hand) {
+  bytes_ -= std::exchange(in_hand.bytes, 0);
+  files_ -= std::exchange(in_hand.file, false) ? 1 : 0;
+}
+
 void AgentDesk::finish(spool_agent::Outcome&& outcome) {
   auto& in_hand = jobs_.at(outcome.job);
-  bytes_ -= std::exchange(in_hand.bytes, 0);
+  release_content(in_hand);
   in_hand.outcome = std::move(outcome);
+}
+
+void AgentDesk::forget(spool_agent::JobId job) {
+  const auto at = jobs_.find(job);
+  release_content(at->second);
+  jobs_.erase(at);
 }
 
 Result<void> AgentDesk::recorded(const std::vector<spool_agent::JobId>& jobs) {

@@ -1,5 +1,6 @@
 #include "runtime/agent/agent_desk.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,6 +15,14 @@ spool_agent::Job job(spool_agent::JobId number, std::vector<std::uint32_t> index
   spool_agent::Job made{number, QueueId{number + 100}, {}, {}, {}, std::move(content)};
   for (const auto index : indexes)
     made.recipients.push_back({index, *mail::Mailbox::from_wire("a@b.example")});
+  return made;
+}
+
+/// With a file of no bytes.
+spool_agent::Job job_with_file(spool_agent::JobId number) {
+  auto made = job(number, {0}, "");
+  made.file.emplace();
+  made.descriptor = std::make_shared<const UniqueFd>(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   return made;
 }
 
@@ -80,6 +89,49 @@ TEST(agent_desk, refuses_breaches_of_the_protocol) {
   EXPECT_TRUE(desk.recorded({1}));
   EXPECT_FALSE(desk.recorded({1}));
   EXPECT_TRUE(desk.idle());
+}
+
+TEST(agent_desk, refuses_a_file_without_its_descriptor_or_beside_other_content) {
+  AgentDesk desk;
+  auto none = job_with_file(1);
+  none.descriptor = nullptr;
+  EXPECT_FALSE(desk.take_job(std::move(none)));
+  auto unannounced = job_with_file(1);
+  unannounced.file.reset();
+  EXPECT_FALSE(desk.take_job(std::move(unannounced)));
+  auto with_piece = job_with_file(1);
+  with_piece.last_piece = "x";
+  EXPECT_FALSE(desk.take_job(std::move(with_piece)));
+  ASSERT_TRUE(desk.take_piece({2, "piece"}));
+  EXPECT_FALSE(desk.take_job(job_with_file(2)));
+  EXPECT_TRUE(desk.take_job(job_with_file(1)));
+}
+
+TEST(agent_desk, refuses_files_beyond_the_bound_and_counts_them_until_the_job_is_over) {
+  AgentDesk desk;
+  spool_agent::JobId next = 1;
+  while (next <= AgentDesk::kMaxFiles) ASSERT_TRUE(desk.take_job(job_with_file(next++)));
+  EXPECT_FALSE(desk.take_job(job_with_file(next)));
+  EXPECT_TRUE(desk.take_job(job(next++))) << "one without a file";
+  desk.begin();
+  desk.finish({1, {}});
+  EXPECT_TRUE(desk.take_job(job_with_file(next++)));
+  EXPECT_FALSE(desk.take_job(job_with_file(next)));
+  desk.begin();
+  desk.forget(2);
+  EXPECT_TRUE(desk.take_job(job_with_file(next++)));
+}
+
+TEST(agent_desk, goes_on_with_a_file_when_spool_is_a_new_one_and_forgets_what_cannot_be_read) {
+  AgentDesk desk;
+  ASSERT_TRUE(desk.take_job(job_with_file(1)));
+  ASSERT_TRUE(desk.take_job(job_with_file(2)));
+  EXPECT_THAT(desk.announce().front().jobs, SizeIs(2));
+  EXPECT_TRUE(desk.begin().job.descriptor);
+  desk.forget(1);
+  EXPECT_THAT(desk.announce().front().jobs, SizeIs(1));
+  EXPECT_TRUE(desk.unacknowledged().empty());
+  EXPECT_FALSE(desk.recorded({1}));
 }
 
 TEST(agent_desk, refuses_jobs_beyond_the_bound) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +30,15 @@ using Questions = std::variant<Ping, Pong>;
 using Answers = std::variant<Pong>;
 using Asker = Channel<Answers, Questions>;
 using Answerer = Channel<Questions, Answers>;
+
+struct Parcel {
+  std::string text;
+  SharedFd descriptor = nullptr;
+  static constexpr auto fields() { return std::tuple(&Parcel::text); }
+};
+using Parcels = std::variant<Pong, Parcel>;
+using Sender = Channel<Answers, Parcels>;
+using Receiver = Channel<Parcels, Answers>;
 
 constexpr FrameLimits kLimits{.max_frame = 4096, .max_unsent = 1U << 20U};
 
@@ -244,6 +254,68 @@ TEST_F(ChannelTest, descriptors_travel_with_their_frame) {
   sender.send(4, nothing, {reading.get()});
   wait_while([&] { return got.size() < 4; });
   EXPECT_EQ(got, (std::vector<std::pair<std::uint8_t, std::size_t>>{{1, 0}, {2, 2}, {3, 0}, {4, 1}}));
+}
+
+/// A descriptor that is told apart from others by what is written to it: its number.
+SharedFd numbered(std::uint32_t number) {
+  auto fd = std::make_shared<const UniqueFd>(::memfd_create("numbered", MFD_CLOEXEC));
+  EXPECT_EQ(::pwrite(fd->get(), &number, sizeof(number), 0), static_cast<ssize_t>(sizeof(number)));
+  return fd;
+}
+
+std::uint32_t number_of(const SharedFd& fd) {
+  std::uint32_t number = 0;
+  EXPECT_EQ(::pread(fd->get(), &number, sizeof(number), 0), static_cast<ssize_t>(sizeof(number)));
+  return number;
+}
+
+TEST_F(ChannelTest, each_descriptor_arrives_with_its_frame_although_frames_are_split_and_gathered) {
+  const FrameLimits limits{.max_frame = 512UL * 1024, .max_unsent = 64UL << 20U};
+  std::vector<Parcel> parcels;
+  std::size_t pongs = 0;
+  Receiver receiver(loop_, std::move(b_), limits, counters_,
+                    {[&](Parcels&& frame) -> Result<void> {
+                       if (auto* parcel = std::get_if<Parcel>(&frame)) {
+                         parcels.push_back(std::move(*parcel));
+                       } else {
+                         ++pongs;
+                       }
+                       return {};
+                     },
+                     [](const Error& why) { ADD_FAILURE() << why.text; }});
+  Sender sender(loop_, std::move(a_), limits, counters_,
+                {[](Answers&&) -> Result<void> { return {}; }, [](const Error&) {}});
+  constexpr std::uint32_t kParcels = 60;
+  for (std::uint32_t i = 0; i < kParcels; ++i) {
+    sender.send(Parcel{std::string(i % 3 == 0 ? 300'000 : i, 'x'), i % 4 == 3 ? nullptr : numbered(i)});
+    sender.send(Pong{i});
+  }
+  wait_while([&] { return pongs < kParcels; });
+  ASSERT_EQ(parcels.size(), kParcels);
+  for (std::uint32_t i = 0; i < kParcels; ++i) {
+    ASSERT_EQ(parcels[i].descriptor != nullptr, i % 4 != 3) << i;
+    if (parcels[i].descriptor) EXPECT_EQ(number_of(parcels[i].descriptor), i);
+  }
+}
+
+TEST_F(ChannelTest, refuses_a_descriptor_with_a_frame_that_carries_none) {
+  const FrameLimits limits{.max_frame = 4096, .max_descriptors = 1};
+  std::optional<Error> closed;
+  std::size_t frames = 0;
+  Receiver receiver(loop_, std::move(b_), limits, counters_,
+                    {[&](Parcels&&) -> Result<void> {
+                       ++frames;
+                       return {};
+                     },
+                     [&](const Error& why) { closed = why; }});
+  FrameStream sender(loop_, std::move(a_), fingerprint<Parcels>() ^ fingerprint<Answers>(), limits, counters_,
+                     {[](auto, auto, auto&) -> Result<void> { return {}; }, [](const Error&) {}});
+  const auto put = [](const auto& frame) { return [&](std::string& out) { out += encode(frame); }; };
+  sender.send(1, put(Parcel{"text"}), {STDERR_FILENO});
+  sender.send(0, put(Pong{1}), {STDERR_FILENO});
+  wait_while([&] { return !closed; });
+  EXPECT_EQ(closed->what_to_do, ErrorClass::peer);
+  EXPECT_EQ(frames, 1U);
 }
 
 TEST_F(ChannelTest, refuses_descriptors_on_a_channel_that_carries_none) {

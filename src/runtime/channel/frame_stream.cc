@@ -198,6 +198,9 @@ void FrameStream::Impl::read_all() {
     const auto got = read_some();
     if (!got) return end(got.error());
     if (const auto delivered = deliver_frames(); !delivered) return end(delivered.error());
+    if (descriptors_in.size() > limits.max_descriptors) {
+      return end(Error{ErrorClass::peer, 0, "descriptors that no frame carries"});
+    }
     if (got->drained || closed) return;
     total += got->bytes;
   }
@@ -224,7 +227,7 @@ Result<FrameStream::Impl::Read> FrameStream::Impl::read_some() {
   if (const auto taken = take_descriptors(message); !taken) return std::unexpected(taken.error());
   // What comes with descriptors is cut where they begin, so there less than asked is not all.
   const auto bytes = static_cast<std::size_t>(got);
-  return Read{bytes, bytes < size && limits.max_descriptors == 0};
+  return Read{bytes, bytes < size && message.msg_controllen == 0};
 }
 
 Result<void> FrameStream::Impl::take_descriptors(msghdr& message) {
@@ -237,10 +240,13 @@ Result<void> FrameStream::Impl::take_descriptors(msghdr& message) {
       descriptors_in.emplace_back(fd);
     }
   }
-  if ((message.msg_flags & MSG_CTRUNC) != 0 || descriptors_in.size() > limits.max_descriptors) {
+  // Those of a frame that is not whole yet, and of one behind it: the kernel ends a read where they begin.
+  if (descriptors_in.size() > 2 * limits.max_descriptors) {
     return fail(ErrorClass::peer, "descriptors that no frame may carry");
   }
-  return {};
+  if ((message.msg_flags & MSG_CTRUNC) == 0) return {};
+  if (limits.max_descriptors == 0) return fail(ErrorClass::peer, "descriptors that no frame may carry");
+  return fail(ErrorClass::temporary, "descriptors came that this process has no room for");
 }
 
 Result<void> FrameStream::Impl::deliver_frames() {
@@ -300,8 +306,9 @@ void FrameStream::Impl::flush() {
     const auto sent = write_chunk(chunk);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN) return;  // the read side reports the peer's end
-      break;
+      if (errno == EAGAIN) break;
+      if (errno == EPIPE || errno == ECONNRESET) return;  // the read side reports the peer's end
+      return end(Error{ErrorClass::temporary, errno, "writing to the peer"});
     }
     chunk.written += static_cast<std::size_t>(sent);
     chunk.descriptors.clear();
