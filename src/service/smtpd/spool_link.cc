@@ -90,6 +90,7 @@ Result<void> SpoolLink::on_frame(std::uint32_t epoch, FromSpool&& frame) {
                           settle(state.id, state.committed, not_now(), away());
                           return {};
                         },
+                        [&](const Taken&) -> Result<void> { return {}; },
                     },
                     frame);
 }

@@ -3,6 +3,12 @@
 // Trust: spool believes nothing that an intake says; it refuses a commit of an id that it did not lease to
 // that channel. The intake believes spool. An intake that loses the channel asks IsCommitted on the next one
 // for every commit that was not answered, and never commits again what is committed.
+//
+// Content that fits into one piece comes with its Commit alone. Longer content goes ahead in Piece frames,
+// which spool writes to a content file of the message as they come; it says with Taken how far it is. Commit
+// brings the last piece: the message joins the first group of commits after its content file is durable. What
+// spool refuses before that (the disk is full) it drops as it comes, says Taken all the same, and answers at
+// Commit.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +27,9 @@ namespace sternpost::spool_intake {
 
 /// The most content in one frame. Longer content goes ahead in Piece frames; Commit carries the last piece.
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
+/// Of one message, the most octets in Piece frames that spool has not said to have taken. An intake that
+/// sends more breaks the protocol; the last piece, in Commit, does not count.
+inline constexpr std::size_t kWindowBytes = 1024 * 1024;
 /// The most bytes of one frame: a full piece beside an envelope of 10,000 recipients of 320 octets, and
 /// slack.
 inline constexpr std::size_t kMaxFrame = 4 * 1024 * 1024;
@@ -96,6 +105,15 @@ struct Pressure {
   static constexpr auto fields() { return std::tuple(&Pressure::level, &Pressure::cause); }
 };
 
-using FromSpool = std::variant<Leased, Committed, NotCommitted, CommitState, Pressure>;
+/// Of the Piece frames of this message so many octets in all have left spool's memory: they are written, or
+/// dropped because the message is refused. Rises with each such frame, up to what was sent. May still come
+/// for a message that was committed or abandoned meanwhile.
+struct Taken {
+  QueueId id;
+  std::uint64_t bytes = 0;
+  static constexpr auto fields() { return std::tuple(&Taken::id, &Taken::bytes); }
+};
+
+using FromSpool = std::variant<Leased, Committed, NotCommitted, CommitState, Pressure, Taken>;
 
 }  // namespace sternpost::spool_intake
