@@ -102,6 +102,14 @@ TEST_F(RouterLinkTest, closes_a_channel_that_breaks_the_protocol) {
 
 class SpoolLinkTest : public testing::Test {
  protected:
+  /// Sends as much of a message as its window holds.
+  void fill_window(const LeasedId& id) {
+    const spool_intake::Piece piece{id.id, std::string(spool_intake::kPieceBytes, 'x')};
+    for (std::size_t sent = 0; sent < spool_intake::kWindowBytes; sent += piece.bytes.size()) {
+      link.send(id, piece);
+    }
+    run(loop);
+  }
   std::unique_ptr<FakeSpool> connect(std::uint64_t first_id) {
     auto [ours, theirs] = socket_pair();
     auto spool = std::make_unique<FakeSpool>(loop, std::move(theirs), counters, first_id);
@@ -115,13 +123,15 @@ class SpoolLinkTest : public testing::Test {
   std::vector<std::uint64_t> committed;
   std::vector<mail::Reply> refused;
   std::vector<std::string> pressures;
+  int rooms = 0;  ///< how often there was more room
   std::vector<std::string> violations;
   SpoolLink link{
       loop,
       counters,
       {[this](SpoolLink::Sent&& message) { committed.push_back(message.session); },
        [this](const SpoolLink::Sent&, const mail::Reply& reply, const Rule&) { refused.push_back(reply); },
-       [] {}, [this](const spool_intake::Pressure& pressure) { pressures.push_back(pressure.cause); },
+       [] {}, [this] { ++rooms; },
+       [this](const spool_intake::Pressure& pressure) { pressures.push_back(pressure.cause); },
        [this](const Error& why, bool) {
          if (why.what_to_do == ErrorClass::peer) violations.push_back(why.text);
        }}};
@@ -143,7 +153,7 @@ TEST_F(SpoolLinkTest, keeps_ids_ahead) {
     const auto id = link.take_id();
     ASSERT_TRUE(id) << expected;
     EXPECT_EQ(id->id.value, expected);
-    EXPECT_TRUE(link.holds(id->epoch));
+    EXPECT_FALSE(link.lost(*id));
     if (expected % 64 == 0) run(loop);
   }
 }
@@ -153,7 +163,7 @@ TEST_F(SpoolLinkTest, has_no_use_for_ids_of_a_spool_that_ended) {
   const auto old = link.take_id();
   spool.reset();
   run(loop);
-  EXPECT_FALSE(link.holds(old->epoch));
+  EXPECT_TRUE(link.lost(*old));
   EXPECT_FALSE(link.take_id());
   spool = connect(5000);
   EXPECT_EQ(link.take_id()->id.value, 5000U);
@@ -205,6 +215,82 @@ TEST_F(SpoolLinkTest, does_not_pass_on_a_refusal_that_is_none) {
   run(loop);
   ASSERT_EQ(refused.size(), 1U);
   EXPECT_EQ(refused.front().code, 451);
+}
+
+TEST_F(SpoolLinkTest, tells_of_room_when_spool_took_some_answered_or_is_gone) {
+  auto spool = connect(1000);
+  spool->take_at_once = spool->commit_at_once = false;
+  const auto first = *link.take_id();
+  const auto second = *link.take_id();
+  fill_window(first);
+  fill_window(second);
+  EXPECT_FALSE(link.has_room(first));
+  EXPECT_EQ(rooms, 0);
+  spool->take(first.id, spool_intake::kWindowBytes / 2);
+  run(loop);
+  EXPECT_EQ(rooms, 1);
+  EXPECT_TRUE(link.has_room(first));
+  link.commit(first.epoch, {first.id, {}, "x", false}, {1, {}});
+  EXPECT_GT(link.on_the_way(), 3 * spool_intake::kWindowBytes / 2);
+  spool->committed(first.id);
+  run(loop);
+  EXPECT_EQ(rooms, 2);
+  EXPECT_EQ(link.on_the_way(), spool_intake::kWindowBytes);
+  spool.reset();
+  run(loop);
+  EXPECT_EQ(rooms, 3);
+  EXPECT_TRUE(link.has_room(second)) << "what comes is dropped";
+  EXPECT_EQ(link.on_the_way(), 0U);
+}
+
+TEST_F(SpoolLinkTest, counts_no_commit_twice_whose_spool_is_gone_before_its_answer) {
+  auto spool = connect(1000);
+  spool->take_at_once = spool->commit_at_once = false;
+  const auto id = *link.take_id();
+  fill_window(id);
+  link.commit(id.epoch, {id.id, {}, "x", false}, {1, {}});
+  run(loop);
+  spool.reset();
+  run(loop);
+  EXPECT_EQ(link.on_the_way(), 0U);
+  spool = connect(5000);
+  spool->state(id.id, true);
+  run(loop);
+  EXPECT_EQ(committed.size(), 1U);
+  EXPECT_EQ(link.on_the_way(), 0U);
+}
+
+TEST_F(SpoolLinkTest, gives_a_message_up_of_which_spool_takes_nothing) {
+  const auto spool = connect(1000);
+  spool->take_at_once = false;
+  const auto id = *link.take_id();
+  fill_window(id);
+  link.sweep(steady_clock::now() + FlowControl::kPatience - 5s);
+  EXPECT_FALSE(link.lost(id));
+  link.sweep(steady_clock::now() + FlowControl::kPatience);
+  ASSERT_TRUE(link.lost(id));
+  EXPECT_EQ(link.lost(id)->name, "spool takes no content");
+  EXPECT_EQ(rooms, 1);
+  EXPECT_TRUE(link.has_room(id));
+  link.send(id, {id.id, "more"});
+  spool->take(id.id, spool_intake::kWindowBytes);  // too late
+  link.abandon(id);
+  run(loop);
+  EXPECT_EQ(spool->received[id.id], spool_intake::kWindowBytes);
+  EXPECT_EQ(spool->abandoned, std::vector<QueueId>{id.id}) << "once: its lease is used up";
+  EXPECT_EQ(link.on_the_way(), 0U);
+}
+
+TEST_F(SpoolLinkTest, closes_the_channel_of_a_spool_that_takes_what_was_not_sent) {
+  const auto spool = connect(1000);
+  spool->take_at_once = false;
+  const auto id = *link.take_id();
+  fill_window(id);
+  spool->take(id.id, spool_intake::kWindowBytes + 1);
+  run(loop);
+  EXPECT_EQ(violations.size(), 1U);
+  EXPECT_TRUE(link.lost(id));
+  EXPECT_EQ(link.on_the_way(), 0U);
 }
 
 TEST_F(SpoolLinkTest, closes_the_channel_of_a_spool_that_leases_too_much) {

@@ -2,7 +2,6 @@
 // them.
 #pragma once
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
@@ -45,17 +44,14 @@ class PeerLines {
   [[nodiscard]] std::uint32_t current() const { return lines_.empty() ? 0 : lines_.back().epoch; }
   [[nodiscard]] bool has(std::uint32_t epoch) const { return find(epoch) != nullptr; }
 
-  /// Sends on the channel with that epoch; nothing where it is gone.
+  /// Sends on the channel with that epoch, nothing where it is gone; answers the bytes that are sent.
   template <class Frame>
-  void send(std::uint32_t epoch, const Frame& frame) {
-    if (auto* channel = find(epoch)) channel->send(frame);
-  }
-
-  /// The most bytes that wait on any channel.
-  [[nodiscard]] std::size_t unsent() const {
-    std::size_t most = 0;
-    for (const auto& line : lines_) most = std::max(most, line.channel->unsent());
-    return most;
+  std::size_t send(std::uint32_t epoch, const Frame& frame) {
+    auto* channel = find(epoch);
+    if (channel == nullptr) return 0;
+    const auto before = channel->unsent();
+    channel->send(frame);
+    return channel->unsent() - before;
   }
 
  private:

@@ -1,4 +1,4 @@
-// What bounds sessions and workers: time, descriptors, and a spool that does not keep up.
+// What bounds sessions and workers: time and descriptors.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -103,80 +103,6 @@ TEST_F(Smtpd, asks_once_to_be_replaced_after_its_time) {
   EXPECT_EQ(retired_, std::vector<std::string>{"served for its time"});
   Client client(*this);
   EXPECT_TRUE(client.hears("220")) << "until the successor is there it serves";
-}
-
-TEST_F(Smtpd, takes_no_more_content_than_its_bound_while_spool_is_behind) {
-  auto wide = slice();
-  wide.max_message_bytes = 256'000'000;
-  start(wide);
-  connect_sleeping_spool();
-  connect_router();
-  ASSERT_TRUE(eventually([&] {
-    wake_spool();
-    return spool_->leases > 0;
-  }));
-  Client client(*this);
-  ASSERT_TRUE(client.begin_message());
-
-  const auto block = long_content();
-  constexpr std::size_t kFarTooMuch = 100'000'000;
-  std::size_t said = 0;
-  const auto say_on = [&] {
-    const auto taken = client.say_some(std::string_view(block).substr(said % block.size()));
-    said += taken;
-    return taken > 0;
-  };
-  // Spool sleeps: at some time nothing is taken any more.
-  for (int quiet = 0; quiet < 100 && said < kFarTooMuch; loop_.run_for(1ms)) quiet = say_on() ? 0 : quiet + 1;
-  EXPECT_LT(said, kFarTooMuch);
-
-  // It wakes up, and everything goes on to its end.
-  EXPECT_TRUE(eventually([&] {
-    wake_spool();
-    if (said % block.size() != 0) return say_on(), false;
-    return client.say_some(".\r\n") == 3;
-  }));
-  EXPECT_TRUE(eventually([&] {
-    wake_spool();
-    return client.hears_now("250 2.0.0");
-  }));
-  ASSERT_EQ(spool_->commits.size(), 1U);
-  const auto content = spool_->pieces + spool_->commits[0].last_piece;
-  EXPECT_EQ(content.size() - content.find(block.substr(0, 40)), said);
-}
-
-TEST_F(Smtpd, goes_on_with_a_message_that_began_while_short_ones_alone_kept_spool_behind) {
-  auto wide = slice();
-  wide.max_sessions = wide.max_sessions_per_client = 1000;
-  start(wide);
-  connect_sleeping_spool();
-  connect_router();
-  ASSERT_TRUE(eventually([&] {
-    wake_spool();
-    return spool_->leases > 0;
-  }));
-  std::string content;
-  while (content.size() < 60'000) content += "0123456789012345678901234567890123456789\r\n";
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 180; ++i) {  // each a commit without a piece ahead: more than 8 MiB
-    clients.push_back(std::make_unique<Client>(*this));
-    ASSERT_TRUE(clients.back()->begin_message());
-    clients.back()->say(content + ".\r\n");
-    loop_.run_for(1ms);
-  }
-  Client last(*this);
-  ASSERT_TRUE(last.begin_message());
-  last.say("x\r\n.\r\n");
-  EXPECT_TRUE(eventually([&] {
-    wake_spool();
-    return last.hears_now("250 2.0.0");
-  }));
-  for (auto& client : clients) {
-    EXPECT_TRUE(eventually([&] {
-      wake_spool();
-      return client->hears_now("250 2.0.0");
-    }));
-  }
 }
 
 }  // namespace

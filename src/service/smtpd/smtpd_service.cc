@@ -85,10 +85,13 @@ SmtpdService::SmtpdService(ServiceContext&& context, config::SmtpdSlice&& slice)
              on_not_committed(message, reply, rule);
            },
            [this] { grant_waiting_ids(); },
+           [this] {
+             if (!waiting_for_room_.empty()) resume_at_end_.schedule();
+           },
            [this](const spool_intake::Pressure& pressure) { on_pressure(pressure); },
            [this](const Error& why, bool last) { context_.channel_closed(Compartment::spool, why, last); }}),
+      resume_at_end_(context_.loop, [this] { resume_sessions(); }),
       sweep_timer_(context_.loop),
-      congestion_timer_(context_.loop),
       retire_timer_(context_.loop),
       slow_timer_(context_.loop) {
   for (auto& listener : context_.listeners) {
@@ -118,7 +121,8 @@ std::vector<control::Counter> SmtpdService::counters() {
           {"sessions served", served_},
           {"messages accepted", accepted_messages_},
           {"refusals", refusals_},
-          {"commits awaited", spool_.outstanding()}};
+          {"commits awaited", spool_.outstanding()},
+          {"bytes on the way to the queue", spool_.on_the_way()}};
 }
 
 // Connections.
@@ -272,19 +276,46 @@ void SmtpdService::grant_waiting_ids() {
   }
 }
 
+/// The message whose content the session is at.
+LeasedId SmtpdService::message_of(const Session& session) {
+  return {session.conversation().transaction.id, session.lease_epoch};
+}
+
+bool SmtpdService::has_room(Session& session) {
+  if (spool_.has_room(message_of(session))) return true;
+  if (!session.waits_for_room()) waiting_for_room_.push_back(session.number());
+  return false;
+}
+
+void SmtpdService::resume_sessions() {
+  std::deque<std::uint64_t> still_waiting;
+  for (const auto number : std::exchange(waiting_for_room_, {})) {
+    const auto session = find(number);
+    if (!session) continue;
+    if (spool_.has_room(message_of(*session))) {
+      session->resume();
+    } else {
+      still_waiting.push_back(number);
+    }
+  }
+  // Before those that went on and wait again already: each gets its turn.
+  waiting_for_room_.insert(waiting_for_room_.begin(), still_waiting.begin(), still_waiting.end());
+}
+
 void SmtpdService::on(Session& session, smtp::SendPiece&& piece) {
-  // Where the lease is gone, so is the message: its end is answered with 451.
+  // Where the message is lost, its end is answered with 451.
   spool_.send({piece.id, session.lease_epoch}, spool_intake::Piece{piece.id, std::move(piece.bytes)});
 }
 
 void SmtpdService::on(Session& session, smtp::Abandon&& abandon) {
-  spool_.send({abandon.id, session.lease_epoch}, spool_intake::Abandon{abandon.id});
+  spool_.abandon({abandon.id, session.lease_epoch});
 }
 
 void SmtpdService::on(Session& session, smtp::Commit&& commit) {
-  if (!spool_.holds(session.lease_epoch)) {
-    session.engine().not_committed({451, {4, 3, 0}, "The queue is not available now"},
-                                   {"spool is away", {}, 0});
+  const LeasedId id{commit.id, session.lease_epoch};
+  if (const auto why = spool_.lost(id)) {
+    spool_.abandon(id);
+    session.engine().not_committed({451, {4, 3, 0}, "The queue is not available now"}, *why);
     return;
   }
   auto record = record_of(session, Decision::accepted);

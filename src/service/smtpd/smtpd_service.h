@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/slices.h"
+#include "runtime/channel/end_of_turn.h"
 #include "runtime/service.h"
 #include "service/smtpd/acceptor.h"
 #include "service/smtpd/router_link.h"
@@ -40,7 +41,7 @@ class SmtpdService final : public Service, private SessionHost {
   void ended(Session& session) override;
   std::span<char> read_buffer() override { return read_buffer_; }
   std::vector<smtp::Action>& action_buffer() override { return action_buffer_; }
-  [[nodiscard]] bool congested() override;
+  [[nodiscard]] bool has_room(Session& session) override;
 
   void on(Session& session, smtp::VerifyRecipient&& verify);
   void on(Session& session, smtp::WantId&& want);
@@ -50,6 +51,8 @@ class SmtpdService final : public Service, private SessionHost {
   void on(Session& session, smtp::Refusal&& refusal);
 
   void on_pressure(const spool_intake::Pressure& pressure);
+  static LeasedId message_of(const Session& session);
+  void resume_sessions();
   void grant_waiting_ids();
   void grant_later();
   void grant(Session& session, const LeasedId& id);
@@ -67,7 +70,6 @@ class SmtpdService final : public Service, private SessionHost {
   void sweep();
   void sweep_session(Session& session, SteadyTime now);
   void sweep_waiting_for_ids(SteadyTime now);
-  void watch_congestion();
   void exit_when_empty();
 
   struct WaitingForId {
@@ -87,8 +89,9 @@ class SmtpdService final : public Service, private SessionHost {
   std::unordered_map<std::uint64_t, std::shared_ptr<Session>> sessions_;
   std::unordered_map<std::string, std::uint32_t> sessions_of_client_;
   std::deque<WaitingForId> waiting_for_ids_;
+  std::deque<std::uint64_t> waiting_for_room_;  ///< sessions, the longest waiting first
+  EndOfTurn resume_at_end_;
   boost::asio::steady_timer sweep_timer_;
-  boost::asio::steady_timer congestion_timer_;
   boost::asio::steady_timer retire_timer_;
   boost::asio::steady_timer slow_timer_;
   queue::PressureLevel pressure_ = queue::PressureLevel::none;
@@ -97,7 +100,6 @@ class SmtpdService final : public Service, private SessionHost {
   std::uint64_t accepted_messages_ = 0;
   std::uint64_t refusals_ = 0;
   bool sweeping_ = false;
-  bool watching_congestion_ = false;
   bool asked_to_retire_ = false;
   bool draining_ = false;
   bool exited_ = false;

@@ -107,9 +107,18 @@ void Session::wait_readable() {
                      });
 }
 
-/// Content that spool would only let wait stays with the client; the host pumps when there is room again.
+/// Content that spool would only let wait stays with the client.
 bool Session::may_read() {
-  return lingering_ || (engine_.wants_input() && !(engine_.in_content() && host_.congested()));
+  if (lingering_) return true;
+  if (!engine_.wants_input()) return false;
+  if (engine_.in_content() && !host_.has_room(*this)) waits_for_room_ = true;
+  return !waits_for_room_;
+}
+
+void Session::resume() {
+  waits_for_room_ = false;
+  last_activity_ = std::chrono::steady_clock::now();
+  on_readable();
 }
 
 void Session::on_readable() {

@@ -32,8 +32,8 @@ class SessionHost {
   virtual std::span<char> read_buffer() = 0;
   /// Where actions are moved while they are carried out, by one session at a time.
   virtual std::vector<smtp::Action>& action_buffer() = 0;
-  /// Content is not taken for now: spool is behind. Sessions are pumped when it has caught up.
-  [[nodiscard]] virtual bool congested() = 0;
+  /// Whether content of the session's message may be read now. Where not, the session is resumed when it may.
+  [[nodiscard]] virtual bool has_room(Session& session) = 0;
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -45,6 +45,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void start();
   /// After any event told to the engine: carries out its actions, writes its replies, reads on or closes.
   void pump();
+  /// There is room for content again.
+  void resume();
   /// Closes the connection now.
   void finish();
   /// Closes the connection without a word to the host, which is going away.
@@ -55,12 +57,15 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const std::string& client_network() const { return client_network_; }
   [[nodiscard]] SteadyTime started() const { return started_; }
-  /// The last time the client said something, or that we began to wait for its close.
+  /// The last time the client said something, that we began to wait for its close, or that we went on after
+  /// waiting for room.
   [[nodiscard]] SteadyTime last_activity() const { return last_activity_; }
   [[nodiscard]] bool lingering() const { return lingering_; }
   [[nodiscard]] bool finished() const { return finished_; }
   /// Replies that the client has not taken.
   [[nodiscard]] bool stalled() const { return !unwritten_.empty(); }
+  /// Content is not read until spool has taken some: the client is not to blame for its silence.
+  [[nodiscard]] bool waits_for_room() const { return waits_for_room_; }
   /// Once finished: the client went away in a transaction.
   [[nodiscard]] bool broken_off() const { return broken_off_; }
 
@@ -86,6 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
   SteadyTime last_activity_;
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
+  bool waits_for_room_ = false;
   bool lost_ = false;  ///< the client closed its side, or the connection broke
   bool broken_off_ = false;
   bool lingering_ = false;

@@ -13,7 +13,6 @@ using std::chrono::steady_clock;
 constexpr auto kSweepInterval = 1s;
 constexpr auto kLinger = 2s;
 constexpr auto kWaitForId = 15s;
-constexpr auto kCongestionInterval = 20ms;
 
 }  // namespace
 
@@ -53,7 +52,7 @@ void SmtpdService::sweep_session(Session& session, SteadyTime now) {
 
   const auto age = now - session.started();
   const seconds patience(engine.in_content() ? slice_.data_seconds : slice_.command_seconds);
-  const bool too_idle = idle >= patience;
+  const bool too_idle = idle >= patience && !session.waits_for_room();
   // A session at its end may finish its message, but not by trickling.
   const bool too_old = age >= seconds(slice_.session_seconds) + seconds(slice_.data_seconds);
   if (session.stalled()) {
@@ -75,25 +74,6 @@ void SmtpdService::sweep_waiting_for_ids(SteadyTime now) {
     session->engine().refuse_id({451, {4, 3, 0}, "The queue is not available now"}, {"spool is away", {}, 0});
     session->pump();
   }
-}
-
-bool SmtpdService::congested() {
-  if (!spool_.behind()) return false;
-  watch_congestion();
-  return true;
-}
-
-void SmtpdService::watch_congestion() {
-  if (std::exchange(watching_congestion_, true)) return;
-  congestion_timer_.expires_after(kCongestionInterval);
-  congestion_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    watching_congestion_ = false;
-    if (spool_.behind()) return watch_congestion();
-    std::vector<std::shared_ptr<Session>> running;
-    for (const auto& [number, session] : sessions_) running.push_back(session);
-    for (const auto& session : running) session->pump();
-  });
 }
 
 }  // namespace sternpost::smtpd

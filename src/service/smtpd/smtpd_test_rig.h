@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -95,6 +96,13 @@ class FakeSpool {
   void press(queue::PressureLevel level, std::string cause) {
     channel_.send(spool_intake::Pressure{level, std::move(cause)});
   }
+  /// Of all that came of this message so much has left memory.
+  void take(QueueId id, std::uint64_t bytes) { channel_.send(spool_intake::Taken{id, taken[id] = bytes}); }
+  void take_all() {
+    for (const auto& [id, bytes] : received) {
+      if (taken[id] < bytes) take(id, bytes);
+    }
+  }
   void state(QueueId id, bool committed) { channel_.send(spool_intake::CommitState{id, committed}); }
   void lease(std::uint32_t count) {
     channel_.send(spool_intake::Leased{{next_id_}, count});
@@ -105,10 +113,13 @@ class FakeSpool {
   unsigned leases = 0;  ///< granted
   bool lease_at_once = true;
   bool commit_at_once = true;
+  bool take_at_once = true;
   std::vector<spool_intake::Commit> commits;
   std::vector<QueueId> asked;
   std::vector<QueueId> abandoned;
   std::string pieces;
+  std::map<QueueId, std::uint64_t> received;  ///< octets of pieces
+  std::map<QueueId, std::uint64_t> taken;
 
  private:
   Result<void> on_frame(spool_intake::ToSpool&& frame) {
@@ -116,7 +127,12 @@ class FakeSpool {
                    [&](spool_intake::Lease& lease_request) {
                      if (lease_at_once) lease(lease_request.count);
                    },
-                   [&](spool_intake::Piece& piece) { pieces += piece.bytes; },
+                   [&](spool_intake::Piece& piece) {
+                     pieces += piece.bytes;
+                     received[piece.id] += piece.bytes.size();
+                     EXPECT_LE(received[piece.id] - taken[piece.id], spool_intake::kWindowBytes);
+                     if (take_at_once) take_all();
+                   },
                    [&](spool_intake::Abandon& abandon) { abandoned.push_back(abandon.id); },
                    [&](spool_intake::Commit& commit) {
                      if (commit_at_once) committed(commit.id);
@@ -175,16 +191,9 @@ class Smtpd : public testing::Test {
                        .exit = [this] { exited_ = true; }},
         std::move(with));
   }
-  void connect_spool(std::uint64_t first_id = 1) { connect_spool_on(loop_, first_id); }
-  /// A spool that does something only while its own loop is polled.
-  void connect_sleeping_spool() { connect_spool_on(spool_loop_); }
-  void wake_spool() {
-    spool_loop_.restart();
-    spool_loop_.poll();
-  }
-  void connect_spool_on(boost::asio::io_context& loop, std::uint64_t first_id = 1) {
+  void connect_spool(std::uint64_t first_id = 1) {
     auto [ours, theirs] = socket_pair();
-    spool_ = std::make_unique<FakeSpool>(loop, std::move(theirs), counters_, first_id);
+    spool_ = std::make_unique<FakeSpool>(loop_, std::move(theirs), counters_, first_id);
     service_->peer(Compartment::spool, 0, std::move(ours));
   }
   void connect_router() {
@@ -267,7 +276,7 @@ class Smtpd : public testing::Test {
     bool closed_ = false;
   };
 
-  boost::asio::io_context loop_, spool_loop_;
+  boost::asio::io_context loop_;
   TrafficCounters counters_;
   Records records_;
   std::uint16_t port_ = 0;

@@ -13,7 +13,6 @@ using namespace spool_intake;
 /// Ids at hand right after a lease; more are asked for at half.
 constexpr std::uint32_t kIdsAhead = 256;
 static_assert(kIdsAhead <= kMaxLease);
-constexpr std::size_t kBehind = 8UL << 20U;
 constexpr auto kWaitForSpool = 30s;
 
 mail::Reply not_now() {
@@ -36,10 +35,6 @@ void SpoolLink::connect(UniqueFd socket) {
   forget_ids();
   ask_for_ids();
   ask_about_commits();
-}
-
-bool SpoolLink::behind() const {
-  return lines_.unsent() > kBehind;
 }
 
 void SpoolLink::forget_ids() {
@@ -65,9 +60,31 @@ std::optional<LeasedId> SpoolLink::take_id() {
   return taken;
 }
 
+bool SpoolLink::has_room(const LeasedId& id) const {
+  return !lines_.has(id.epoch) || flow_.has_room(id.id);
+}
+
+std::optional<Rule> SpoolLink::lost(const LeasedId& id) const {
+  if (!lines_.has(id.epoch)) return away();
+  if (flow_.given_up(id.id)) return Rule{"spool takes no content", {}, 0};
+  return std::nullopt;
+}
+
+void SpoolLink::send(const LeasedId& id, const Piece& piece) {
+  if (lost(id)) return;
+  lines_.send(id.epoch, piece);
+  flow_.piece_sent(id, piece.bytes.size(), std::chrono::steady_clock::now());
+}
+
+void SpoolLink::abandon(const LeasedId& id) {
+  if (!lost(id)) lines_.send(id.epoch, Abandon{id.id});
+  flow_.forget(id.id);
+  handlers_.on_room();
+}
+
 void SpoolLink::commit(std::uint32_t epoch, const Commit& commit, Sent message) {
-  outstanding_.emplace(commit.id, Outstanding{std::move(message), epoch, {}});
-  lines_.send(epoch, commit);
+  const auto on_the_way = flow_.commit_sent(commit.id, lines_.send(epoch, commit));
+  outstanding_.emplace(commit.id, Outstanding{std::move(message), epoch, {}, on_the_way});
 }
 
 Result<void> SpoolLink::on_frame(std::uint32_t epoch, FromSpool&& frame) {
@@ -90,7 +107,7 @@ Result<void> SpoolLink::on_frame(std::uint32_t epoch, FromSpool&& frame) {
                           settle(state.id, state.committed, not_now(), away());
                           return {};
                         },
-                        [&](const Taken&) -> Result<void> { return {}; },
+                        [&](const Taken& taken) { return on_taken(taken); },
                     },
                     frame);
 }
@@ -107,9 +124,17 @@ Result<void> SpoolLink::on_leased(std::uint32_t epoch, const Leased& leased) {
   return {};
 }
 
+Result<void> SpoolLink::on_taken(const Taken& taken) {
+  auto sound = flow_.taken(taken.id, taken.bytes, std::chrono::steady_clock::now());
+  if (sound) handlers_.on_room();
+  return sound;
+}
+
 void SpoolLink::settle(QueueId id, bool committed, const mail::Reply& reply, const Rule& rule) {
   auto node = outstanding_.extract(id);
   if (node.empty()) return;
+  flow_.release(node.mapped().on_the_way);
+  handlers_.on_room();
   if (committed) {
     handlers_.on_committed(std::move(node.mapped().message));
   } else {
@@ -124,7 +149,10 @@ void SpoolLink::on_closed(std::uint32_t epoch, const Error& why) {
     if (outstanding.epoch != epoch) continue;
     outstanding.epoch = 0;
     outstanding.away_since = now;
+    flow_.release(std::exchange(outstanding.on_the_way, 0));
   }
+  flow_.channel_closed(epoch);
+  handlers_.on_room();
   if (epoch > lines_.current()) {
     forget_ids();
     ask_for_ids();
@@ -151,6 +179,10 @@ void SpoolLink::sweep(SteadyTime now) {
     return too_late;
   });
   for (auto& message : late) handlers_.on_not_committed(std::move(message), not_now(), away());
+  for (const auto& id : flow_.give_up(now)) {
+    lines_.send(id.epoch, Abandon{id.id});
+    handlers_.on_room();
+  }
 }
 
 }  // namespace sternpost::smtpd

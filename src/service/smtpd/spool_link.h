@@ -8,17 +8,12 @@
 #include <unordered_map>
 
 #include "runtime/record.h"
+#include "service/smtpd/flow_control.h"
 #include "service/smtpd/peer_lines.h"
 #include "service/smtpd/smtpd_session.h"
 #include "service/spool/intake_protocol.h"
 
 namespace sternpost::smtpd {
-
-/// An id and the lease that it is from.
-struct LeasedId {
-  QueueId id;
-  std::uint32_t epoch = 0;
-};
 
 class SpoolLink {
  public:
@@ -31,6 +26,8 @@ class SpoolLink {
     std::function<void(Sent&& message)> on_committed;
     std::function<void(Sent&& message, const mail::Reply& reply, const Rule& rule)> on_not_committed;
     std::function<void()> on_ids;
+    /// Less is on the way than before: a message that lacked room may have some.
+    std::function<void()> on_room;
     std::function<void(const spool_intake::Pressure& pressure)> on_pressure;
     /// A channel is gone; `last`: there is no other.
     std::function<void(const Error& why, bool last)> on_closed;
@@ -45,31 +42,40 @@ class SpoolLink {
   /// Nothing where no id is at hand; on_ids follows when there is.
   std::optional<LeasedId> take_id();
 
-  /// Whether ids of that lease can still be committed.
-  [[nodiscard]] bool holds(std::uint32_t epoch) const { return lines_.has(epoch); }
+  /// Whether content of this message may be read from its client; see FlowControl. Also where the message is
+  /// lost: then what comes is dropped.
+  [[nodiscard]] bool has_room(const LeasedId& id) const;
+  /// Why the message cannot be committed any more; nothing where it can.
+  [[nodiscard]] std::optional<Rule> lost(const LeasedId& id) const;
 
-  void send(const LeasedId& id, const spool_intake::Piece& piece) { lines_.send(id.epoch, piece); }
-  void send(const LeasedId& id, const spool_intake::Abandon& abandon) { lines_.send(id.epoch, abandon); }
-  /// Answered by exactly one of on_committed and on_not_committed, in bounded time once spool is away.
+  /// Only while there is room. Nothing is sent of a message that is lost.
+  void send(const LeasedId& id, const spool_intake::Piece& piece);
+  /// The message is at its end without a commit.
+  void abandon(const LeasedId& id);
+  /// Only of a message that is not lost. Answered by exactly one of on_committed and on_not_committed, in
+  /// bounded time once spool is away.
   void commit(std::uint32_t epoch, const spool_intake::Commit& commit, Sent message);
 
-  /// Answers 451 to commits whose spool has been away for 30 seconds.
+  /// Answers 451 to commits whose spool has been away for 30 seconds, and gives messages up of whose pieces
+  /// spool takes none.
   void sweep(SteadyTime now);
 
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
-  /// Spool takes content more slowly than clients send it.
-  [[nodiscard]] bool behind() const;
+  /// Octets that were sent to spool and, as far as is known, are in its memory or ours.
+  [[nodiscard]] std::uint64_t on_the_way() const { return flow_.on_the_way(); }
 
  private:
   struct Outstanding {
     Sent message;
     std::uint32_t epoch = 0;  ///< of the channel that owes the answer; 0 while there is none
     SteadyTime away_since;
+    std::uint64_t on_the_way = 0;  ///< to be released with the answer
   };
 
   Result<void> on_frame(std::uint32_t epoch, spool_intake::FromSpool&& frame);
   Result<void> on_leased(std::uint32_t epoch, const spool_intake::Leased& leased);
   void on_closed(std::uint32_t epoch, const Error& why);
+  Result<void> on_taken(const spool_intake::Taken& taken);
   void settle(QueueId id, bool committed, const mail::Reply& reply, const Rule& rule);
   void ask_about_commits();
   void ask_for_ids();
@@ -80,6 +86,7 @@ class SpoolLink {
   std::deque<spool_intake::Leased> ids_;  ///< of the newest channel
   std::uint32_t ids_left_ = 0;
   bool asked_for_ids_ = false;
+  FlowControl flow_;
   std::unordered_map<QueueId, Outstanding> outstanding_;
 };
 

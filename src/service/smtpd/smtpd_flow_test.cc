@@ -1,0 +1,217 @@
+// Clients that send content faster than spool takes it.
+#include <algorithm>
+
+#include "service/smtpd/flow_control.h"
+#include "service/smtpd/smtpd_test_rig.h"
+
+namespace sternpost::smtpd {
+namespace {
+
+using namespace testing_rig;
+using spool_intake::kPieceBytes;
+using spool_intake::kWindowBytes;
+
+class SmtpdFlow : public Smtpd {
+ protected:
+  static config::SmtpdSlice wide() {
+    auto wide = slice();
+    wide.max_message_bytes = 256'000'000;
+    wide.max_sessions = wide.max_sessions_per_client = 1000;
+    return wide;
+  }
+  /// All that came before this message waits is on the way: no read more would fit.
+  void expect_full_window(QueueId id) {
+    EXPECT_GT(spool_->received[id], kWindowBytes - FlowControl::kMostOfOneRead);
+    EXPECT_LE(spool_->received[id], kWindowBytes);
+  }
+  std::uint64_t on_the_way() {
+    const auto counters = service_->counters();
+    const auto found = std::ranges::find(counters, "bytes on the way to the queue", &control::Counter::name);
+    return found == counters.end() ? 0 : found->value;
+  }
+
+  /// A client in the middle of a long message.
+  class Sender {
+   public:
+    explicit Sender(SmtpdFlow& test, std::string block = long_content())
+        : test_(test), client_(test), block_(std::move(block)) {
+      EXPECT_TRUE(client_.begin_message());
+    }
+    /// Whether the connection took some more.
+    bool say_on() {
+      const auto taken = client_.say_some(std::string_view(block_).substr(said_ % block_.size()));
+      said_ += taken;
+      return taken > 0;
+    }
+    /// Until `bytes` are said, or for a while nothing more is taken.
+    void say_up_to(std::size_t bytes) {
+      for (int quiet = 0; quiet < 100 && said_ < bytes; test_.loop_.run_for(1ms))
+        quiet = say_on() ? 0 : quiet + 1;
+    }
+    /// To the end of the block and of the message, while `meanwhile` is done again and again.
+    bool end_message(const std::function<void()>& meanwhile) {
+      return test_.eventually([&] {
+        meanwhile();
+        if (said_ % block_.size() != 0) return say_on(), false;
+        return client_.say_some(".\r\n") == 3;
+      });
+    }
+    Client& client() { return client_; }
+    [[nodiscard]] std::size_t said() const { return said_; }
+
+   private:
+    SmtpdFlow& test_;
+    Client client_;
+    std::string block_;
+    std::size_t said_ = 0;
+  };
+};
+
+TEST_F(SmtpdFlow, reads_no_more_of_a_message_than_its_window_and_goes_on_when_spool_has_taken_some) {
+  start_all(wide());
+  spool_->take_at_once = false;
+  Sender sender(*this);
+  constexpr std::size_t kMuch = 40 * kWindowBytes;
+  sender.say_up_to(kMuch);
+  ASSERT_LT(sender.said(), kMuch);
+  expect_full_window(QueueId{1});
+  ASSERT_TRUE(sender.end_message([&] { spool_->take_all(); }));
+  EXPECT_TRUE(eventually([&] {
+    spool_->take_all();
+    return sender.client().hears_now("250 2.0.0");
+  }));
+  ASSERT_EQ(spool_->commits.size(), 1U);
+  const auto content = spool_->pieces + spool_->commits.front().last_piece;
+  EXPECT_EQ(content.size() - content.find("0123456789"), sender.said());
+  EXPECT_EQ(on_the_way(), 0U);
+}
+
+TEST_F(SmtpdFlow, keeps_to_the_window_where_content_grows_as_it_is_read) {
+  auto normalizing = wide();
+  normalizing.normalize = true;
+  start_all(normalizing);
+  spool_->take_at_once = false;
+  Client client(*this);
+  client.say("EHLO client.example\n");
+  ASSERT_TRUE(client.hears("250 ENHANCEDSTATUSCODES"));
+  client.say("MAIL FROM:<>\nRCPT TO:<bob@example.org>\nDATA\n");
+  ASSERT_TRUE(client.hears("354"));
+  const std::string lines(500'000, '\n');
+  std::size_t said = 0;
+  for (int quiet = 0; quiet < 100; loop_.run_for(1ms)) {
+    const auto taken = client.say_some(std::string_view(lines).substr(said % lines.size()));
+    said += taken;
+    quiet = taken > 0 ? 0 : quiet + 1;
+  }
+  expect_full_window(QueueId{1});
+}
+
+TEST_F(SmtpdFlow, does_not_let_others_wait_for_a_message_that_waits) {
+  start_all(wide());
+  spool_->take_at_once = false;
+  Sender waiting(*this);
+  waiting.say_up_to(40 * kWindowBytes);
+  expect_full_window(QueueId{1});
+  Sender other(*this);
+  other.say_up_to(long_content().size());
+  ASSERT_TRUE(other.end_message([] {}));
+  EXPECT_TRUE(other.client().hears("250 2.0.0"));
+  expect_full_window(QueueId{1});
+}
+
+TEST_F(SmtpdFlow, refuses_a_message_whose_spool_ends_while_it_waits) {
+  start_all(wide());
+  spool_->take_at_once = false;
+  Sender sender(*this);
+  sender.say_up_to(40 * kWindowBytes);
+  spool_.reset();
+  ASSERT_TRUE(sender.end_message([] {}));
+  EXPECT_TRUE(sender.client().hears("451 4.3.0"));
+  EXPECT_EQ(records_.last(Decision::refused)->rule.name, "spool is away");
+  connect_spool(5000);
+  sender.client().say("MAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n");
+  ASSERT_TRUE(sender.client().hears("354"));
+  sender.client().say("x\r\n.\r\n");
+  EXPECT_TRUE(sender.client().hears("250 2.0.0"));
+  EXPECT_EQ(on_the_way(), 0U);
+}
+
+TEST_F(SmtpdFlow, does_not_hold_the_silence_against_a_client_that_it_does_not_read_from) {
+  auto hasty = wide();
+  hasty.data_seconds = 1;
+  start_all(hasty);
+  spool_->take_at_once = false;
+  Sender sender(*this);
+  sender.say_up_to(40 * kWindowBytes);
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(eventually([&] { return std::chrono::steady_clock::now() - begin > 3s; }));
+  EXPECT_FALSE(sender.client().hears_now("421"));
+  spool_->take_at_once = true;
+  spool_->take_all();
+  ASSERT_TRUE(sender.end_message([] {}));
+  EXPECT_TRUE(sender.client().hears("250 2.0.0"));
+}
+
+TEST_F(SmtpdFlow, ends_a_session_that_waits_beyond_its_time) {
+  auto brief = wide();
+  brief.session_seconds = brief.data_seconds = 1;
+  start_all(brief);
+  spool_->take_at_once = false;
+  Sender sender(*this);
+  sender.say_up_to(40 * kWindowBytes);
+  EXPECT_TRUE(sender.client().hears("421 4.4.2 Timeout"));
+  EXPECT_TRUE(eventually([&] { return spool_->abandoned == std::vector<QueueId>{QueueId{1}}; }));
+  EXPECT_EQ(on_the_way(), 0U);
+}
+
+TEST_F(SmtpdFlow, bounds_what_long_messages_hold_together_and_leaves_room_for_short_ones) {
+  start_all(wide());
+  spool_->take_at_once = false;
+  std::vector<std::unique_ptr<Sender>> senders;
+  for (std::size_t i = 0; i < FlowControl::kMostOnTheWay / kWindowBytes; ++i) {
+    senders.push_back(std::make_unique<Sender>(*this));
+    for (int quiet = 0; quiet < 20; loop_.run_for(1ms)) quiet = senders.back()->say_on() ? 0 : quiet + 1;
+  }
+  EXPECT_GE(on_the_way(), FlowControl::kMostOnTheWay / 2);
+  EXPECT_LE(on_the_way(), FlowControl::kMostOnTheWay / 2 + senders.size() * FlowControl::kMostOfOneRead);
+  Client brief(*this);
+  ASSERT_TRUE(brief.begin_message());
+  brief.say("x\r\n.\r\n");
+  EXPECT_TRUE(brief.hears("250 2.0.0"));
+  spool_->take_at_once = true;
+  spool_->take_all();
+  for (auto& sender : senders) {
+    ASSERT_TRUE(sender->end_message([] {}));
+    EXPECT_TRUE(sender->client().hears("250 2.0.0"));
+  }
+  EXPECT_EQ(on_the_way(), 0U);
+}
+
+TEST_F(SmtpdFlow, goes_on_with_a_message_that_began_while_short_ones_alone_took_all_room) {
+  start_all(wide());
+  spool_->commit_at_once = false;
+  std::string content;
+  while (content.size() < 60'000) content += "0123456789012345678901234567890123456789\r\n";
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 300; ++i) {  // each a commit without a piece ahead
+    clients.push_back(std::make_unique<Client>(*this));
+    ASSERT_TRUE(clients.back()->begin_message());
+    clients.back()->say(content + ".\r\n");
+    loop_.run_for(1ms);
+  }
+  EXPECT_GE(on_the_way(), FlowControl::kMostOnTheWay);
+  EXPECT_LE(on_the_way(), FlowControl::kMostOnTheWay + 2 * content.size());
+  Client last(*this);
+  ASSERT_TRUE(last.begin_message());
+  last.say("x\r\n.\r\n");
+  loop_.run_for(5ms);
+  EXPECT_LT(spool_->commits.size(), clients.size());
+  spool_->commit_at_once = true;
+  for (const auto& commit : spool_->commits) spool_->committed(commit.id);
+  EXPECT_TRUE(last.hears("250 2.0.0"));
+  for (auto& client : clients) EXPECT_TRUE(client->hears("250 2.0.0"));
+  EXPECT_EQ(on_the_way(), 0U);
+}
+
+}  // namespace
+}  // namespace sternpost::smtpd
