@@ -23,10 +23,11 @@ enum class SyscallSet : unsigned char {
   memfd,         ///< make sealed memory files (config)
   name_service,  ///< what NSS modules call
   datagrams,     ///< make datagram sockets of its families, to be connected (dns)
+  threads,       ///< start threads of its own, and no processes (spool)
 };
 
 template <>
-inline constexpr unsigned kEnumBound<SyscallSet> = 6;
+inline constexpr unsigned kEnumBound<SyscallSet> = 7;
 
 enum class FolderRight : unsigned char { read, write };
 

@@ -44,6 +44,10 @@ struct Message {
   std::vector<std::uint32_t> state_slots;
   std::uint64_t file_bytes = 0;  ///< as in Outline
 
+  [[nodiscard]] std::uint64_t content_bytes() const {
+    return file_bytes > 0 ? file_bytes : data.content_bytes;
+  }
+
   bool operator==(const Message&) const = default;
 };
 

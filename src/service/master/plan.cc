@@ -22,6 +22,7 @@ constexpr auto kDnsFolders = std::to_array<Grant>({{Place::trust_anchor, FolderR
 constexpr auto kConfigCalls = std::to_array<SyscallSet>({memfd});
 constexpr auto kAcceptCalls = std::to_array<SyscallSet>({accept});
 constexpr auto kWriterCalls = std::to_array<SyscallSet>({read_files, write_files});
+constexpr auto kSpoolCalls = std::to_array<SyscallSet>({read_files, write_files, threads});
 constexpr auto kUsersCalls = std::to_array<SyscallSet>({read_files, name_service});
 constexpr auto kDnsCalls = std::to_array<SyscallSet>({datagrams});
 
@@ -63,7 +64,7 @@ constexpr auto kPlan = std::to_array<Row>({
     {.self = spool,
      .does = "owns the queue on disk; the only writer of it; the hub of content and outcomes",
      .folders = kSpoolFolders,
-     .calls = kWriterCalls,
+     .calls = kSpoolCalls,
      .peers = kSpoolPeers,
      .on_reload = OnReload::told,
      .max_descriptors = kManyDescriptors,

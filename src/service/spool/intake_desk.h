@@ -1,13 +1,18 @@
-// What intakes have sent and not committed: leased ids and pieces of messages, within bounds.
+// What intakes have sent and not committed: leased ids and large messages that arrive in pieces, within
+// bounds. It decides; the pieces themselves are its caller's.
 //
 // Trust: intakes are hostile here. What no honest intake would send is an error of class peer.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "mail/status.h"
@@ -22,45 +27,88 @@ using ChannelId = std::uint64_t;
 
 struct IntakeLimits {
   std::uint64_t max_message_bytes = 0;
-  std::uint64_t max_buffered_bytes = 0;  ///< of pieces, all channels together
+  std::uint64_t max_buffered_bytes = 0;  ///< of content on its way to files, all channels together
 };
+
+/// Large messages of which content is arriving, all channels together: each is an open file.
+inline constexpr std::size_t kMaxLargeAtOnce = 1024;
 
 class IntakeDesk {
  public:
-  explicit IntakeDesk(const IntakeLimits& limits) : limits_(limits) {}
+  /// Whether the queue has room for a content file of so many bytes, beside those that are being written.
+  using MayTake = std::function<Result<void>(std::uint64_t bytes, std::uint64_t being_written)>;
+
+  IntakeDesk(const IntakeLimits& limits, MayTake may_take)
+      : limits_(limits), may_take_(std::move(may_take)) {}
   void set_limits(const IntakeLimits& limits) { limits_ = limits; }
 
   void leased(ChannelId channel, QueueId first, std::uint32_t count);
-  /// Peer where the id was not leased to the channel or the piece is larger than pieces are.
-  Result<void> take(ChannelId channel, spool_intake::Piece&& piece);
-  Result<void> take(ChannelId channel, const spool_intake::Abandon& abandon);
-  /// The message, whole, or why it is refused.
-  using Taken = std::variant<spool::AddMessage, mail::Reply>;
-  Result<Taken> take(ChannelId channel, spool_intake::Commit&& commit);
-  /// Forgets the channel with all that it sent.
-  void closed(ChannelId channel);
 
+  /// What to do with a piece: it is written to the content file, or dropped because the message is refused.
+  struct PieceStep {
+    bool write = false;
+    bool remove_file = false;                  ///< what was written before is of no use
+    std::optional<spool_intake::Taken> taken;  ///< to be told at once, for what is dropped
+  };
+  /// Peer where the id was not leased to the channel, the piece is larger than pieces are, or the window is
+  /// exceeded.
+  Result<PieceStep> take(ChannelId channel, const spool_intake::Piece& piece);
+  /// A piece was written, or was not: then the message is refused, and its file to be removed. Answers whom
+  /// to tell; nothing where nobody wants to know any more.
+  struct Told {
+    ChannelId channel = 0;
+    spool_intake::Taken taken;
+  };
+  std::optional<Told> written(QueueId id, std::size_t bytes, const Result<void>& result);
+  /// True where a content file was begun, which is to be removed.
+  Result<bool> take(ChannelId channel, const spool_intake::Abandon& abandon);
+
+  /// Pieces went ahead: the content of `message` is the last one, to be written behind them.
+  struct Large {
+    spool::AddMessage message;
+    std::uint64_t bytes = 0;  ///< of all of the content; being written until forget()
+  };
+  struct Refused {
+    mail::Reply reply;
+    bool remove_file = false;
+  };
+  using Taken = std::variant<spool::AddMessage, Large, Refused>;
+  Result<Taken> take(ChannelId channel, spool_intake::Commit&& commit);
+  /// So many bytes of another's are being written.
+  void expect(std::uint64_t bytes) { being_written_ += bytes; }
+  /// So many bytes are not being written any more.
+  void forget(std::uint64_t bytes) { being_written_ -= bytes; }
+  /// Forgets the channel with all that it sent; answers whose content files are to be removed.
+  std::vector<QueueId> closed(ChannelId channel);
+
+  /// Content in memory, on its way to files.
   [[nodiscard]] std::uint64_t buffered_bytes() const { return buffered_; }
+  /// Content of messages that are not committed, in memory and in files.
+  [[nodiscard]] std::uint64_t being_written() const { return being_written_; }
 
  private:
   /// A message whose pieces arrive. Once it is refused, its bytes are dropped as they come.
   struct Partial {
-    std::string bytes;
-    mail::Reply refused;  ///< code 0: not refused
+    ChannelId channel = 0;
+    std::uint64_t received = 0;
+    std::uint64_t taken = 0;  ///< of these, that are out of memory
+    mail::Reply refused;      ///< code 0: not refused
   };
   struct Intake {
     Intake();
     spool::IdSet leased;
-    std::unordered_map<QueueId, Partial> partial;
   };
 
   Result<Intake*> intake_of(ChannelId channel, QueueId id);
-  void append(Partial& partial, std::string_view bytes);
+  [[nodiscard]] mail::Reply refusal_of(const Partial& partial, std::size_t more) const;
   void refuse(Partial& partial, mail::Reply reply);
 
   IntakeLimits limits_;
+  MayTake may_take_;
   std::map<ChannelId, Intake> intakes_;
+  std::unordered_map<QueueId, Partial> partial_;
   std::uint64_t buffered_ = 0;
+  std::uint64_t being_written_ = 0;
 };
 
 /// A time that a peer names, brought to where arithmetic with it is safe and means something: from 1970 on,

@@ -33,29 +33,32 @@ void JobBook::put(spool_agent::JobId job, JobInHand in_hand) {
   auto& load = loads_[in_hand.channel];
   ++load.jobs;
   load.recipients += in_hand.recipients.size();
-  load.bytes += in_hand.bytes;
+  load.content.bytes += in_hand.content.bytes;
+  load.content.files += in_hand.content.files;
   jobs_.emplace(job, std::move(in_hand));
 }
 
-bool JobBook::has_room(ChannelId channel, std::size_t recipients, std::size_t bytes) const {
+bool JobBook::has_room(ChannelId channel, std::size_t recipients, const ContentLoad& content) const {
   const auto at = loads_.find(channel);
   if (at == loads_.end() || at->second.jobs == 0) return true;
   const auto& load = at->second;
-  const auto most =
-      bytes > spool_agent::kPieceBytes ? spool_agent::kMaxBytesInHand / 2 : spool_agent::kMaxBytesInHand;
+  const auto most = content.bytes > spool_agent::kPieceBytes ? spool_agent::kMaxBytesInHand / 2
+                                                             : spool_agent::kMaxBytesInHand;
   return load.jobs < spool_agent::kMaxJobs &&
-         load.recipients + recipients <= spool_agent::kMaxRecipientsInHand && load.bytes + bytes <= most;
+         load.recipients + recipients <= spool_agent::kMaxRecipientsInHand &&
+         load.content.bytes + content.bytes <= most &&
+         load.content.files + content.files <= spool_agent::kMaxFilesInHand;
 }
 
 spool_agent::JobId JobBook::hand(ChannelId channel, QueueId id, std::vector<std::uint32_t> recipients,
-                                 std::size_t bytes) {
+                                 const ContentLoad& content) {
   const auto job = next_++;
-  put(job, {channel, id, std::move(recipients), bytes, false});
+  put(job, {channel, id, std::move(recipients), content, false});
   return job;
 }
 
 Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& announced,
-                               const std::function<std::size_t(QueueId)>& bytes_of) {
+                               const std::function<ContentLoad(QueueId)>& load_of) {
   const auto& load = loads_[channel];
   for (const auto& job : announced.jobs) {
     if (load.jobs >= spool_agent::kMaxJobs ||
@@ -73,7 +76,7 @@ Result<void> JobBook::announce(ChannelId channel, const spool_agent::InHand& ann
       if (in_hand(job.id, recipient))
         return fail(ErrorClass::peer, "a recipient was announced that is in hand");
     }
-    put(job.job, {channel, job.id, job.recipients, bytes_of(job.id), false});
+    put(job.job, {channel, job.id, job.recipients, load_of(job.id), false});
   }
   return {};
 }
@@ -98,12 +101,24 @@ void JobBook::release(const JobInHand& job) {
   if (const auto load = loads_.find(job.channel); load != loads_.end()) {
     --load->second.jobs;
     load->second.recipients -= job.recipients.size();
-    load->second.bytes -= job.bytes;
+    load->second.content.bytes -= job.content.bytes;
+    load->second.content.files -= job.content.files;
   }
   const auto at = recipients_.find(job.id);
   if (at == recipients_.end()) return;
   for (const auto recipient : job.recipients) at->second.erase(recipient);
   if (at->second.empty()) recipients_.erase(at);
+}
+
+Result<JobInHand> JobBook::give_back(ChannelId channel, spool_agent::JobId job) {
+  const auto at = jobs_.find(job);
+  if (at == jobs_.end() || at->second.channel != channel || at->second.reported) {
+    return fail(ErrorClass::peer, "the end of a job that was not handed to this channel, or has an outcome");
+  }
+  auto given_back = std::move(at->second);
+  jobs_.erase(at);
+  release(given_back);
+  return given_back;
 }
 
 void JobBook::finish(spool_agent::JobId job) {

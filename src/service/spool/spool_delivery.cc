@@ -52,7 +52,7 @@ Result<void> SpoolService::from_agent(ChannelId channel, spool_agent::FromAgent&
   auto& agent = agents_.at(channel);
   if (auto* in_hand = std::get_if<spool_agent::InHand>(&frame)) {
     if (agent.announced) return fail(ErrorClass::peer, "a second InHand");
-    if (auto taken = jobs_.announce(channel, *in_hand, [this](QueueId id) { return content_bytes(id); });
+    if (auto taken = jobs_.announce(channel, *in_hand, [this](QueueId id) { return content_load(id); });
         !taken)
       return taken;
     agent.announced = in_hand->last;
@@ -60,7 +60,23 @@ Result<void> SpoolService::from_agent(ChannelId channel, spool_agent::FromAgent&
     return {};
   }
   if (!agent.announced) return fail(ErrorClass::peer, "an outcome before InHand");
+  if (auto* unreadable = std::get_if<spool_agent::Unreadable>(&frame)) {
+    return take_unreadable(channel, std::move(*unreadable));
+  }
   return take_outcome(channel, std::get<spool_agent::Outcome>(std::move(frame)));
+}
+
+/// What an agent cannot read is treated as what we cannot read, so that nobody delivers a part of it.
+Result<void> SpoolService::take_unreadable(ChannelId channel, spool_agent::Unreadable&& unreadable) {
+  if (unreadable.why.size() > spool_agent::Unreadable::kMaxWhy) {
+    return fail(ErrorClass::peer, "a reason without end");
+  }
+  auto job = jobs_.give_back(channel, unreadable.job);
+  if (!job) return fail_with(std::move(job));
+  set_aside(job->id, Error{ErrorClass::permanent, 0, std::move(unreadable.why)});
+  if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{job->id, true});
+  not_handed(job->id, std::move(job->recipients));
+  return {};
 }
 
 Result<void> SpoolService::take_outcome(ChannelId channel, spool_agent::Outcome&& outcome) {
@@ -282,9 +298,10 @@ void SpoolService::hand_orders() {
   });
 }
 
-std::size_t SpoolService::content_bytes(QueueId id) const {
+ContentLoad SpoolService::content_load(QueueId id) const {
   const auto message = engine_->outline(id);
-  return message ? message->data.content_bytes : 0;
+  if (!message) return {};
+  return message->file_bytes > 0 ? ContentLoad(0, 1) : ContentLoad(message->data.content_bytes);
 }
 
 /// To the newest agent of the row, as fast as it takes them and as much as it may have in hand: what does not
@@ -300,7 +317,7 @@ bool SpoolService::hand_orders(Compartment row, OrderQueue& orders) {
   while (passed < std::min(orders.size(), kMostPassed) && agent.channel->unsent() < kMaxWaiting) {
     auto order = std::move(orders.front());
     orders.pop_front();
-    if (jobs_.has_room(channel, order.recipients.size(), content_bytes(order.id))) {
+    if (jobs_.has_room(channel, order.recipients.size(), content_load(order.id))) {
       hand(channel, order);
     } else {
       orders.push_back(std::move(order));
@@ -320,10 +337,13 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
                 [&](std::uint32_t i) { return !message->state.is_open(i) || jobs_.in_hand(order.id, i); });
   if (recipients.empty()) return;
   if (is_held(order.id)) return not_handed(order.id, std::move(recipients));
+  spool_agent::Job job;
+  job.id = order.id;
+  std::string content;
   auto envelope = engine_->read_envelope(order.id);
-  auto content = engine_->read_content(order.id);
-  if (!envelope || !content) {
-    const auto& why = envelope ? content.error() : envelope.error();
+  const auto has_content = put_content(job, content);
+  if (!envelope || !has_content) {
+    const auto& why = envelope ? has_content.error() : envelope.error();
     if (step_over(order.id, why)) {
       set_aside(order.id, why);
       // Before it is durable: ordered once more, it would only hold up its destination.
@@ -332,18 +352,38 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
     return not_handed(order.id, std::move(recipients));
   }
   read_failures_.forget(order.id);
-  spool_agent::Job job{0, order.id, envelope->arrival, std::move(envelope->reverse_path), {}, {}};
+  job.arrival = envelope->arrival;
+  job.reverse_path = std::move(envelope->reverse_path);
   job.site = order.site;
   job.eight_bit = envelope->eight_bit;
   for (const auto i : recipients) job.recipients.push_back({i, envelope->recipients[i]});
-  job.job = jobs_.hand(channel, order.id, std::move(recipients), content->size());
+  job.job = jobs_.hand(channel, order.id, std::move(recipients), content_load(order.id));
   auto& agent = *agents_.at(channel).channel;
-  std::string_view rest = *content;
+  std::string_view rest = content;
   for (; rest.size() > spool_agent::kPieceBytes; rest.remove_prefix(spool_agent::kPieceBytes)) {
     agent.send(spool_agent::Piece{job.job, std::string(rest.substr(0, spool_agent::kPieceBytes))});
   }
   job.last_piece = rest;
   agent.send(job);
+}
+
+/// The content itself, or a descriptor of its file.
+Result<void> SpoolService::put_content(spool_agent::Job& job, std::string& content) {
+  const auto message = engine_->outline(job.id);
+  if (!message || message->file_bytes == 0) {
+    auto read = engine_->read_content(job.id);
+    if (!read) return fail_with(std::move(read));
+    content = std::move(*read);
+    return {};
+  }
+  const auto file = engine_->content_file(job.id);
+  if (!file) return std::unexpected(file.error());
+  if (!*file) return fail(ErrorClass::permanent, "its record does not say what its content file is");
+  auto descriptor = disks_.front()->open_descriptor(spool::content_name(job.id));
+  if (!descriptor) return fail_with(std::move(descriptor));
+  job.file = spool_agent::ContentFile{(*file)->bytes, (*file)->checksum};
+  job.descriptor = std::make_shared<const UniqueFd>(std::move(*descriptor));
+  return {};
 }
 
 /// Outcomes that do not apply: those of the recipients that are open nevertheless are to be had again.

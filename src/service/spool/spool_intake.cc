@@ -15,19 +15,23 @@ void SpoolService::connect_intake(Compartment row, UniqueFd socket) {
           [this, channel](spool_intake::ToSpool&& frame) { return from_intake(channel, std::move(frame)); },
           [this, channel, row](const Error& why) {
             context_.channel_closed(row, why, false);
-            desk_.closed(channel);
-            std::erase_if(asked_leases_, [&](const auto& asked) { return asked.first == channel; });
-            intakes_.erase(channel);
+            intake_closed(channel);
           }});
   // Also where there is none: it may have heard of some from the spool before this one.
   intakes_[channel]->send(pressure_);
 }
 
+void SpoolService::intake_closed(ChannelId channel) {
+  for (const auto id : desk_.closed(channel)) contents_->remove(id);
+  std::erase_if(asked_leases_, [&](const auto& asked) { return asked.first == channel; });
+  intakes_.erase(channel);
+}
+
 Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&& frame) {
   return std::visit(
       Overloaded{[&](spool_intake::Lease& lease) { return take_lease(channel, lease); },
-                 [&](spool_intake::Piece& piece) { return desk_.take(channel, std::move(piece)); },
-                 [&](spool_intake::Abandon& abandon) { return desk_.take(channel, abandon); },
+                 [&](spool_intake::Piece& piece) { return take_piece(channel, std::move(piece)); },
+                 [&](spool_intake::Abandon& abandon) { return take_abandon(channel, abandon); },
                  [&](spool_intake::Commit& commit) { return take_commit(channel, std::move(commit)); },
                  [&](spool_intake::IsCommitted& question) -> Result<void> {
                    // Answered at the end of the turn: commits that were sent before it have been read by
@@ -39,16 +43,84 @@ Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&
       frame);
 }
 
+/// Of those that are not decided yet later.
+void SpoolService::answer_committed() {
+  for (const auto& [channel, id] : std::exchange(asked_committed_, {})) {
+    const auto at = intakes_.find(channel);
+    if (at == intakes_.end()) continue;
+    if (behind_content_.contains(id)) {
+      asked_committed_.emplace_back(channel, id);
+    } else {
+      at->second->send(spool_intake::CommitState{id, engine_->was_committed(id)});
+    }
+  }
+}
+
+Result<void> SpoolService::take_piece(ChannelId channel, spool_intake::Piece&& piece) {
+  const auto step = desk_.take(channel, piece);
+  if (!step) return std::unexpected(step.error());
+  if (step->write) contents_->write(piece.id, std::move(piece.bytes));
+  if (step->remove_file) contents_->remove(piece.id);
+  if (step->taken) intakes_.at(channel)->send(*step->taken);
+  return {};
+}
+
+Result<void> SpoolService::take_abandon(ChannelId channel, const spool_intake::Abandon& abandon) {
+  const auto has_file = desk_.take(channel, abandon);
+  if (!has_file) return std::unexpected(has_file.error());
+  if (*has_file) contents_->remove(abandon.id);
+  return {};
+}
+
+void SpoolService::content_written(QueueId id, std::size_t bytes, const Result<void>& result) {
+  const auto told = desk_.written(id, bytes, result);
+  if (!told) return;
+  if (!result) contents_->remove(id);
+  if (const auto at = intakes_.find(told->channel); at != intakes_.end()) at->second->send(told->taken);
+}
+
+void SpoolService::commit_behind_content(spool::AddMessage message, std::uint64_t bytes,
+                                         const Origin& origin) {
+  const auto id = message.id;
+  contents_->finish(id, std::exchange(message.content, {}));
+  behind_content_.emplace(id, BehindContent{std::move(message), bytes, origin});
+}
+
+void SpoolService::content_finished(QueueId id, Result<spool::ContentFile> file) {
+  auto node = behind_content_.extract(id);
+  auto& [message, bytes, origin] = node.mapped();
+  desk_.forget(bytes);
+  if (file) {
+    message.file = *file;
+    queue_.add(std::move(message), origin);
+  } else {
+    std::vector<Settled> settled;
+    settled.push_back({std::move(message), origin, fail_with(std::move(file))});
+    answer(std::move(settled));
+  }
+  if (draining_) return end_when_drained();
+  file ? schedule_commit() : work_at_end_.schedule();
+}
+
+void SpoolService::remove_discarded() {
+  for (const auto id : engine_->take_discarded()) contents_->remove(id);
+}
+
 Result<void> SpoolService::take_commit(ChannelId channel, spool_intake::Commit&& commit) {
   const auto id = commit.id;
   commit.envelope.arrival = not_later_than_now(commit.envelope.arrival);
-  if (queue_.adds(id) || engine_->was_committed(id)) {
+  if (queue_.adds(id) || behind_content_.contains(id) || engine_->was_committed(id)) {
     return fail(ErrorClass::peer, "queue id " + to_string(id) + " was committed twice");
   }
   auto taken = desk_.take(channel, std::move(commit));
   if (!taken) return fail_with(std::move(taken));
-  if (const auto* refused = std::get_if<mail::Reply>(&*taken)) {
-    intakes_.at(channel)->send(spool_intake::NotCommitted{id, *refused});
+  if (const auto* refused = std::get_if<IntakeDesk::Refused>(&*taken)) {
+    if (refused->remove_file) contents_->remove(id);
+    intakes_.at(channel)->send(spool_intake::NotCommitted{id, refused->reply});
+    return {};
+  }
+  if (auto* large = std::get_if<IntakeDesk::Large>(&*taken)) {
+    commit_behind_content(std::move(large->message), large->bytes, ByIntake{channel});
     return {};
   }
   queue_.add(std::get<spool::AddMessage>(std::move(*taken)), ByIntake{channel});

@@ -81,13 +81,12 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
     return true;
   }
   auto envelope = engine_->read_envelope(tell.id);
-  auto content = engine_->read_content(tell.id);
-  const auto id = engine_->lease(1);
-  if (!envelope || !content || !id || !engine_->read_texts(*message)) return false;
   const std::size_t most = slice_.max_message_bytes;
   // Whether a person wrote the message stands in its header, of which less may be returned than this.
   const auto wanted_bytes = std::max<std::size_t>(slice_.notice_header_bytes, spool_notice::kHeaderBytes);
-  content->resize(std::min({content->size(), wanted_bytes, spool_notice::header_share(most)}));
+  auto content = engine_->read_beginning(tell.id, std::min(wanted_bytes, spool_notice::header_share(most)));
+  const auto id = engine_->lease(1);
+  if (!envelope || !content || !id || !engine_->read_texts(*message)) return false;
 
   spool_notice::Job job{next_notice_++,
                         tell.delayed,
@@ -144,8 +143,14 @@ Result<void> SpoolService::take_written(spool_notice::Written&& written) {
   message.envelope.origin.protocol = protocol_of(notice->reverse_path);
   message.content = std::move(written.content);
   message.settles = notice->settles;
-  queue_.add(std::move(message), ByBounce{written.job});
-  schedule_commit();
+  const ByBounce by{written.job};
+  if (const auto bytes = message.content.size(); bytes > spool::kMaxInlineContent) {
+    desk_.expect(bytes);
+    commit_behind_content(std::move(message), bytes, by);
+  } else {
+    queue_.add(std::move(message), by);
+    schedule_commit();
+  }
   return {};
 }
 

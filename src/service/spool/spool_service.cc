@@ -69,7 +69,10 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
       slice_(slice),
       disks_(std::move(disks)),
       salt_(random),
-      desk_(intake_limits(slice)),
+      desk_(intake_limits(slice),
+            [this](std::uint64_t bytes, std::uint64_t being_written) {
+              return engine_->may_take_content(bytes, being_written);
+            }),
       jobs_((random >> 1U) | 1U),
       work_at_end_(context_.loop,
                    [this] {
@@ -88,13 +91,21 @@ Result<void> SpoolService::open(const spool::EngineOptions& options) {
   auto engine = spool::Engine::open(disks, clock_, options);
   if (!engine) return fail_with(std::move(engine));
   engine_ = std::move(*engine);
+  auto contents = ContentThread::start(
+      context_.loop, *disks_.front(),
+      {[this](QueueId id, std::size_t bytes, const Result<void>& result) {
+         content_written(id, bytes, result);
+       },
+       [this](QueueId id, Result<spool::ContentFile> file) { content_finished(id, std::move(file)); }});
+  if (!contents) return fail_with(std::move(contents));
+  contents_ = std::move(*contents);
   const auto& found = engine_->recovery();
   Record record;
   record.decision = Decision::recovered;
-  record.facts = {count("segments", found.segments),    count("spares", found.spares),
-                  count("groups", found.groups),        count("torn_tails", found.torn_tails),
-                  count("messages", found.live),        count("quarantined", found.quarantined.size()),
-                  count("bytes_read", found.bytes_read)};
+  record.facts = {count("segments", found.segments),      count("spares", found.spares),
+                  count("groups", found.groups),          count("torn_tails", found.torn_tails),
+                  count("messages", found.live),          count("quarantined", found.quarantined.size()),
+                  count("orphans", found.orphans.size()), count("bytes_read", found.bytes_read)};
   record.facts.push_back({"from", found.from_checkpoint ? "checkpoint" : "all of the log"});
   if (!found.no_checkpoint.empty()) record.facts.push_back({"no_checkpoint", found.no_checkpoint});
   record.outcome =
@@ -108,6 +119,7 @@ Result<void> SpoolService::open(const spool::EngineOptions& options) {
     one.outcome = damage.why;
     context_.records.record(std::move(one));
   }
+  remove_discarded();
   while (engine_->stats().spares < kSparesAtStart) {
     const auto more = engine_->maintain();
     if (!more || !*more) break;  // a full disk refuses mail, and is no reason not to deliver what is there
@@ -168,15 +180,12 @@ void SpoolService::work() {
     ++commits_;
     upkeep_ = spool::Upkeep::pressing;
     answer(queue_.run(*engine_));
+    remove_discarded();
     note_pressure();
     tell_load();
     maintain_at_end_.schedule();
   }
-  for (const auto& [channel, id] : std::exchange(asked_committed_, {})) {
-    if (const auto at = intakes_.find(channel); at != intakes_.end()) {
-      at->second->send(spool_intake::CommitState{id, engine_->was_committed(id)});
-    }
-  }
+  answer_committed();
   answer_leases();
   answer_pull();
   answer_addresses();
@@ -236,11 +245,11 @@ void SpoolService::await_rest() {
 
 void SpoolService::note_pressure() {
   const auto may = engine_->may_take_messages();
-  if (may.has_value() != intake_closed_) return;
-  intake_closed_ = !may;
+  if (may.has_value() != intake_is_closed_) return;
+  intake_is_closed_ = !may;
   Record record;
   record.decision = Decision::pressure;
-  record.facts = {{"intake", intake_closed_ ? "closed" : "open"}};
+  record.facts = {{"intake", intake_is_closed_ ? "closed" : "open"}};
   record.outcome = may ? "new messages are taken again" : may.error().text;
   context_.records.record(std::move(record));
 }
@@ -287,9 +296,15 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
 }
 
 void SpoolService::drain(bool) {
+  draining_ = true;
   company_waiting_ = false;
   company_timer_.cancel();
+  end_when_drained();
+}
+
+void SpoolService::end_when_drained() {
   work();
+  if (!behind_content_.empty()) return;
   if (auto written = engine_->write_checkpoint(); !written) note_trouble(written.error());
   context_.exit();
 }
@@ -327,7 +342,9 @@ std::vector<control::Counter> SpoolService::counters() {
           {"bytes", stats.bytes},
           {"jobs_in_hand", jobs_.jobs()},
           {"notices_in_hand", notices_.size()},
-          {"buffered", desk_.buffered_bytes()}};
+          {"buffered", desk_.buffered_bytes()},
+          {"content_bytes", stats.content_bytes},
+          {"contents_in_hand", contents_->unanswered()}};
 }
 
 }  // namespace sternpost::spool_service

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "runtime/channel/end_of_turn.h"
 #include "runtime/service.h"
 #include "service/spool/commit_queue.h"
+#include "service/spool/content_thread.h"
 #include "service/spool/intake_desk.h"
 #include "service/spool/job_book.h"
 #include "service/spool/notice_protocol.h"
@@ -75,12 +77,17 @@ class SpoolService final : public Service {
   void connect_qmgr(UniqueFd socket);
   void connect_admin(UniqueFd socket);
   Result<void> from_intake(ChannelId channel, spool_intake::ToSpool&& frame);
+  Result<void> take_piece(ChannelId channel, spool_intake::Piece&& piece);
+  Result<void> take_abandon(ChannelId channel, const spool_intake::Abandon& abandon);
   Result<void> take_commit(ChannelId channel, spool_intake::Commit&& commit);
+  void intake_closed(ChannelId channel);
+  void answer_committed();
   Result<void> take_lease(ChannelId channel, const spool_intake::Lease& lease);
   void answer_leases();
 
   Result<void> from_agent(ChannelId channel, spool_agent::FromAgent&& frame);
   Result<void> take_outcome(ChannelId channel, spool_agent::Outcome&& outcome);
+  Result<void> take_unreadable(ChannelId channel, spool_agent::Unreadable&& unreadable);
   void agent_closed(ChannelId channel);
   void answer_agent(ChannelId channel, spool_agent::JobId job);
 
@@ -99,6 +106,13 @@ class SpoolService final : public Service {
   void press(spool_intake::Pressure pressure);
   void tell_load();
   void bounce_gone();
+
+  /// Commits the message when its content, `bytes` in all, is durable in a file; message.content is what is
+  /// not written yet.
+  void commit_behind_content(spool::AddMessage message, std::uint64_t bytes, const Origin& origin);
+  void content_written(QueueId id, std::size_t bytes, const Result<void>& result);
+  void content_finished(QueueId id, Result<spool::ContentFile> file);
+  void remove_discarded();
   [[nodiscard]] bool agents_are_known() const;
   void answer_pull();
   Result<void> take_get_addresses(const spool_qmgr::GetAddresses& asked);
@@ -106,7 +120,8 @@ class SpoolService final : public Service {
   void retry_addresses();
   [[nodiscard]] bool may_read_addresses() const;
   [[nodiscard]] Result<spool_qmgr::AddressedMessage> find_addresses(QueueId id);
-  [[nodiscard]] std::size_t content_bytes(QueueId id) const;
+  [[nodiscard]] ContentLoad content_load(QueueId id) const;
+  Result<void> put_content(spool_agent::Job& job, std::string& content);
   void hand_orders();
   bool hand_orders(Compartment row, OrderQueue& orders);
   void hand(ChannelId channel, const spool_qmgr::Order& order);
@@ -127,6 +142,7 @@ class SpoolService final : public Service {
   /// The end of a turn: commits, answers, hands out jobs.
   bool gives_way();
   void work();
+  void end_when_drained();
   void answer(std::vector<Settled>&& settled);
   void answer_admin(const ByAdmin& by, const Settled& settled);
   void record_act(Decision decision, QueueId id, std::uint32_t uid);
@@ -143,6 +159,15 @@ class SpoolService final : public Service {
   std::unique_ptr<spool::Engine> engine_;
   std::uint64_t salt_;
 
+  /// A message whose content file is being finished.
+  struct BehindContent {
+    spool::AddMessage message;
+    std::uint64_t bytes = 0;
+    Origin origin;
+  };
+
+  std::unique_ptr<ContentThread> contents_;
+  std::unordered_map<QueueId, BehindContent> behind_content_;
   IntakeDesk desk_;
   JobBook jobs_;
   CommitQueue queue_;
@@ -182,7 +207,8 @@ class SpoolService final : public Service {
   bool rest_waiting_ = false;
   bool retry_waiting_ = false;
   spool::Upkeep upkeep_ = spool::Upkeep::pressing;
-  bool intake_closed_ = false;
+  bool intake_is_closed_ = false;
+  bool draining_ = false;
   std::string last_trouble_;         ///< of maintenance, recorded once
   spool_intake::Pressure pressure_;  ///< by qmgr's last word
   std::chrono::steady_clock::time_point load_told_;

@@ -37,26 +37,6 @@ TEST_F(spool_service, carries_a_message_from_intake_to_agent_and_records_its_out
   EXPECT_EQ(counter("jobs_in_hand"), 0U);
 }
 
-TEST_F(spool_service, carries_large_content_in_pieces_both_ways) {
-  const auto intake = connect<Intake>(Compartment::smtpd);
-  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
-  const auto hands = agent();
-  const auto id = lease(*intake, 1);
-  std::string whole;
-  for (char c = 'a'; c < 'f'; ++c) {
-    intake->send(spool_intake::Piece{id, std::string(spool_intake::kPieceBytes, c)});
-    whole.append(spool_intake::kPieceBytes, c);
-  }
-  intake->send(spool_intake::Commit{id, envelope(1), "end", false});
-  settle();
-  qmgr->send(order(id, {0}));
-  settle();
-  std::string arrived;
-  for (const auto& piece : hands->of<spool_agent::Piece>()) arrived += piece.bytes;
-  ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
-  EXPECT_EQ(arrived + hands->of<spool_agent::Job>()[0].last_piece, whole + "end");
-}
-
 TEST_F(spool_service, commits_what_arrives_together_in_one_group_with_one_answer) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto first = lease(*intake, 100);

@@ -109,10 +109,11 @@ class SpoolServiceRig : public testing::Test {
   }
 
   /// Until nothing is left to do and no timer runs out for longer than outcomes wait for company. Each event
-  /// begins the wait anew, so that a slow disk or a busy machine only makes it longer.
+  /// begins the wait anew, and content on its way to the disk is waited for, so that a slow disk or a busy
+  /// machine only makes it longer.
   void settle() {
     loop_.restart();
-    while (loop_.run_one_for(Milliseconds(60)) > 0) {
+    while (loop_.run_one_for(Milliseconds(60)) > 0 || counter("contents_in_hand") > 0) {
     }
   }
 

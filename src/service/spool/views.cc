@@ -48,7 +48,7 @@ Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const Jo
   const auto message = *engine.find(id);
   spool_qmgr::PulledMessage pulled{id,
                                    envelope->arrival,
-                                   message.data.content_bytes,
+                                   message.content_bytes(),
                                    message.state.held,
                                    std::move(envelope->reverse_path),
                                    {},
@@ -85,7 +85,7 @@ Result<spool_admin::Entry> admin_entry(spool::Engine& engine, const JobBook& job
   if (!engine.read_texts(message)) message.state.drop_texts_on_disk();  // a list says what it can
   spool_admin::Entry entry{id,
                            state_of(message, jobs, id),
-                           message.data.content_bytes,
+                           message.content_bytes(),
                            envelope->arrival,
                            std::move(envelope->origin),
                            std::move(envelope->reverse_path),
