@@ -4,32 +4,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "delivery/content.h"
+#include "delivery/deferral.h"
 #include "delivery/loop.h"
 
 namespace sternpost::delivery {
-
-mail::Reply deferral(Errno error, std::string_view what) {
-  switch (error.value) {
-    case ENOSPC:
-      return {452, {4, 3, 1}, fmt::format("{}: the mail disk is full", what)};
-    case EDQUOT:
-      return {452, {4, 2, 2}, fmt::format("{}: the quota is used up", what)};
-    case ELOOP:
-    case ENOTDIR:
-      return {451, {4, 3, 0}, fmt::format("{}: a symbolic link or a file is where a folder should be", what)};
-    case EACCES:
-    case EPERM:
-      return {451, {4, 3, 0}, fmt::format("{}: the owner of the mail folder has no permission", what)};
-    default:
-      return {451, {4, 3, 0}, fmt::format("{}: {}", what, ::strerrordesc_np(error.value))};
-  }
-}
 
 std::vector<DeliveryResult> Deliverer::deliver(std::span<const Delivery> batch) {
   std::vector<DeliveryResult> results(batch.size());
@@ -77,7 +60,12 @@ void Deliverer::deliver_group(std::span<const Delivery> group, std::span<Deliver
 
 Deliverer::Progress Deliverer::begin(const Delivery& delivery, bool sync_now) {
   Progress progress;
-  if (auto loop = find_loop(delivery.content, delivery.address)) {
+  const auto header = read_header(*delivery.content, buffer_);
+  if (!header) {
+    progress.result.reply = header.error();
+    return progress;
+  }
+  if (auto loop = find_loop(*header, delivery.address)) {
     progress.result.disposition = mail::Disposition::failed;
     progress.result.reply = std::move(*loop);
     return progress;
@@ -102,7 +90,7 @@ Deliverer::Progress Deliverer::begin(const Delivery& delivery, bool sync_now) {
   const auto written = write_tmp(delivery, progress, sync_now && progress.maildir->known_durable);
   if (!written) {
     std::ignore = files_.remove(progress.maildir->tmp_dir.get(), progress.result.file);
-    progress.result.reply = deferral(written.error(), "writing to the mailbox");
+    progress.result.reply = written.error();
     return progress;
   }
   progress.stage = Stage::written;
@@ -121,23 +109,29 @@ FileResult<bool> Deliverer::find_earlier(const Delivery& delivery, Progress& pro
   return in_cur;
 }
 
-FileResult<void> Deliverer::write_tmp(const Delivery& delivery, const Progress& progress, bool sync_now) {
-  const auto tmp = progress.maildir->tmp_dir.get();
-  const auto& name = progress.result.file;
-  auto created = files_.create(tmp, name);
-  if (!created && created.error().value == EEXIST) {
-    // Left by an attempt that was cut off; nobody else has this name.
-    if (auto removed = files_.remove(tmp, name); !removed) return removed;
-    created = files_.create(tmp, name);
-  }
-  if (!created) return std::unexpected(created.error());
+Written Deliverer::write_tmp(const Delivery& delivery, const Progress& progress, bool sync_now) {
+  const auto created = create_tmp(progress);
+  if (!created) return std::unexpected(deferral(created.error(), kWriting));
   const OpenHandle file(files_, *created);
   const auto prefix = fmt::format("Return-Path: {}\nDelivered-To: {}\n", mail::to_path(delivery.reverse_path),
                                   delivery.address.to_wire());
-  if (auto written = write_message(files_, file.get(), prefix, delivery.content, buffer_); !written) {
+  if (auto written = write_message(files_, file.get(), prefix, *delivery.content, buffer_); !written) {
     return written;
   }
-  return sync_now ? files_.sync(file.get()) : FileResult<void>{};
+  if (!sync_now) return {};
+  const auto synced = files_.sync(file.get());
+  if (!synced) return std::unexpected(deferral(synced.error(), kWriting));
+  return {};
+}
+
+FileResult<Handle> Deliverer::create_tmp(const Progress& progress) {
+  const auto tmp = progress.maildir->tmp_dir.get();
+  const auto& name = progress.result.file;
+  auto created = files_.create(tmp, name);
+  if (created || created.error().value != EEXIST) return created;
+  // Left by an attempt that was cut off; nobody else has this name.
+  if (auto removed = files_.remove(tmp, name); !removed) return std::unexpected(removed.error());
+  return files_.create(tmp, name);
 }
 
 void Deliverer::commit_names(std::span<Progress> group) {

@@ -16,15 +16,17 @@
 
 #include "base/queue_id.h"
 #include "base/time.h"
+#include "delivery/content.h"
 #include "delivery/file_system.h"
 #include "delivery/maildir.h"
 #include "mail/address.h"
+#include "mail/content_source.h"
 #include "mail/outcome.h"
 #include "mail/status.h"
 
 namespace sternpost::delivery {
 
-/// One file to deliver. `content` is borrowed until deliver() returns.
+/// One file to deliver.
 struct Delivery {
   std::string folder;  ///< of the mailbox, below the mail folder
   QueueId id;
@@ -32,7 +34,8 @@ struct Delivery {
   mail::ReversePath reverse_path;
   std::uint32_t recipient = 0;
   mail::Mailbox address;
-  std::string_view content;  ///< with CRLF line ends
+  /// With CRLF line ends. Borrowed until deliver() returns, not null; several deliveries may share it.
+  mail::ContentSource* content = nullptr;
 };
 
 struct DeliveryResult {
@@ -49,11 +52,11 @@ struct DeliveryResult {
 /// searched only where it changed after the message arrived (less kClockSlack): before that it cannot hold
 /// the message.
 ///
-/// Failures: a full disk is deferred with 4.3.1, a full quota with 4.2.2, everything else with 4.3.0 and a
-/// text that names the cause; a loop fails with 5.4.6. Each sync is one of every file system that the batch
-/// has Maildirs on. Where the first fails, all that the batch has there is deferred and its tmp files are
-/// removed; where the second fails, the files are taken out of new as well, for a later sync that succeeds
-/// says nothing about what this one lost.
+/// Failures: a full disk is deferred with 4.3.1, a full quota with 4.2.2, everything else, content that
+/// cannot be read among it, with 4.3.0 and a text that names the cause; a loop fails with 5.4.6. Each sync is
+/// one of every file system that the batch has Maildirs on. Where the first fails, all that the batch has
+/// there is deferred and its tmp files are removed; where the second fails, the files are taken out of new as
+/// well, for a later sync that succeeds says nothing about what this one lost.
 class Deliverer {
  public:
   /// Files that share their syncs; a longer batch is split, so that descriptors are bounded at three for
@@ -82,7 +85,8 @@ class Deliverer {
   void deliver_group(std::span<const Delivery> group, std::span<DeliveryResult> results);
   Progress begin(const Delivery& delivery, bool sync_now);
   FileResult<bool> find_earlier(const Delivery& delivery, Progress& progress);
-  FileResult<void> write_tmp(const Delivery& delivery, const Progress& progress, bool sync_now);
+  Written write_tmp(const Delivery& delivery, const Progress& progress, bool sync_now);
+  FileResult<Handle> create_tmp(const Progress& progress);
   void commit_names(std::span<Progress> group);
   void sync_folder(Progress& only);
   void sync_devices(std::span<Progress> group, std::string_view what);
@@ -93,8 +97,5 @@ class Deliverer {
   MaildirCache maildirs_;
   std::string buffer_;
 };
-
-/// The deferral that a failed call means: `what` was being done.
-mail::Reply deferral(Errno error, std::string_view what);
 
 }  // namespace sternpost::delivery

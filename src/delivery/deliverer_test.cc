@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <random>
 
+#include "delivery/deferral.h"
 #include "delivery/simulated_files.h"
 
 namespace sternpost::delivery {
@@ -21,6 +24,12 @@ constexpr std::string_view kContent = "Subject: hello\r\n\r\nline one\r\nline tw
 constexpr std::string_view kStored =
     "Return-Path: <from@example.net>\nDelivered-To: ann@example.org\nSubject: hello\n\nline one\nline two\n";
 
+/// Content for as long as the tests run.
+mail::ContentSource* in_memory(std::string_view content) {
+  static std::map<std::string, mail::ContentInMemory, std::less<>> contents;
+  return &contents.try_emplace(std::string(content), std::string(content)).first->second;
+}
+
 Delivery delivery(std::uint64_t id, std::string folder = "ann", std::uint32_t recipient = 0) {
   return {.folder = std::move(folder),
           .id = QueueId{id},
@@ -28,7 +37,7 @@ Delivery delivery(std::uint64_t id, std::string folder = "ann", std::uint32_t re
           .reverse_path = mail::Mailbox::from_wire("from@example.net"),
           .recipient = recipient,
           .address = *mail::Mailbox::from_wire("ann@example.org"),
-          .content = kContent};
+          .content = in_memory(kContent)};
 }
 
 class DelivererTest : public testing::Test {
@@ -144,6 +153,41 @@ TEST_F(DelivererTest, EveryFailingCallDefersAndLeavesNoTraceInTmpOrNew) {
   }
 }
 
+/// Two pieces; the second can be had no more often than `times`.
+class FailingContent final : public mail::ContentSource {
+ public:
+  explicit FailingContent(int times) : left_(times) {}
+  void rewind() override { next_ = 0; }
+  Result<std::string_view> next() override {
+    if (next_++ == 0) return kContent.substr(0, 10);
+    if (left_-- == 0) return fail(ErrorClass::temporary, "reading: Input/output error", EIO);
+    return kContent.substr(10);
+  }
+  [[nodiscard]] bool ended() const override { return next_ == 2; }
+
+ private:
+  int next_ = 0;
+  int left_;
+};
+
+TEST_F(DelivererTest, ContentThatCannotBeReadDefersItsOwnAlone) {
+  constexpr int kHeaderOfBothAndOneFile = 3;
+  FailingContent failing(kHeaderOfBothAndOneFile);
+  std::vector<Delivery> batch = {delivery(1), delivery(1, "bob", 1), delivery(2, "eve")};
+  batch[0].content = batch[1].content = &failing;
+  const auto results = deliverer().deliver(batch);
+  EXPECT_EQ(results[0].disposition, Disposition::delivered);
+  EXPECT_EQ(results[1].disposition, Disposition::deferred);
+  EXPECT_EQ(mail::to_string(results[1].reply), "451 4.3.0 reading: Input/output error");
+  EXPECT_EQ(results[2].disposition, Disposition::delivered);
+  EXPECT_EQ(files.at("ann/new/" + results[0].file)->bytes, kStored);
+  EXPECT_EQ(count_in("bob/tmp") + count_in("bob/new"), 0U);
+
+  FailingContent without_header(0);
+  batch[0].content = &without_header;
+  EXPECT_EQ(deliver_one(batch[0]).disposition, Disposition::deferred);
+}
+
 TEST_F(DelivererTest, AFailedSyncOfOneAloneDefersIt) {
   warm_up();
   files.failing_calls["sync"] = ENOSPC;
@@ -193,11 +237,11 @@ TEST_F(DelivererTest, RepliesTellDiskQuotaAndPermissionApart) {
 
 TEST_F(DelivererTest, ALoopFailsForGood) {
   auto one = delivery(1);
-  one.content = "Delivered-To: other@example.org\r\ndelivered-to:\r\n ANN@example.org\r\n\r\n";
+  one.content = in_memory("Delivered-To: other@example.org\r\ndelivered-to:\r\n ANN@example.org\r\n\r\n");
   const auto result = deliver_one(one);
   EXPECT_EQ(result.disposition, Disposition::failed);
   EXPECT_EQ(result.reply.status, (mail::EnhancedStatus{5, 4, 6}));
-  one.content = "Subject: x\r\n\r\nDelivered-To: ann@example.org\r\n";
+  one.content = in_memory("Subject: x\r\n\r\nDelivered-To: ann@example.org\r\n");
   EXPECT_EQ(deliver_one(one).disposition, Disposition::delivered);
 }
 
@@ -206,7 +250,7 @@ TEST_F(DelivererTest, AMailboxTakesWhatWasAcceptedHoweverManyHopsItMade) {
   for (int i = 0; i < 1000; ++i) content += "Received: from a by b\r\n";
   content += "\r\n";
   auto one = delivery(1);
-  one.content = content;
+  one.content = in_memory(content);
   EXPECT_EQ(deliver_one(one).disposition, Disposition::delivered);
 }
 

@@ -29,13 +29,14 @@ class KernelFilesTest : public testing::Test {
 
   DeliveryResult deliver(const std::string& folder, std::uint64_t id = 1) {
     Deliverer deliverer(files, root_fd.get(), "mx");
+    mail::ContentInMemory content("A: b\r\n\r\nbody\r\n");
     const Delivery one{.folder = folder,
                        .id = QueueId{id},
                        .arrival = wall_now(),
                        .reverse_path = std::nullopt,
                        .recipient = 0,
                        .address = *mail::Mailbox::from_wire("ann@example.org"),
-                       .content = "A: b\r\n\r\nbody\r\n"};
+                       .content = &content};
     return deliverer.deliver({&one, 1}).front();
   }
 

@@ -20,6 +20,7 @@ mail::Reply trouble(mail::EnhancedStatus status, std::string text) {
 constexpr mail::EnhancedStatus kNoAnswer{4, 4, 1};
 constexpr mail::EnhancedStatus kBadConnection{4, 4, 2};
 constexpr mail::EnhancedStatus kProtocolFault{4, 5, 0};
+constexpr mail::EnhancedStatus kMailSystem{4, 3, 0};
 
 /// Replies to EHLO with which servers say that they know only HELO (RFC 5321 section 3.2).
 bool knows_no_ehlo(mail::ReplyCode code) {
@@ -153,6 +154,17 @@ void Client::fault(std::string_view what) {
 /// RFC 3463 section 3.5: a server that never came to EHLO did not answer.
 mail::EnhancedStatus Client::no_use() const {
   return phase_ <= Phase::greeting ? kNoAnswer : kBadConnection;
+}
+
+void Client::written() {
+  ++progress_;
+}
+
+void Client::content_lost(std::string_view why) {
+  if (phase_ != Phase::content) return;
+  delivery_->settle_rest(trouble(kMailSystem, std::string(why)), Scope::answer, Speaker::client);
+  finish();
+  close();
 }
 
 void Client::timed_out() {

@@ -2,9 +2,9 @@
 // and yields octets to write and results.
 //
 // How a shell drives it: begin() whenever idle(), even before the connection stands; connected(), and feed()
-// for all that is read. After each call it takes output() away, writes it, and says written(); takes a result
-// if there is one; and closes the connection when closing(). A timer of patience() runs from the last change
-// of progress(); when it ends, timed_out().
+// for all that is read. After each call it gives the content that is wanted; takes output() away, writes it,
+// and says written(); takes a result if there is one; and closes the connection when closing(). A timer of
+// patience() runs from the last change of progress(); when it ends, timed_out().
 //
 // The next host of the same site may be tried for those recipients whose result has Scope::host.
 #pragma once
@@ -45,6 +45,15 @@ class Client {
   void feed(std::string_view octets);
   /// Everything that was taken from output() is written: more may follow.
   void written();
+  /// The octet of the delivery's content that is wanted next, or nothing while none is. It is 0 again for
+  /// each transaction.
+  [[nodiscard]] std::optional<std::uint64_t> wanted_content() const;
+  /// Octets of the content from the wanted one on, any number, all taken at once; `last` where they are the
+  /// rest. An empty content is given once, too.
+  void give_content(std::string_view octets, bool last);
+  /// The content that is wanted cannot be had. The delivery is deferred, and the connection is at its end:
+  /// the server may not take what it has for the whole.
+  void content_lost(std::string_view why);
   /// The server made no progress for as long as patience() says, or the connection did not come to be.
   void timed_out();
   /// The connection is lost, or was never there; `why` is the system's word for it, empty for the plain end
@@ -54,8 +63,8 @@ class Client {
   void quit();
 
   /// Octets to write. The caller takes them all away, before it writes any, and leaves the string empty: what
-  /// is gone from here counts as sent. At most ClientLimits::max_unwritten and one command, or
-  /// ContentWriter::kOverrun, more.
+  /// is gone from here counts as sent. At most ClientLimits::max_unwritten and one command more, or what was
+  /// made of the content that was given last.
   [[nodiscard]] std::string& output() { return output_; }
   /// The result of the delivery, once, as soon as it stands.
   [[nodiscard]] std::optional<Finished> take_finished();
@@ -82,7 +91,7 @@ class Client {
     greeting,  ///< until the server has answered EHLO, LHLO or HELO
     ready,     ///< no transaction
     commands,  ///< in a transaction
-    content,   ///< after 354, until all is in output()
+    content,   ///< after 354, until all is in output(), the end too
     verdict,   ///< the content has its end
     quitting,
     closed,
@@ -128,7 +137,7 @@ class Client {
   void take_transaction_answer(Awaited to, const mail::Reply& reply);
   void take_data_answer(const mail::Reply& reply);
   void take_verdict(const mail::Reply& reply);
-  void write_content();
+  void end_content();
 
   const ClientLimits& limits_;
   Phase phase_ = Phase::connecting;
@@ -147,8 +156,8 @@ class Client {
   bool any_delivery_ = false;
 
   // The transaction of the delivery in hand.
-  ContentFacts facts_;
   ContentWriter writer_;
+  std::uint64_t content_given_ = 0;
   std::uint32_t transactions_ = 0;
   bool needs_reset_ = false;  ///< the server may still hold the transaction before
   bool mail_said_ = false;

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "mail/address.h"
 #include "mail/outcome.h"
 #include "mail/status.h"
+#include "protocol/smtp/content_writer.h"
 
 namespace sternpost::smtp {
 
@@ -17,7 +17,7 @@ namespace sternpost::smtp {
 struct Delivery {
   mail::ReversePath reverse_path;
   std::vector<mail::Mailbox> recipients;  ///< at least one
-  std::string_view content;               ///< borrowed until the result is taken or the client destroyed
+  ContentFacts facts;                     ///< of the content, which is given when it is wanted
   bool eight_bit = false;                 ///< the message came with BODY=8BITMIME
 };
 

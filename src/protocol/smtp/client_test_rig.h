@@ -23,6 +23,7 @@ struct Setup {
   std::uint32_t max_pipelined_recipients = 100;
   std::uint32_t max_transactions = 50;
   std::size_t max_unwritten = 64UL * 1024;
+  std::size_t piece = 7;  ///< octets of content that are given at a time
 };
 
 inline ClientLimits limits_of(const Setup& setup) {
@@ -35,13 +36,28 @@ inline ClientLimits limits_of(const Setup& setup) {
   return limits;
 }
 
+inline ContentFacts measure(std::string_view content) {
+  ContentMeter meter;
+  meter.add(content);
+  return meter.facts();
+}
+
+/// Gives what the client wants; afterwards it wants nothing.
+inline void give_content(Client& client, const Setup& setup) {
+  while (const auto wanted = client.wanted_content()) {
+    const auto octets = std::string_view(setup.content).substr(*wanted, setup.piece);
+    client.give_content(octets, *wanted + octets.size() == setup.content.size());
+    EXPECT_LE(client.output().size(), setup.max_unwritten + 2 * setup.piece + ContentWriter::kMaxEnd);
+  }
+}
+
 inline Delivery delivery_of(const Setup& setup) {
   Delivery delivery;
   if (!setup.sender.empty()) delivery.reverse_path = mail::Mailbox::from_wire(setup.sender);
   for (const auto& recipient : setup.recipients) {
     delivery.recipients.push_back(mail::Mailbox::from_wire(recipient).value());
   }
-  delivery.content = setup.content;
+  delivery.facts = measure(setup.content);
   delivery.eight_bit = setup.eight_bit;
   return delivery;
 }
@@ -137,10 +153,11 @@ class Session {
   }
 
   void take() {
+    give_content(client, setup_);
     while (!client.output().empty()) {
-      EXPECT_LE(client.output().size(), setup_.max_unwritten + ContentWriter::kOverrun);
       said_ += std::exchange(client.output(), {});
       client.written();
+      give_content(client, setup_);
     }
   }
 

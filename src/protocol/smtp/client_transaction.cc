@@ -10,16 +10,16 @@
 namespace sternpost::smtp {
 
 void Client::start_delivery() {
-  facts_ = measure(delivery_->delivery().content);
+  const auto& facts = delivery_->delivery().facts;
   transactions_ = 0;
   const auto most = capabilities_.max_message;
-  if (most != 0 && facts_.octets > most) {
+  if (most != 0 && facts.octets > most) {
     const auto text =
-        fmt::format("the message has {} octets and the next hop takes at most {}", facts_.octets, most);
+        fmt::format("the message has {} octets and the next hop takes at most {}", facts.octets, most);
     delivery_->settle_rest({552, {5, 3, 4}, text}, Scope::answer, Speaker::client);
     return finish();
   }
-  if (facts_.eight_bit && !capabilities_.eight_bit) {
+  if (facts.eight_bit && !capabilities_.eight_bit) {
     // RFC 6152 section 3: without the extension there are no such octets.
     delivery_->settle_rest(
         {554, {5, 6, 3}, "the message has 8-bit content and the next hop does not offer 8BITMIME"},
@@ -78,12 +78,13 @@ bool Client::write_command() {
 
 void Client::append_mail() {
   const auto& delivery = delivery_->delivery();
+  const auto& facts = delivery.facts;
   auto command = "MAIL FROM:" + to_path(delivery.reverse_path);
   if (capabilities_.size) {
     command += " SIZE=";
-    command += fmt::format_int(facts_.octets).c_str();
+    command += fmt::format_int(facts.octets).c_str();
   }
-  if (capabilities_.eight_bit && (delivery.eight_bit || facts_.eight_bit)) command += " BODY=8BITMIME";
+  if (capabilities_.eight_bit && (delivery.eight_bit || facts.eight_bit)) command += " BODY=8BITMIME";
   say(Awaited::mail, command);
 }
 
@@ -112,37 +113,42 @@ void Client::take_transaction_answer(Awaited to, const mail::Reply& reply) {
 
 void Client::take_data_answer(const mail::Reply& reply) {
   if (reply.intermediate()) {
-    if (delivery_->accepted() > 0) {
-      writer_ = ContentWriter(delivery_->delivery().content);
-    } else if (limits_.protocol == ClientProtocol::smtp) {
-      writer_ = ContentWriter();  // nobody is to get it, so it is empty, and so is what the server says of it
-    } else {
+    const bool wanted = delivery_->accepted() > 0;
+    if (!wanted && limits_.protocol == ClientProtocol::lmtp) {
       // How many replies would follow the content? RFC 2033 section 4.2 wants 503 here.
       delivery_->end_transaction();
       return fault(reply);
     }
+    writer_ = ContentWriter();
+    content_given_ = 0;
     phase_ = Phase::content;
-    return write_content();
+    // What nobody is to get is empty, and so is what the server says of it.
+    if (!wanted) end_content();
+    return;
   }
   if (reply.positive()) return fault(reply);
   delivery_->settle_accepted(reply, Scope::answer, Speaker::server);
   end_transaction(false);
 }
 
-void Client::write_content() {
-  while (!writer_.ended() && output_.size() < limits_.max_unwritten) {
-    writer_.write(output_, limits_.max_unwritten - output_.size());
-  }
-  if (!writer_.ended()) return;
+std::optional<std::uint64_t> Client::wanted_content() const {
+  if (phase_ != Phase::content || output_.size() >= limits_.max_unwritten) return std::nullopt;
+  return content_given_;
+}
+
+void Client::give_content(std::string_view octets, bool last) {
+  if (phase_ != Phase::content) return;
+  content_given_ += octets.size();
+  writer_.write(octets, output_);
+  if (last) end_content();
+}
+
+void Client::end_content() {
+  writer_.end(output_);
   transcript_.command(".");
   phase_ = Phase::verdict;
   const bool each = limits_.protocol == ClientProtocol::lmtp;
   awaited_.assign(each ? delivery_->accepted() : 1, Awaited::end_of_data);
-}
-
-void Client::written() {
-  ++progress_;
-  if (phase_ == Phase::content) write_content();
 }
 
 void Client::take_verdict(const mail::Reply& reply) {

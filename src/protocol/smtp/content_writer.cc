@@ -10,19 +10,16 @@ namespace {
 constexpr std::size_t kBlock = 512;
 // Bare LF are counted in one octet for so many, which takes the fewest instructions.
 constexpr std::size_t kCounted = 255;
-static_assert(ContentWriter::kOverrun == kBlock + std::string_view("\r\n.\r\n").size());
 
 const char* find(const char* from, const char* end, char c) {
   return static_cast<const char*>(std::memchr(from, c, static_cast<std::size_t>(end - from)));
 }
 
-}  // namespace
-
 // Both loops over octets in this file have no branches, so that the compiler turns them into vector
 // instructions: five times as fast as one memchr for each line.
-bool ContentWriter::goes_as_it_is(std::size_t from, std::size_t octets) const {
-  if (from == 0 || from + octets == content_.size()) return false;
-  const char* const at = content_.data() + from;
+
+/// The octets at `at` have a neighbour on both sides.
+bool goes_as_it_is(const char* at, std::size_t octets) {
   unsigned char changes = 0;
   for (std::size_t i = 0; i < octets; ++i) {
     const char before = at[static_cast<std::ptrdiff_t>(i) - 1];
@@ -32,71 +29,86 @@ bool ContentWriter::goes_as_it_is(std::size_t from, std::size_t octets) const {
   return changes == 0 && (at[0] != '\n' || at[-1] == '\r');
 }
 
-void ContentWriter::append_changed(std::string& out, std::size_t from, std::size_t octets) const {
-  const char* const begin = content_.data();
-  const char* const content_end = begin + content_.size();
-  const char* const end = begin + from + octets;
-  const char* at = begin + from;
+/// The octets from `at` on have `before` before them, and one behind them where the last is a CR.
+void append_changed(std::string& out, char before, const char* at, const char* end) {
   while (at != end) {
-    if (*at == '.' && (at == begin || at[-1] == '\n')) out.push_back('.');
+    if (*at == '.' && before == '\n') out.push_back('.');
     const char* const lf = find(at, end, '\n');
     const char* const stop = lf != nullptr ? lf : end;
     while (const char* const cr = find(at, stop, '\r')) {
       out.append(at, cr);
-      const bool line_end = cr + 1 != content_end && cr[1] == '\n';
-      out.push_back(line_end ? '\r' : ' ');
+      out.push_back(cr[1] == '\n' ? '\r' : ' ');
+      before = '\r';
       at = cr + 1;
     }
+    if (at != stop) before = stop[-1];
     out.append(at, stop);
-    at = stop;
-    if (lf == nullptr) continue;
-    if (lf == begin || lf[-1] != '\r') out.push_back('\r');
+    if (lf == nullptr) return;
+    if (before != '\r') out.push_back('\r');
     out.push_back('\n');
+    before = '\n';
+    at = lf + 1;
+  }
+}
+
+}  // namespace
+
+void ContentWriter::write(std::string_view octets, std::string& out) {
+  if (octets.empty()) return;
+  if (before_ == '\r') out.push_back(octets.front() == '\n' ? '\r' : ' ');
+  const char* at = octets.data();
+  const char* const octets_end = at + octets.size();
+  const char* const end = octets_end - (octets.back() == '\r' ? 1 : 0);
+  // The first and the last octet have a neighbour on one side only, and go alone.
+  if (at != end) {
+    append_changed(out, before_, at, at + 1);
     ++at;
   }
-}
-
-std::size_t ContentWriter::write(std::string& out, std::size_t about_bytes) {
-  const auto before = out.size();
-  const auto written = [&] { return out.size() - before; };
-  while (at_ < content_.size() && written() < about_bytes) {
-    // The first and the last octet have a neighbour on one side only, and go alone.
-    const auto up_to_last = std::max<std::size_t>(content_.size() - at_ - 1, 1);
-    const auto octets = at_ == 0 ? 1 : std::min({kBlock, up_to_last, about_bytes - written()});
-    if (goes_as_it_is(at_, octets)) {
-      out.append(content_, at_, octets);
+  while (at != end) {
+    const auto left = static_cast<std::size_t>(end - at);
+    const auto block = std::min(kBlock, std::max<std::size_t>(left - 1, 1));
+    if (at + block != octets_end && goes_as_it_is(at, block)) {
+      out.append(at, block);
     } else {
-      append_changed(out, at_, octets);
+      append_changed(out, at[-1], at, at + block);
     }
-    at_ += octets;
+    at += block;
   }
-  if (at_ == content_.size() && !ended_ && about_bytes > 0) {
-    // Without any content, the CRLF of the command DATA itself begins the end (RFC 5321 section 4.1.1.4).
-    if (!content_.empty() && content_.back() != '\n') out.append("\r\n");
-    out.append(".\r\n");
-    ended_ = true;
-  }
-  return written();
+  before_ = octets.back();
 }
 
-ContentFacts measure(std::string_view content) {
-  if (content.empty()) return {};
-  const char* const begin = content.data();
-  unsigned char bits = static_cast<unsigned char>(begin[0]);
-  std::uint64_t bare = begin[0] == '\n' ? 1 : 0;
-  for (std::size_t from = 1; from < content.size(); from += kCounted) {
+void ContentWriter::end(std::string& out) {
+  if (before_ == '\r') out.push_back(' ');
+  // Without any content, the CRLF of the command DATA itself begins the end (RFC 5321 section 4.1.1.4).
+  if (before_ != '\n') out.append("\r\n");
+  out.append(".\r\n");
+}
+
+void ContentMeter::add(std::string_view octets) {
+  if (octets.empty()) return;
+  const char* const begin = octets.data();
+  bits_ |= static_cast<unsigned char>(begin[0]);
+  std::uint64_t bare = begin[0] == '\n' && before_ != '\r' ? 1 : 0;
+  for (std::size_t from = 1; from < octets.size(); from += kCounted) {
     const char* const at = begin + from;
-    const auto octets = std::min(kCounted, content.size() - from);
+    const auto counted = std::min(kCounted, octets.size() - from);
+    unsigned char bits = 0;
     unsigned char bare_here = 0;
-    for (std::size_t i = 0; i < octets; ++i) {
+    for (std::size_t i = 0; i < counted; ++i) {
       const char before = at[static_cast<std::ptrdiff_t>(i) - 1];
       bits |= static_cast<unsigned char>(at[i]);
       bare_here = static_cast<unsigned char>(bare_here + (at[i] == '\n' && before != '\r' ? 1 : 0));
     }
+    bits_ |= bits;
     bare += bare_here;
   }
-  const std::uint64_t last = content.back() == '\n' ? 0 : 2;
-  return {content.size() + bare + last, (bits & 0x80U) != 0};
+  octets_ += octets.size() + bare;
+  before_ = octets.back();
+}
+
+ContentFacts ContentMeter::facts() const {
+  const std::uint64_t last = before_ == '\n' ? 0 : 2;
+  return {octets_ + last, (bits_ & 0x80U) != 0};
 }
 
 }  // namespace sternpost::smtp

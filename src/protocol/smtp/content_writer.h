@@ -16,30 +16,20 @@
 
 namespace sternpost::smtp {
 
-/// Writes one message's content in pieces, so that what is not written to the network yet stays bounded.
+/// Writes one message's content, which comes in pieces; what goes out does not depend on where they end.
 class ContentWriter {
  public:
-  /// More than was asked for, at most: the last octets of a piece may be doubled, and the end follows them.
-  static constexpr std::size_t kOverrun = 512 + 5;
+  /// Octets that the end may have.
+  static constexpr std::size_t kMaxEnd = 6;
 
-  ContentWriter() = default;
-  /// `content` must outlive the writer.
-  explicit ContentWriter(std::string_view content) : content_(content) {}
-
-  /// Appends about `about_bytes` octets of what is left to `out`, at most kOverrun more; at least one where
-  /// `about_bytes` is not 0 and not all is written. Answers how many.
-  std::size_t write(std::string& out, std::size_t about_bytes);
-
-  /// All of it is written, ".\r\n" included.
-  [[nodiscard]] bool ended() const { return ended_; }
+  /// Appends the next octets of the content to `out`, as at most twice as many and one.
+  void write(std::string_view octets, std::string& out);
+  /// There are no more: appends the end, ".\r\n" on a line of its own.
+  void end(std::string& out);
 
  private:
-  [[nodiscard]] bool goes_as_it_is(std::size_t from, std::size_t octets) const;
-  void append_changed(std::string& out, std::size_t from, std::size_t octets) const;
-
-  std::string_view content_;
-  std::size_t at_ = 0;
-  bool ended_ = false;
+  // As if behind a line end. A CR waits here for what follows it, and is then written.
+  char before_ = '\n';
 };
 
 /// What MAIL declares of a message.
@@ -50,7 +40,17 @@ struct ContentFacts {
   bool operator==(const ContentFacts&) const = default;
 };
 
-/// Reads all of `content` once.
-ContentFacts measure(std::string_view content);
+/// Finds them in content that comes in pieces.
+class ContentMeter {
+ public:
+  void add(std::string_view octets);
+  /// Of a content that ends with what was added last.
+  [[nodiscard]] ContentFacts facts() const;
+
+ private:
+  std::uint64_t octets_ = 0;
+  unsigned char bits_ = 0;
+  char before_ = '\n';
+};
 
 }  // namespace sternpost::smtp

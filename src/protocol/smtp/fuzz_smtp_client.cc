@@ -21,6 +21,8 @@ constexpr char kDisconnect = 2;
 constexpr char kQuit = 3;
 constexpr char kHold = 4;     ///< from now on nothing is written
 constexpr char kRelease = 5;  ///< and now it is
+constexpr char kLose = 6;     ///< content that is wanted cannot be had
+constexpr std::size_t kPiece = 16;
 constexpr std::size_t kMaxCommand = 1024;
 constexpr unsigned kDeliveries = 3;
 
@@ -44,9 +46,9 @@ class Session {
     client_.connected();
     after();
     while (!octets.empty() && !client_.closing()) {
-      const auto event = octets.front() <= kRelease && octets.front() >= kTimeout;
-      const auto next = std::find_if(octets.begin() + 1, octets.end(),
-                                     [](char c) { return c >= kTimeout && c <= kRelease; });
+      const auto event = octets.front() <= kLose && octets.front() >= kTimeout;
+      const auto next =
+          std::find_if(octets.begin() + 1, octets.end(), [](char c) { return c >= kTimeout && c <= kLose; });
       const auto most =
           event ? 1 : std::min<std::size_t>(cut, static_cast<std::size_t>(next - octets.begin()));
       if (event) {
@@ -69,7 +71,9 @@ class Session {
       delivery.recipients.push_back(
           mail::Mailbox::from_wire("r" + std::to_string(i) + "@example.org").value());
     }
-    delivery.content = content_;
+    ContentMeter meter;
+    meter.add(content_);
+    delivery.facts = meter.facts();
     sent_.clear();
     client_.begin(std::move(delivery));
     ++begun_;
@@ -79,23 +83,33 @@ class Session {
     if (event == kTimeout) client_.timed_out();
     if (event == kDisconnect) client_.disconnected("reset");
     if (event == kQuit) client_.quit();
+    if (event == kLose) client_.content_lost("lost");
     if (event == kHold || event == kRelease) holding_ = event == kHold;
   }
 
   void after() {
     require(client_.output().size() <=
-            limits_.max_unwritten + std::max(ContentWriter::kOverrun, kMaxCommand));
+            limits_.max_unwritten + std::max(2 * kPiece + ContentWriter::kMaxEnd, kMaxCommand));
     require(client_.patience().has_value() == (client_.waiting_for() != "nothing"));
     do {
+      give();
       if (!holding_) write();
       finish();
     } while (!holding_ && !client_.output().empty());
+  }
+
+  void give() {
+    while (const auto wanted = client_.wanted_content()) {
+      const auto octets = std::string_view(content_).substr(*wanted, kPiece);
+      client_.give_content(octets, *wanted + octets.size() == content_.size());
+    }
   }
 
   void write() {
     while (!client_.output().empty()) {
       sent_ += std::exchange(client_.output(), {});
       client_.written();
+      give();
     }
     for (std::size_t i = 0; i < sent_.size(); ++i) {
       if (sent_[i] == '\r') require(i + 1 < sent_.size() && sent_[i + 1] == '\n');

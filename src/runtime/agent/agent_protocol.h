@@ -73,7 +73,8 @@ struct Job {
   bool eight_bit = false;  ///< BODY=8BITMIME was declared
   /// With a descriptor, without pieces, and with an empty last_piece.
   std::optional<ContentFile> file = std::nullopt;
-  SharedFd descriptor = nullptr;  ///< of that file
+  /// Of that file; not open where the agent had no room for it, which then defers the recipients.
+  SharedFd descriptor = nullptr;
   static constexpr auto fields() {
     return std::tuple(&Job::job, &Job::id, &Job::arrival, &Job::reverse_path, &Job::recipients,
                       &Job::last_piece, &Job::site, &Job::eight_bit, &Job::file);

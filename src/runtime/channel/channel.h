@@ -29,7 +29,8 @@ template <class In>
 }
 
 /// A frame that may come with a descriptor: its struct has a member `SharedFd descriptor`, which is not among
-/// its fields. Whether the two belong together is for the receiver to judge.
+/// its fields. Whether the two belong together is for the receiver to judge. It is not open where the
+/// receiver's process had no room for it.
 template <class T>
 concept CarriesDescriptor = requires(T& frame) {
   { (frame.descriptor) } -> std::same_as<SharedFd&>;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -296,6 +297,33 @@ TEST_F(ChannelTest, each_descriptor_arrives_with_its_frame_although_frames_are_s
     ASSERT_EQ(parcels[i].descriptor != nullptr, i % 4 != 3) << i;
     if (parcels[i].descriptor) EXPECT_EQ(number_of(parcels[i].descriptor), i);
   }
+}
+
+TEST_F(ChannelTest, goes_on_without_a_descriptor_that_there_is_no_room_for) {
+  const FrameLimits limits{.max_frame = 4096};
+  std::vector<Parcel> parcels;
+  Receiver receiver(loop_, std::move(b_), limits, counters_,
+                    {[&](Parcels&& frame) -> Result<void> {
+                       parcels.push_back(std::get<Parcel>(std::move(frame)));
+                       return {};
+                     },
+                     [](const Error& why) { ADD_FAILURE() << why.text; }});
+  Sender sender(loop_, std::move(a_), limits, counters_,
+                {[](Answers&&) -> Result<void> { return {}; }, [](const Error&) {}});
+  for (std::uint32_t i = 0; i < 4; ++i) sender.send(Parcel{"text", numbered(i)});
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  wait_while([&] { return parcels.size() < 4; });
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const auto& parcel : parcels) {
+    ASSERT_TRUE(parcel.descriptor);
+    EXPECT_FALSE(*parcel.descriptor);
+  }
+  sender.send(Parcel{"text", numbered(4)});
+  wait_while([&] { return parcels.size() < 5; });
+  EXPECT_EQ(number_of(parcels[4].descriptor), 4U);
 }
 
 TEST_F(ChannelTest, refuses_a_descriptor_with_a_frame_that_carries_none) {

@@ -225,9 +225,10 @@ Result<FrameStream::Impl::Read> FrameStream::Impl::read_some() {
   if (got == 0) return fail(ErrorClass::temporary, "the peer closed the channel");
   input.filled(static_cast<std::size_t>(got));
   if (const auto taken = take_descriptors(message); !taken) return std::unexpected(taken.error());
-  // What comes with descriptors is cut where they begin, so there less than asked is not all.
+  // A read ends behind what came with descriptors, so there less than asked is not all.
   const auto bytes = static_cast<std::size_t>(got);
-  return Read{bytes, bytes < size && message.msg_controllen == 0};
+  const bool with_descriptors = message.msg_controllen != 0 || (message.msg_flags & MSG_CTRUNC) != 0;
+  return Read{bytes, bytes < size && !with_descriptors};
 }
 
 Result<void> FrameStream::Impl::take_descriptors(msghdr& message) {
@@ -240,13 +241,17 @@ Result<void> FrameStream::Impl::take_descriptors(msghdr& message) {
       descriptors_in.emplace_back(fd);
     }
   }
+  const bool cut_short = (message.msg_flags & MSG_CTRUNC) != 0;
+  if (cut_short && limits.max_descriptors > 1) {
+    return fail(ErrorClass::temporary, "descriptors came that this process has no room for");
+  }
+  // The one that there was no room for keeps its place, so that no other frame gets one that is not its own.
+  if (cut_short) descriptors_in.emplace_back();
   // Those of a frame that is not whole yet, and of one behind it: the kernel ends a read where they begin.
   if (descriptors_in.size() > 2 * limits.max_descriptors) {
     return fail(ErrorClass::peer, "descriptors that no frame may carry");
   }
-  if ((message.msg_flags & MSG_CTRUNC) == 0) return {};
-  if (limits.max_descriptors == 0) return fail(ErrorClass::peer, "descriptors that no frame may carry");
-  return fail(ErrorClass::temporary, "descriptors came that this process has no room for");
+  return {};
 }
 
 Result<void> FrameStream::Impl::deliver_frames() {

@@ -31,7 +31,9 @@ struct FrameLimits {
 class FrameStream {
  public:
   struct Handlers {
-    /// A frame and the descriptors that came with it. An error closes the stream (as ErrorClass::peer).
+    /// A frame and the descriptors that came with it. An error closes the stream (as ErrorClass::peer). Where
+    /// the process has no room for a descriptor, a stream that carries one with a frame gives one that is not
+    /// open; a stream that carries more is closed.
     std::function<Result<void>(std::uint8_t type, std::string_view payload,
                                std::vector<UniqueFd>& descriptors)>
         on_frame;

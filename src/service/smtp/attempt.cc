@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "runtime/agent/content_file.h"
+
 namespace sternpost::smtp_client {
 namespace {
 
@@ -20,7 +22,7 @@ spool_agent::Outcome to_outcome(const FinishedJob& job) {
 
 Attempt::Attempt(WaitingJob&& job, route::Site site, WallTime now)
     : site_(std::move(site)),
-      content_(std::move(job.content)),
+      content_(take_content(job)),
       eight_bit_(job.job.eight_bit),
       attempted_(now),
       open_(job.job.recipients.size()) {
@@ -47,8 +49,25 @@ const Endpoint* Attempt::next_endpoint() const {
   return next_ < endpoints_.size() ? &endpoints_[next_] : nullptr;
 }
 
+Result<void> Attempt::measure() {
+  smtp::ContentMeter meter;
+  content_->rewind();
+  do {
+    auto piece = content_->next();
+    if (!piece) return fail_with(std::move(piece));
+    meter.add(*piece);
+  } while (!content_->ended());
+  facts_ = meter.facts();
+  return {};
+}
+
+FinishedJob Attempt::take_finished() {
+  content_.reset();
+  return std::move(finished_);
+}
+
 smtp::Delivery Attempt::delivery() const {
-  smtp::Delivery delivery{finished_.reverse_path, {}, content_, eight_bit_};
+  smtp::Delivery delivery{finished_.reverse_path, {}, facts_, eight_bit_};
   delivery.recipients.reserve(open_.size());
   for (const auto index : open_) delivery.recipients.push_back(finished_.recipients[index].address);
   return delivery;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "mail/content_source.h"
 #include "protocol/smtp/client_delivery.h"
 #include "route/site.h"
 #include "runtime/agent/agent_desk.h"
@@ -31,7 +33,7 @@ struct FinishedJob {
 
 spool_agent::Outcome to_outcome(const FinishedJob& job);
 
-/// Pure: the shell connects, delivers and tells.
+/// Pure but for measure(): the shell connects, delivers and tells.
 class Attempt {
  public:
   Attempt(WaitingJob&& job, route::Site site, WallTime now);
@@ -47,8 +49,14 @@ class Attempt {
   [[nodiscard]] const Endpoint* next_endpoint() const;
   void take_endpoint() { ++next_; }
 
-  /// What is still to be delivered. The content is borrowed from here.
+  /// Reads all of the content once for what is to be declared of it, before anything is delivered. Blocks
+  /// where it is in a file. An error where it cannot be had.
+  Result<void> measure();
+
+  /// What is still to be delivered.
   [[nodiscard]] smtp::Delivery delivery() const;
+  /// Its content, by one at a time. Not after take_finished().
+  [[nodiscard]] mail::ContentSource& content() { return *content_; }
   [[nodiscard]] bool done() const { return open_.empty(); }
 
   /// What came of that delivery at `endpoint`. Those whom another host may take stay open.
@@ -61,13 +69,15 @@ class Attempt {
   /// The same with what the last host met with; there was one.
   void give_up_after_last();
 
-  [[nodiscard]] FinishedJob take_finished() { return std::move(finished_); }
+  /// The content is not needed any more, and gone.
+  [[nodiscard]] FinishedJob take_finished();
 
  private:
   void settle(std::size_t index, mail::Disposition disposition, mail::Reply reply, std::string remote);
 
   route::Site site_;
-  std::string content_;
+  std::unique_ptr<mail::ContentSource> content_;
+  smtp::ContentFacts facts_;
   bool eight_bit_ = false;
   WallTime attempted_;
   std::vector<Endpoint> endpoints_;

@@ -61,10 +61,13 @@ class AttemptTest : public testing::Test {
 };
 
 TEST_F(AttemptTest, ADeliveryHasAllThatIsOpenAndTheContent) {
-  const auto attempt = attempt_of(2);
+  auto attempt = attempt_of(2);
+  ASSERT_TRUE(attempt.measure());
   const auto delivery = attempt.delivery();
   EXPECT_EQ(mail::to_path(delivery.reverse_path), "<sender@example.org>");
-  EXPECT_EQ(delivery.content, "A: b\r\n\r\n");
+  EXPECT_EQ(delivery.facts, (smtp::ContentFacts{8, false}));
+  attempt.content().rewind();
+  EXPECT_EQ(attempt.content().next().value(), "A: b\r\n\r\n");
   EXPECT_TRUE(delivery.eight_bit);
   EXPECT_THAT(recipients_of(attempt), ElementsAre("user0@example.net", "user1@example.net"));
   EXPECT_FALSE(attempt.done());

@@ -155,8 +155,9 @@ void Connection::adopt(UniqueFd socket, std::string_view refused) {
   begin();
 }
 
-void Connection::deliver(smtp::Delivery delivery) {
+void Connection::deliver(smtp::Delivery delivery, mail::ContentSource& content) {
   ++deliveries_;
+  content_ = &content;
   last_progress_ = steady_now();
   engine_.begin(std::move(delivery));
   // A result that stands at once is told later: the host is in the middle of handing out the work.
@@ -184,12 +185,22 @@ void Connection::pump() {
   if (!connecting_ && socket_.is_open()) wait_readable();
 }
 
+void Connection::give_content() {
+  while (const auto wanted = engine_.wanted_content()) {
+    if (*wanted == 0) content_->rewind();
+    const auto piece = content_->next();
+    if (!piece) return engine_.content_lost(piece.error().text);
+    engine_.give_content(*piece, content_->ended());
+  }
+}
+
 /// True where everything was written, so that the engine may have more.
 bool Connection::write_output() {
   if (connecting_ || !socket_.is_open()) return false;
   bool wrote = false;
   while (true) {
     if (unwritten_.empty()) {
+      give_content();
       if (engine_.output().empty()) return wrote;
       std::swap(unwritten_, engine_.output());
       written_ = 0;

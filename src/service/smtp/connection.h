@@ -1,4 +1,5 @@
-// One connection to a server: moves octets between a socket and the protocol engine, and decides nothing.
+// One connection to a server: moves octets between a socket, the content of the message and the protocol
+// engine, and decides nothing.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "mail/content_source.h"
 #include "protocol/smtp/client.h"
 #include "service/smtp/itinerary.h"
 
@@ -46,8 +48,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void await_socket(std::chrono::seconds patience);
   /// Takes that socket; none where it could not be connected, with the reason.
   void adopt(UniqueFd socket, std::string_view refused = {});
-  /// Only while idle(); also before the connection stands.
-  void deliver(smtp::Delivery delivery);
+  /// Only while idle(); also before the connection stands. The content is borrowed until the host is given
+  /// the result.
+  void deliver(smtp::Delivery delivery, mail::ContentSource& content);
   /// No more deliveries.
   void quit();
   /// Closes the connection without a word to the host, which is going away.
@@ -77,6 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_connected(const boost::system::error_code& error);
   void begin();
   void pump();
+  void give_content();
   bool write_output();
   void hear_last_words();
   void wait_readable();
@@ -90,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t number_;
   Endpoint endpoint_;
   smtp::Client engine_;
+  mail::ContentSource* content_ = nullptr;
   Descriptor socket_;
   std::string unwritten_;
   std::size_t written_ = 0;  ///< of unwritten_

@@ -9,6 +9,7 @@
 
 #include "base/dns_name.h"
 #include "route/host_port.h"
+#include "runtime/agent/content_file.h"
 #include "service/smtp/records.h"
 
 namespace sternpost::smtp_client {
@@ -104,20 +105,35 @@ Result<void> SmtpService::take_recorded(const spool_agent::Recorded& recorded) {
   return {};
 }
 
+/// Of those with a file one at a time, for each is read from its first octet to the last.
 void SmtpService::begin_jobs() {
-  while (desk_.next() != nullptr) {
+  bool read_file = false;
+  while (desk_.next() != nullptr && !read_file) {
     auto job = desk_.begin();
-    auto site = route::parse_site(job.job.site);
-    const bool known = site.has_value();
-    const auto attempt =
-        std::make_shared<Attempt>(std::move(job), known ? std::move(*site) : route::Site{}, wall_now());
-    if (known) {
-      start(attempt);
-    } else {
-      attempt->give_up({451, {4, 3, 5}, "the route is not understood"});
-      end(attempt);
-    }
+    read_file = job.job.file.has_value();
+    begin_job(std::move(job));
   }
+  if (desk_.next() != nullptr) begin_at_end_.schedule();
+}
+
+void SmtpService::begin_job(WaitingJob&& job) {
+  auto site = route::parse_site(job.job.site);
+  const bool known = site.has_value();
+  const auto attempt =
+      std::make_shared<Attempt>(std::move(job), known ? std::move(*site) : route::Site{}, wall_now());
+  const auto measured = attempt->measure();
+  if (!measured && is_unreadable(measured.error())) return unreadable(attempt, measured.error().text);
+  if (measured && known) return start(attempt);
+  attempt->give_up(known ? mail::Reply{451, {4, 3, 0}, measured.error().text}
+                         : mail::Reply{451, {4, 3, 5}, "the route is not understood"});
+  end(attempt);
+}
+
+/// Nothing was tried. Spool keeps the message; where it is away, it hands the job out again.
+void SmtpService::unreadable(const AttemptPtr& attempt, const std::string& why) {
+  desk_.forget(attempt->job());
+  if (spool_) spool_->send(spool_agent::Unreadable{attempt->job(), why});
+  exit_if_drained();
 }
 
 /// The attempt is over: its outcomes go to spool.
@@ -170,7 +186,7 @@ SmtpService::Used* SmtpService::idle_connection(const std::string& site) {
 
 void SmtpService::use(Used& used, const AttemptPtr& attempt) {
   used.attempt = attempt;
-  used.connection->deliver(attempt->delivery());
+  used.connection->deliver(attempt->delivery(), attempt->content());
 }
 
 void SmtpService::resolve(const AttemptPtr& attempt) {

@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <map>
@@ -12,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checksum.h"
 #include "service/smtp/smtp_service.h"
 #include "service/smtp/test_server.h"
 
@@ -128,6 +131,22 @@ class SmtpServiceRig : public testing::Test {
     spool->send(spool_agent::Piece{number, std::move(bytes)});
   }
   void hand(spool_agent::JobId number, const std::string& site, std::uint32_t recipients = 1) {
+    spool->send(job_of(number, site, recipients));
+  }
+  /// A job whose content is in a file, of which its Job says `bytes`.
+  SharedFd hand_file(spool_agent::JobId number, const std::string& site, std::string_view content,
+                     std::size_t bytes) {
+    auto job = job_of(number, site, 2);
+    job.last_piece.clear();
+    job.file = {bytes, checksum(content, 0)};
+    job.descriptor = std::make_shared<const UniqueFd>(::memfd_create("content", MFD_CLOEXEC));
+    EXPECT_EQ(::pwrite(job.descriptor->get(), content.data(), content.size(), 0),
+              static_cast<ssize_t>(content.size()));
+    spool->send(job);
+    return job.descriptor;
+  }
+  static spool_agent::Job job_of(spool_agent::JobId number, const std::string& site,
+                                 std::uint32_t recipients) {
     spool_agent::Job job;
     job.job = number;
     job.id = QueueId{number};
@@ -137,13 +156,20 @@ class SmtpServiceRig : public testing::Test {
     }
     job.last_piece = "Subject: " + std::to_string(number) + "\r\n\r\n";
     job.site = site;
-    spool->send(job);
+    return job;
   }
 
   [[nodiscard]] std::vector<spool_agent::Outcome> outcomes() const {
     std::vector<spool_agent::Outcome> found;
     for (const auto& frame : frames) {
       if (const auto* one = std::get_if<spool_agent::Outcome>(&frame)) found.push_back(*one);
+    }
+    return found;
+  }
+  [[nodiscard]] std::vector<spool_agent::Unreadable> unreadable() const {
+    std::vector<spool_agent::Unreadable> found;
+    for (const auto& frame : frames) {
+      if (const auto* one = std::get_if<spool_agent::Unreadable>(&frame)) found.push_back(*one);
     }
     return found;
   }

@@ -93,6 +93,7 @@ class TestServer {
     boost::asio::posix::stream_descriptor socket;
     std::array<char, 4096> buffer{};
     std::string unread;
+    std::size_t searched = 0;  ///< of unread, for the end that is awaited
     std::size_t number = 0;
     bool in_content = false;
   };
@@ -130,7 +131,9 @@ class TestServer {
         session.socket.close();
         return;
       }
-      const auto at = session.unread.find(end);
+      const auto at = session.unread.find(end, session.searched);
+      session.searched =
+          at == std::string::npos ? session.unread.size() - std::min(end.size(), session.unread.size()) : 0;
       if (at == std::string::npos) return;
       auto text = session.unread.substr(0, at);
       session.unread.erase(0, at + end.size());

@@ -2,9 +2,25 @@
 
 #include <utility>
 
+#include "runtime/agent/content_file.h"
+
 namespace sternpost::virtual_mailbox {
 
 using spool_agent::Outcome;
+
+namespace {
+
+/// Whether all of a job's file can be read. What is in memory is not looked at.
+Result<void> check_content(const spool_agent::Job& job) {
+  if (!job.file) return {};
+  ContentFile content(job.descriptor, *job.file);
+  while (!content.ended()) {
+    if (auto piece = content.next(); !piece) return fail_with(std::move(piece));
+  }
+  return {};
+}
+
+}  // namespace
 
 Outcome to_outcome(const FinishedJob& job) {
   Outcome outcome{job.job, {}};
@@ -13,13 +29,13 @@ Outcome to_outcome(const FinishedJob& job) {
   return outcome;
 }
 
-void JobDesk::plan(const WaitingJob& waiting, FinishedJob& finished, std::vector<delivery::Delivery>& batch,
-                   WallTime now) {
-  const auto& job = waiting.job;
-  finished = {job.job, job.id, job.arrival, job.reverse_path, {}};
-  finished.recipients.reserve(job.recipients.size());
+JobDesk::Begun JobDesk::plan(WaitingJob&& waiting, std::vector<delivery::Delivery>& batch,
+                             WallTime now) const {
+  auto& job = waiting.job;
+  Begun begun{take_content(waiting), {job.job, job.id, job.arrival, job.reverse_path, {}}};
+  begun.finished.recipients.reserve(job.recipients.size());
   for (const auto& recipient : job.recipients) {
-    auto& planned = finished.recipients.emplace_back();
+    auto& planned = begun.finished.recipients.emplace_back();
     planned.address = recipient.address;
     planned.outcome.recipient = recipient.index;
     planned.outcome.attempted = now;
@@ -37,27 +53,32 @@ void JobDesk::plan(const WaitingJob& waiting, FinishedJob& finished, std::vector
                      .reverse_path = job.reverse_path,
                      .recipient = recipient.index,
                      .address = recipient.address,
-                     .content = waiting.content});
+                     .content = begun.content.get()});
   }
+  return begun;
 }
 
-std::vector<Outcome> JobDesk::work(const Deliver& deliver, WallTime now) {
-  std::vector<WaitingJob> jobs;
+Worked JobDesk::work(const Deliver& deliver, WallTime now) {
+  Worked worked;
+  std::vector<Begun> jobs;
+  std::vector<delivery::Delivery> batch;
   std::size_t files = 0;
   while (const auto* next = desk_.next()) {
     files += next->job.recipients.size();
     if (!jobs.empty() && files > max_batch_) break;
-    jobs.push_back(desk_.begin());
+    auto waiting = desk_.begin();
+    if (auto readable = check_content(waiting.job); !readable && is_unreadable(readable.error())) {
+      desk_.forget(waiting.job.job);
+      worked.unreadable.push_back({waiting.job.job, std::move(readable.error().text)});
+      continue;
+    }
+    jobs.push_back(plan(std::move(waiting), batch, now));
   }
-  std::vector<FinishedJob> done(jobs.size());
-  std::vector<delivery::Delivery> batch;
-  for (std::size_t i = 0; i < jobs.size(); ++i) plan(jobs[i], done[i], batch, now);
   auto results = deliver(batch);
 
   auto result = results.begin();
-  std::vector<Outcome> outcomes;
-  outcomes.reserve(jobs.size());
-  for (auto& job : done) {
+  worked.outcomes.reserve(jobs.size());
+  for (auto& [content, job] : jobs) {
     for (auto& recipient : job.recipients) {
       if (recipient.folder.empty()) continue;
       recipient.outcome.disposition = result->disposition;
@@ -66,11 +87,11 @@ std::vector<Outcome> JobDesk::work(const Deliver& deliver, WallTime now) {
       recipient.found_earlier = result->found_earlier;
       ++result;
     }
-    outcomes.push_back(to_outcome(job));
+    worked.outcomes.push_back(to_outcome(job));
     desk_.finish(to_outcome(job));
     finished_.emplace(job.job, std::move(job));
   }
-  return outcomes;
+  return worked;
 }
 
 Result<std::vector<FinishedJob>> JobDesk::recorded(const std::vector<spool_agent::JobId>& jobs) {

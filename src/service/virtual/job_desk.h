@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include "base/rule.h"
 #include "delivery/deliverer.h"
 #include "delivery/mailbox_map.h"
+#include "mail/content_source.h"
 #include "runtime/agent/agent_desk.h"
 
 namespace sternpost::virtual_mailbox {
@@ -35,6 +37,12 @@ struct FinishedJob {
   std::vector<Delivered> recipients;
 };
 
+/// What a batch came to, to be sent now.
+struct Worked {
+  std::vector<spool_agent::Outcome> outcomes;
+  std::vector<spool_agent::Unreadable> unreadable;
+};
+
 /// Delivers a batch; results in order. In the service this is delivery::Deliverer::deliver.
 using Deliver = std::function<std::vector<delivery::DeliveryResult>(std::span<const delivery::Delivery>)>;
 
@@ -46,9 +54,9 @@ class JobDesk {
   /// Jobs arrive here, and are announced from here to a new spool.
   [[nodiscard]] AgentDesk& desk() { return desk_; }
 
-  /// Works on the jobs that wait, up to max_batch files (a job is never split, and one is always taken), and
-  /// answers their outcomes, to be sent now. Blocks.
-  std::vector<spool_agent::Outcome> work(const Deliver& deliver, WallTime now);
+  /// Works on the jobs that wait, up to max_batch files (a job is never split, and one is always taken).
+  /// Content in a file is read once before anything is delivered of it. Blocks.
+  Worked work(const Deliver& deliver, WallTime now);
 
   /// These are durable; answers them for their records.
   Result<std::vector<FinishedJob>> recorded(const std::vector<spool_agent::JobId>& jobs);
@@ -57,8 +65,13 @@ class JobDesk {
   [[nodiscard]] bool idle() const { return desk_.idle(); }
 
  private:
-  void plan(const WaitingJob& waiting, FinishedJob& finished, std::vector<delivery::Delivery>& batch,
-            WallTime now);
+  /// A job of a batch.
+  struct Begun {
+    std::unique_ptr<mail::ContentSource> content;
+    FinishedJob finished;
+  };
+
+  Begun plan(WaitingJob&& waiting, std::vector<delivery::Delivery>& batch, WallTime now) const;
 
   delivery::MailboxMap map_;
   std::size_t max_batch_;

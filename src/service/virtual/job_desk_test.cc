@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/checksum.h"
 #include "service/virtual/records.h"
 
 namespace sternpost::virtual_mailbox {
@@ -32,13 +35,25 @@ spool_agent::Job job(spool_agent::JobId number, std::vector<std::string> recipie
   return made;
 }
 
+/// The content in a file, and what is said of it.
+spool_agent::Job job_with_file(spool_agent::JobId number, std::vector<std::string> recipients,
+                               const std::string& content, std::uint64_t sum) {
+  auto made = job(number, std::move(recipients), "");
+  made.file = {content.size(), sum};
+  made.descriptor = std::make_shared<const UniqueFd>(::memfd_create("content", MFD_CLOEXEC));
+  EXPECT_EQ(::pwrite(made.descriptor->get(), content.data(), content.size(), 0),
+            static_cast<ssize_t>(content.size()));
+  return made;
+}
+
 class JobDeskTest : public testing::Test {
  protected:
   Deliver deliver = [this](std::span<const delivery::Delivery> batch) {
     batches.push_back(batch.size());
     std::vector<delivery::DeliveryResult> results;
     for (const auto& one : batch) {
-      contents.emplace_back(one.content);
+      one.content->rewind();
+      contents.emplace_back(one.content->next().value());
       auto& result = results.emplace_back();
       result.disposition = Disposition::delivered;
       result.reply = {250, {2, 1, 5}, "delivered"};
@@ -63,7 +78,7 @@ TEST_F(JobDeskTest, PiecesPrecedeTheLastOne) {
 
 TEST_F(JobDeskTest, EveryRecipientGetsOneOutcomeInOrderAndUnknownOnesFail) {
   ASSERT_TRUE(desk.desk().take_job(job(1, {"ann@example.org", "ann@gone.example", "bob@example.org"})));
-  const auto outcomes = desk.work(deliver, kNow);
+  const auto outcomes = desk.work(deliver, kNow).outcomes;
   ASSERT_THAT(outcomes, SizeIs(1));
   const auto& recipients = outcomes[0].recipients;
   ASSERT_THAT(recipients, SizeIs(3));
@@ -72,6 +87,46 @@ TEST_F(JobDeskTest, EveryRecipientGetsOneOutcomeInOrderAndUnknownOnesFail) {
   EXPECT_EQ(recipients[1].reply.status, (mail::EnhancedStatus{5, 1, 1}));
   EXPECT_EQ(recipients[2].recipient, 2U);
   EXPECT_EQ(recipients[2].attempted, kNow);
+}
+
+TEST_F(JobDeskTest, TheRecipientsOfAJobShareItsFile) {
+  ASSERT_TRUE(desk.desk().take_job(
+      job_with_file(1, {"ann@example.org", "bob@example.org"}, "in a file", checksum("in a file", 0))));
+  const auto worked = desk.work(deliver, kNow);
+  EXPECT_THAT(worked.outcomes, SizeIs(1));
+  EXPECT_THAT(worked.unreadable, SizeIs(0));
+  EXPECT_THAT(contents, ElementsAre("in a file", "in a file"));
+}
+
+TEST_F(JobDeskTest, AFileThatCannotBeReadEndsItsJobBeforeAnythingIsDelivered) {
+  ASSERT_TRUE(desk.desk().take_job(job_with_file(1, {"ann@example.org"}, "damaged", 17)));
+  ASSERT_TRUE(desk.desk().take_job(job(2, {"ann@example.org"}, "fine")));
+  const auto worked = desk.work(deliver, kNow);
+  ASSERT_THAT(worked.unreadable, SizeIs(1));
+  EXPECT_EQ(worked.unreadable[0].job, 1U);
+  EXPECT_EQ(worked.unreadable[0].why, "the content of the message is damaged: its checksum is wrong");
+  ASSERT_THAT(worked.outcomes, SizeIs(1));
+  EXPECT_EQ(worked.outcomes[0].job, 2U);
+  EXPECT_THAT(contents, ElementsAre("fine"));
+  EXPECT_THAT(desk.desk().announce().front().jobs, SizeIs(1)) << "the job is forgotten";
+  EXPECT_FALSE(desk.recorded({1}));
+}
+
+TEST_F(JobDeskTest, AFileThatThereWasNoDescriptorForIsAttemptedLikeAnyOther) {
+  auto without = job_with_file(1, {"ann@example.org"}, "content", checksum("content", 0));
+  without.descriptor = std::make_shared<const UniqueFd>();
+  ASSERT_TRUE(desk.desk().take_job(std::move(without)));
+  std::vector<std::string> whys;
+  const auto worked = desk.work(
+      [&](std::span<const delivery::Delivery> batch) {
+        const auto piece = batch.front().content->next();
+        whys.push_back(piece ? "" : piece.error().text);
+        return std::vector<delivery::DeliveryResult>(batch.size());
+      },
+      kNow);
+  EXPECT_THAT(whys, ElementsAre("no descriptor was left for the content of the message"));
+  EXPECT_THAT(worked.outcomes, SizeIs(1));
+  EXPECT_THAT(worked.unreadable, SizeIs(0));
 }
 
 TEST_F(JobDeskTest, ABatchIsBoundedButAJobIsNeverSplit) {

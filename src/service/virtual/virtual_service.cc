@@ -67,11 +67,13 @@ void VirtualService::work() {
     files_delivered_ += batch.size();
     return deliverer_.deliver(batch);
   };
-  const auto outcomes = desk_.work(deliver, wall_now());
+  const auto worked = desk_.work(deliver, wall_now());
   if (spool_) {
-    for (const auto& outcome : outcomes) spool_->send(outcome);
+    for (const auto& outcome : worked.outcomes) spool_->send(outcome);
+    for (const auto& unreadable : worked.unreadable) spool_->send(unreadable);
   }
   if (desk_.has_work()) work_at_end_.schedule();
+  exit_if_drained();
 }
 
 void VirtualService::drain(bool /*urgent*/) {

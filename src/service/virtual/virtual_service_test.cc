@@ -3,11 +3,16 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
+
+#include "base/checksum.h"
 
 namespace sternpost::virtual_mailbox {
 namespace {
@@ -76,13 +81,24 @@ class VirtualServiceTest : public testing::Test {
     loop.restart();
   }
 
-  void hand(spool_agent::JobId number) {
-    spool->send(spool_agent::Job{number,
-                                 QueueId{number},
-                                 wall_now(),
-                                 std::nullopt,
-                                 {{0, *mail::Mailbox::from_wire("ann@example.org")}},
-                                 "A: b\r\n\r\n"});
+  static spool_agent::Job job_of(spool_agent::JobId number, std::string content) {
+    return {number,
+            QueueId{number},
+            wall_now(),
+            std::nullopt,
+            {{0, *mail::Mailbox::from_wire("ann@example.org")}},
+            std::move(content)};
+  }
+  void hand(spool_agent::JobId number) { spool->send(job_of(number, "A: b\r\n\r\n")); }
+
+  static spool_agent::Job job_with_file(spool_agent::JobId number, std::string_view content,
+                                        std::uint64_t bytes) {
+    auto job = job_of(number, "");
+    job.file = {bytes, checksum(content, 0)};
+    job.descriptor = std::make_shared<const UniqueFd>(::memfd_create("content", MFD_CLOEXEC));
+    EXPECT_EQ(::pwrite(job.descriptor->get(), content.data(), content.size(), 0),
+              static_cast<ssize_t>(content.size()));
+    return job;
   }
 
   [[nodiscard]] std::size_t delivered() const {
@@ -115,6 +131,49 @@ TEST_F(VirtualServiceTest, AnnouncesItselfDeliversInOneBatchAndRecordsWhatIsDura
   spool->send(spool_agent::Recorded{{1, 2, 3}});
   run();
   EXPECT_THAT(records.made, SizeIs(3));
+}
+
+TEST_F(VirtualServiceTest, DeliversAFileToAllRecipientsAsItWouldFromMemory) {
+  std::string content = "Subject: large\r\n\r\n";
+  for (int i = 0; i < 40'000; ++i) content += "line " + std::to_string(i) + "\r\n";
+  auto job = job_with_file(1, content, content.size());
+  job.recipients.push_back({1, *mail::Mailbox::from_wire("bob@example.org")});
+  spool->send(job);
+  run();
+  ASSERT_THAT(frames, SizeIs(2));
+  const auto& outcome = std::get<spool_agent::Outcome>(frames[1]);
+  std::string local = content;
+  std::erase(local, '\r');
+  for (const auto& one : outcome.recipients) EXPECT_EQ(one.disposition, mail::Disposition::delivered);
+  for (const auto* folder_name : {"ann/new", "bob/new"}) {
+    const auto folder = root / folder_name;
+    std::ifstream file(fs::directory_iterator(folder)->path());
+    const std::string stored{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_TRUE(stored.ends_with(".org\n" + local));
+  }
+}
+
+TEST_F(VirtualServiceTest, SaysThatAFileIsTooShortAndDrains) {
+  spool->send(job_with_file(1, "A: b\r\n\r\n", 9));
+  service->drain(false);
+  EXPECT_TRUE(exited) << "nothing came yet";
+  exited = false;
+  run();
+  ASSERT_THAT(frames, SizeIs(2));
+  const auto& unreadable = std::get<spool_agent::Unreadable>(frames[1]);
+  EXPECT_EQ(unreadable.job, 1U);
+  EXPECT_EQ(unreadable.why, "the content of the message ends after 8 of 9 bytes");
+  EXPECT_EQ(delivered(), 0U);
+  EXPECT_TRUE(exited);
+}
+
+TEST_F(VirtualServiceTest, AFileWithoutItsDescriptorClosesTheChannel) {
+  auto job = job_with_file(1, "A: b\r\n\r\n", 8);
+  job.descriptor = nullptr;
+  spool->send(job);
+  run();
+  EXPECT_TRUE(closed);
+  EXPECT_THAT(lost, ElementsAre(ErrorClass::peer));
 }
 
 TEST_F(VirtualServiceTest, ANewSpoolGetsTheOutcomesAgainWithoutASecondDelivery) {
