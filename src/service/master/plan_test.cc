@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "config/registry.h"
+#include "delivery/deliverer.h"
+#include "runtime/agent/agent_protocol.h"
 #include "runtime/control_protocol.h"
 #include "service/master/confinement.h"
 
@@ -141,6 +143,17 @@ TEST(plan, bounds_listeners_by_what_one_frame_carries) {
   constexpr std::uint64_t kSliceAndRoot = 2;
   const auto folders = plan_row(Compartment::smtpd).folders.size();
   EXPECT_EQ(parameter->bounds.most + kSliceAndRoot + folders, control::kMaxDescriptors);
+}
+
+TEST(plan, has_descriptors_for_all_that_an_agent_may_have_in_hand) {
+  constexpr std::uint64_t kBesides = 100;  // channels, folders, what it keeps of Maildirs
+  const auto files = spool_agent::kMaxFilesInHand + kBesides;
+  constexpr std::uint64_t kOfEachMaildir = 3;
+  const auto maildirs = delivery::Deliverer::kMaxGroup * kOfEachMaildir;
+  EXPECT_GE(plan_row(Compartment::virtual_mailbox).max_descriptors, files + maildirs);
+  const auto* sessions = config::find_parameter("smtp_client.max_sessions");
+  ASSERT_NE(sessions, nullptr);
+  EXPECT_GE(plan_row(Compartment::smtp).max_descriptors, files + sessions->bounds.most);
 }
 
 TEST(plan, text_tells_what_holds_in_the_running_instance) {
