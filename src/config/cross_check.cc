@@ -14,6 +14,12 @@
 namespace sternpost::config {
 namespace {
 
+/// What a recipient takes at most in the record of a message: 64 octets of local part, 255 of domain, and
+/// what the spool keeps beside them.
+constexpr std::uint64_t kRecipientBytes = 340;
+/// The reverse-path and the origin of a message, and the spool's own fields.
+constexpr std::uint64_t kRestOfRecord = 16 * 1024;
+
 class Checker {
  public:
   explicit Checker(const Values& values) : values_(values) {}
@@ -48,32 +54,47 @@ class Checker {
   }
 
   void sizes() {
-    const auto message = values_.number("smtp.max_message");
+    segment();
+    queue();
+    at_most("smtp.max_text_line", "smtp.max_message");
+  }
+
+  void segment() {
     const auto segment = values_.number("spool.segment");
-    const auto spool = values_.number("spool.max_size");
-    if (message + kTraceAllowance >= segment / 2) {
-      complain("smtp.max_message", "spool.segment",
-               fmt::format("{} must be less than half of {}", with_value("smtp.max_message"),
-                           with_value("spool.segment")));
-    }
     if (segment % 4096 != 0) {
       complain("spool.segment", "spool.segment",
                fmt::format("{} must be a multiple of 4 KiB", with_value("spool.segment")));
     }
-    if (spool / segment < values_.number("spool.spare_segments") + 2) {
-      complain(
-          "spool.max_size", "spool.segment",
-          fmt::format("{} must hold {} spare segments and two more, each of {}", with_value("spool.max_size"),
-                      values_.number("spool.spare_segments"), with_value("spool.segment")));
-    }
+    const auto recipients = values_.number("smtp.max_recipients");
+    const auto record = recipients * kRecipientBytes + kInlineContent + kTraceAllowance + kRestOfRecord;
+    // No record takes more than half a segment.
+    const auto least = (2 * record / kMiB + 1) * kMiB;
+    if (segment >= least) return;
+    complain("spool.segment", "smtp.max_recipients",
+             fmt::format("{} must be at least {} for messages to smtp.max_recipients ({})",
+                         with_value("spool.segment"), format_size(least), recipients));
+  }
+
+  void queue() {
+    const auto segment = values_.number("spool.segment");
+    const auto spool = values_.number("spool.max_size");
+    const auto spares = values_.number("spool.spare_segments");
     constexpr std::uint64_t kMaxSegments = 32'768;  // of the spool's engine: each is an open file
     if (spool / segment > kMaxSegments) {
       complain("spool.max_size", "spool.segment",
                fmt::format("{} must not be more than {} segments, each of {}", with_value("spool.max_size"),
                            kMaxSegments, with_value("spool.segment")));
     }
-    at_most("smtp.max_message", "spool.max_buffered");
-    at_most("smtp.max_text_line", "smtp.max_message");
+    if (spool / segment < spares + 2) {
+      complain("spool.max_size", "spool.segment",
+               fmt::format("{} must hold {} spare segments and two more, each of {}",
+                           with_value("spool.max_size"), spares, with_value("spool.segment")));
+    } else if (spool - (spares + 2) * segment < values_.number("smtp.max_message") + kTraceAllowance) {
+      complain("smtp.max_message", "spool.max_size",
+               fmt::format("{} must fit into {} beside {} spare segments and two more, each of {}",
+                           with_value("smtp.max_message"), with_value("spool.max_size"), spares,
+                           with_value("spool.segment")));
+    }
   }
 
   void times() { at_most("queue.retry_min", "queue.retry_max"); }

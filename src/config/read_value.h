@@ -26,7 +26,7 @@ std::expected<Value, std::vector<Complaint>> read_value(const Parameter& paramet
 /// The value of a default as the registry and the setups write it: Parameter::initial.
 std::expected<Value, std::vector<Complaint>> read_default(const Parameter& parameter, std::string_view text);
 
-/// What the parameter takes, to stand behind "expected": "a size from 64 KiB to 511 MiB, such as \"25 MiB\"".
+/// What the parameter takes, to stand behind "expected": "a size from 64 KiB to 1 GiB, such as \"25 MiB\"".
 std::string expectation(const Parameter& parameter);
 
 }  // namespace sternpost::config

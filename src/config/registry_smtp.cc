@@ -23,12 +23,12 @@ constexpr Parameter kParameters[] = {
     {.key = "smtp.max_message",
      .type = Type::size,
      .initial = "25 MiB",
-     .bounds = {64 * kKiB, 511 * kMiB},
+     .bounds = {64 * kKiB, kGiB},
      .seen_by = "smtpd spool",
      .summary = "The largest message that is accepted, as the client sends it.",
      .details =
-         "Announced to clients (RFC 1870). A message is one record of the queue, so it must be smaller than "
-         "half of spool.segment."},
+         "Announced to clients (RFC 1870). The content of a message of more than 64 KiB is a file of its own "
+         "in the queue, so it must fit into spool.max_size beside the segments."},
     {.key = "smtp.max_recipients",
      .type = Type::count,
      .initial = "1000",
@@ -36,7 +36,8 @@ constexpr Parameter kParameters[] = {
      .seen_by = "smtpd",
      .summary = "The most recipients of one message.",
      .details =
-         "RFC 5321 section 4.5.3.1.8 asks for at least 100. Clients send the rest in another transaction."},
+         "RFC 5321 section 4.5.3.1.8 asks for at least 100. Clients send the rest in another transaction. "
+         "The recipients of a message must fit into half of spool.segment: 8 MiB are enough for 10,000."},
     {.key = "smtp.max_command_line",
      .type = Type::size,
      .initial = "4096",

@@ -12,7 +12,9 @@ constexpr Parameter kParameters[] = {
      .reload = Reload::restart,
      .seen_by = "spool",
      .summary = "The size of one segment file of the queue.",
-     .details = "Must be a multiple of 4 KiB and more than twice smtp.max_message."},
+     .details =
+         "Must be a multiple of 4 KiB. Half of it must hold a message of 64 KiB to smtp.max_recipients; "
+         "longer content is a file of its own."},
     {.key = "spool.spare_segments",
      .type = Type::count,
      .initial = "3",
@@ -31,7 +33,8 @@ constexpr Parameter kParameters[] = {
      .summary = "The most space that the queue takes.",
      .details =
          "When its segments are full of mail that is not finished, clients get 452; the last spare ones are "
-         "kept for the outcomes of deliveries. Must hold the spare segments and at least two more."},
+         "kept for the outcomes of deliveries. Must hold the spare segments, at least two more, and a "
+         "message of smtp.max_message."},
     {.key = "spool.deferred_directory",
      .type = Type::folder,
      .initial = "spool",
@@ -61,8 +64,11 @@ constexpr Parameter kParameters[] = {
      .initial = "256 MiB",
      .bounds = {kMiB, 64 * kGiB},
      .seen_by = "spool",
-     .summary = "The most memory for messages that are arriving, all clients together.",
-     .details = "Must hold at least one message of smtp.max_message."},
+     .summary = "The most memory for content that is on its way to its file, all clients together.",
+     .details =
+         "Of messages of more than 64 KiB. At most 1 MiB of each is on its way at a time, and 8 MiB from "
+         "each worker: clients that send faster than the disk takes it are slowed down. A message that "
+         "finds no room is refused with 452."},
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ namespace sternpost::config {
 /// What a message may grow by on its way into the queue: the trace field that an intake puts on top, and
 /// slack.
 inline constexpr std::uint64_t kTraceAllowance = 4 * 1024;
+/// The most content that stands in the record of a message; longer content is a file of its own.
+inline constexpr std::uint64_t kInlineContent = 64 * 1024;
 
 struct Listener {
   std::string address;  ///< IPv4 or IPv6, without brackets

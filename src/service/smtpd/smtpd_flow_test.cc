@@ -19,7 +19,7 @@ class SmtpdFlow : public Smtpd {
     wide.max_sessions = wide.max_sessions_per_client = 1000;
     return wide;
   }
-  /// All that came before this message waits is on the way: no read more would fit.
+  /// So much is on the way that another read would not fit.
   void expect_full_window(QueueId id) {
     EXPECT_GT(spool_->received[id], kWindowBytes - FlowControl::kMostOfOneRead);
     EXPECT_LE(spool_->received[id], kWindowBytes);
@@ -33,10 +33,7 @@ class SmtpdFlow : public Smtpd {
   /// A client in the middle of a long message.
   class Sender {
    public:
-    explicit Sender(SmtpdFlow& test, std::string block = long_content())
-        : test_(test), client_(test), block_(std::move(block)) {
-      EXPECT_TRUE(client_.begin_message());
-    }
+    explicit Sender(SmtpdFlow& test) : test_(test), client_(test) { EXPECT_TRUE(client_.begin_message()); }
     /// Whether the connection took some more.
     bool say_on() {
       const auto taken = client_.say_some(std::string_view(block_).substr(said_ % block_.size()));
@@ -62,7 +59,7 @@ class SmtpdFlow : public Smtpd {
    private:
     SmtpdFlow& test_;
     Client client_;
-    std::string block_;
+    std::string block_ = long_content();
     std::size_t said_ = 0;
   };
 };

@@ -19,6 +19,8 @@ constexpr auto kShortageRecords = 60s;
 /// What a client waits for its 354 when the queue is pressed.
 constexpr auto kSlowDelay = 1s;
 constexpr std::size_t kReadBytes = 64UL << 10U;
+static_assert(2 * kReadBytes <= FlowControl::kMostOfOneRead);
+static_assert(spool_intake::kPieceBytes <= config::kInlineContent);
 /// A text of a record is cut at 1,024 octets.
 constexpr std::size_t kMostListed = 900;
 
