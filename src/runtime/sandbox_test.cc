@@ -12,6 +12,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <system_error>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "runtime/landlock.h"
@@ -71,6 +73,35 @@ TEST_F(SandboxTest, without_rights_no_file_socket_or_process_can_be_had) {
                        if (::execve("/bin/true", const_cast<char**>(none), const_cast<char**>(none)) == 0)
                          return 4;
                        return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, with_the_right_to_threads_there_are_threads_and_no_processes) {
+  auto confinement = base();
+  confinement.calls = {SyscallSet::threads};
+  EXPECT_EQ(confined(confinement, {},
+                     [] {
+                       bool ran = false;
+                       std::thread([&ran] {
+                         ran = ::socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM;
+                       }).join();
+                       if (!ran) return 1;
+                       if (::fork() >= 0 || errno != EPERM) return 2;
+                       return 0;
+                     }),
+            0);
+}
+
+TEST_F(SandboxTest, without_the_right_to_threads_there_are_none) {
+  EXPECT_EQ(confined(base(), {},
+                     [] {
+                       try {
+                         std::thread([] {}).join();
+                       } catch (const std::system_error&) {
+                         return 0;
+                       }
+                       return 1;
                      }),
             0);
 }

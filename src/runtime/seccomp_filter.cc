@@ -169,8 +169,8 @@ Calls calls_of(SyscallSet set) {
       return kMemfd;
     case SyscallSet::name_service:
       return kNameService;
-    case SyscallSet::datagrams:  // conditions alone, in add_sockets and add_threads
-    case SyscallSet::threads:
+    case SyscallSet::datagrams:  // conditions alone, in add_sockets
+    case SyscallSet::threads:    // the same, in add_threads
       break;
   }
   return {};

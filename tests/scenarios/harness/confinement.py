@@ -10,7 +10,7 @@ MSG_FASTOPEN = 0x20000000
 AT_FDCWD = -100
 O_WRONLY, O_CREAT = 1, 0o100
 SIGCHLD = 17
-EPERM, ENOENT, EACCES = 1, 2, 13
+EPERM, ENOENT, EACCES, ENOSYS = 1, 2, 13, 38
 
 # The answers that count as forbidden by the filter, and by the view of the file system.
 BY_FILTER = (-EPERM,)
@@ -24,6 +24,7 @@ class Row:
     folder: str = ""  # below the state directory; the only files it can reach
     reads_passwd: bool = False
     starts_processes: bool = False
+    starts_threads: bool = False  # the filter denies that there is a clone3, whose flags it cannot see
     makes_sockets: bool = False
     asks_dns: bool = False  # datagrams to anywhere, TCP to port 53
     connects: bool = False  # TCP to port 25 and those of the next hops, from any port
@@ -50,7 +51,7 @@ class Row:
 ROWS = {
     "master": Row(starts_processes=True, makes_sockets=True, uid="root", listens=True),
     "smtpd": Row(listens=True),
-    "spool": Row(folder="spool"),
+    "spool": Row(folder="spool", starts_threads=True),
     "qmgr": Row(),
     "router": Row(),
     "users": Row(reads_passwd=True, root="/"),
@@ -124,7 +125,6 @@ _PROCESSES = (
     ("fork", "fork", ()),
     ("vfork", "vfork", ()),
     ("clone", "clone", (SIGCHLD, 0, 0, 0, 0)),
-    ("clone3", "clone3", (bytes(64), 64)),
     ("execve", "execve", (b"/bin/true\0", 0, 0)),
     ("execveat", "execveat", (AT_FDCWD, b"/bin/true\0", 0, 0, 0)),
 )
@@ -160,6 +160,8 @@ def probes_of(row):
         probes += [Probe(*probe, BY_FILTER) for probe in _SOCKETS]
     if not row.starts_processes:
         probes += [Probe(*probe, BY_FILTER) for probe in _PROCESSES]
+        denied = (-ENOSYS,) if row.starts_threads else BY_FILTER
+        probes.append(Probe("clone3", "clone3", (bytes(64), 64), denied))
     if row.uid != "root":
         probes += [Probe(*probe, BY_FILTER) for probe in _PRIVILEGES]
     return probes
