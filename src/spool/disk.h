@@ -85,7 +85,10 @@ inline constexpr unsigned kReadTries = 3;
 class Clock {
  public:
   virtual ~Clock() = default;
+  /// What records carry. Whoever sets the clock makes it step, either way and by years: it measures nothing.
   virtual WallTime now() = 0;
+  /// Since a fixed moment; never steps. What durations are measured by.
+  virtual Microseconds elapsed() = 0;
 };
 
 }  // namespace sternpost::spool

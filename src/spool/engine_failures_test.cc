@@ -248,6 +248,30 @@ TEST_F(engine_on_a_bad_disk, does_not_try_to_grow_all_the_time_where_a_quota_for
   EXPECT_LT(disk_->written - before, 5 * kSegment);
 }
 
+TEST_F(engine_on_a_bad_disk, tries_to_grow_again_after_the_same_time_however_the_clock_steps) {
+  options_.max_spool_bytes = 100 * kSegment;
+  start();
+  maintain_all();
+  disk_->quota_is_used_up = true;
+  while (commit(message(std::string(9000, 'x')))) {
+  }
+  for (const auto step :
+       {Seconds(0), Seconds(6), Seconds(-6), Seconds(86400LL * 365), Seconds(-86400LL * 366)}) {
+    const auto before = disk_->written;
+    clock_.wall = clock_.wall + step;
+    clock_.pass(Seconds(4));
+    (void)engine_->maintain();
+    EXPECT_EQ(disk_->written, before) << "too early, after a step of " << step.count() << " s";
+    clock_.pass(Seconds(1));
+    (void)engine_->maintain();
+    EXPECT_GT(disk_->written, before) << "late, after a step of " << step.count() << " s";
+  }
+  disk_->quota_is_used_up = false;
+  clock_.wall = {0};
+  clock_.pass(Seconds(5));
+  EXPECT_TRUE(commit(message(std::string(9000, 'x'))));
+}
+
 TEST_F(engine_on_a_bad_disk, does_not_ask_a_dying_disk_for_every_block) {
   options_.segment_bytes = 16 * kSegment;
   options_.max_spool_bytes = 100 * kSegment * 16;

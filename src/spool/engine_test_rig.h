@@ -102,6 +102,20 @@ class FailingDisk : public Disk {
   PosixDisk disk_;
 };
 
+/// Stands still until a test moves it.
+class ManualClock : public Clock {
+ public:
+  WallTime now() override { return wall; }
+  Microseconds elapsed() override { return since_start; }
+  void pass(Microseconds time) {
+    wall = wall + time;
+    since_start += time;
+  }
+
+  WallTime wall{1'700'000'000'000'000};
+  Microseconds since_start{0};
+};
+
 class EngineRig : public testing::Test {
  protected:
   EngineRig() {
@@ -181,7 +195,7 @@ class EngineRig : public testing::Test {
   std::string folder_;
   std::unique_ptr<FailingDisk> disk_;
   std::unique_ptr<FailingDisk> second_disk_;  ///< of the deferred log; null where it has none
-  SystemClock clock_;
+  ManualClock clock_;
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;
 };

@@ -163,8 +163,7 @@ bool Housekeeper::may_reopen() const {
 
 bool Housekeeper::may_grow(Stream stream) {
   if (auto& failed = growing_failed_.at(log_.volume_of(stream))) {
-    const auto now = clock_.now();
-    const bool waited = now < failed->at || failed->at + kGrowAgain <= now;
+    const bool waited = clock_.elapsed() - failed->at >= kGrowAgain;
     if (!waited && log_.counters().segments_reset == failed->resets) return false;
     failed.reset();
   }
@@ -174,7 +173,7 @@ bool Housekeeper::may_grow(Stream stream) {
 Result<bool> Housekeeper::grow(Stream stream) {
   auto more = log_.prepare_step(stream);
   if (more) return true;
-  growing_failed_.at(log_.volume_of(stream)) = {clock_.now(), log_.counters().segments_reset};
+  growing_failed_.at(log_.volume_of(stream)) = {clock_.elapsed(), log_.counters().segments_reset};
   return more;
 }
 

@@ -78,7 +78,7 @@ class Housekeeper {
   Recycler recycler_;
   std::uint32_t spare_segments_;
   struct FailedGrowth {
-    WallTime at;
+    Microseconds at{};         ///< on the clock that does not step
     std::uint64_t resets = 0;  ///< until then
   };
   std::array<std::optional<FailedGrowth>, kStreams.size()> growing_failed_;  ///< by volume

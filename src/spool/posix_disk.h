@@ -1,6 +1,7 @@
 // The real disk: one folder of a file system, buffered writes and fdatasync.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -34,10 +35,13 @@ class PosixDisk : public Disk {
   Access access_;
 };
 
-/// The system's wall clock.
+/// The system's clocks.
 class SystemClock : public Clock {
  public:
   WallTime now() override { return wall_now(); }
+  Microseconds elapsed() override {
+    return std::chrono::duration_cast<Microseconds>(std::chrono::steady_clock::now().time_since_epoch());
+  }
 };
 
 }  // namespace sternpost::spool

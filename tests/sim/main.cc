@@ -7,6 +7,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <optional>
+#include <utility>
 
 #include "workload.h"
 
@@ -45,7 +47,12 @@ int run(const Request& request) {
     for (const auto& counter : LifeStory::counters()) sum.*counter.value += story.*counter.value;
   }
   fmt::print("{} seeds, {} failing", seeds, failing);
-  for (const auto& counter : LifeStory::counters()) fmt::print(", {} {}", sum.*counter.value, counter.name);
+  std::optional<LifeStory::Kind> kind;
+  for (const auto& counter : LifeStory::counters()) {
+    const bool first = std::exchange(kind, counter.kind) != counter.kind;
+    if (first) fmt::print("; {}: ", LifeStory::kKinds.at(static_cast<std::size_t>(counter.kind)));
+    fmt::print("{}{} {}", first ? "" : ", ", sum.*counter.value, counter.name);
+  }
   fmt::print("\n");
   return (failing > 0) == request.until_violation ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "model.h"
 #include "spool/engine.h"
+#include "spool/log_walk.h"
 
 namespace sternpost::sim {
 namespace {
@@ -20,12 +22,18 @@ constexpr std::uint64_t kSegment = 64 * 1024;
 /// Operations of one commit that fill groups.
 constexpr std::size_t kDense = 100;
 
+constexpr auto kYear = Seconds(86400 * 365);
+
 class SimClock : public spool::Clock {
  public:
-  WallTime now() override { return {microseconds_ += 100'000}; }
+  WallTime now() override { return wall_ + elapsed(); }
+  Microseconds elapsed() override { return elapsed_ += Milliseconds(100); }
+  /// Somebody sets the wall clock.
+  void step_to(WallTime time) { wall_ = time - elapsed_; }
 
  private:
-  std::int64_t microseconds_ = 1'700'000'000'000'000;
+  WallTime wall_{1'700'000'000'000'000};  ///< when nothing had elapsed
+  Microseconds elapsed_{0};
 };
 
 class Life {
@@ -50,6 +58,7 @@ class Life {
     if (chance(0.5)) large_ = 0.3 * unit();
     if (chance(0.1)) rots_at_ = below(steps_);
     if (chance(0.3)) disks_.push_back(&second_disk_);
+    if (chance(0.5)) clock_steps_ = 0.2 * unit();
   }
 
   LifeStory run() {
@@ -66,6 +75,7 @@ class Life {
       }
       open();
       if (!engine_) throw Violation{"a working disk and no spool: " + why_not_};
+      count_dead_lists();
       make_up_for_rot();
       if (chance(0.5)) expire_all();
       finish_all();
@@ -94,6 +104,7 @@ class Life {
   }
 
   void rot() {
+    ++story_.rots;
     disks_[below(disks_.size())]->rot(1 + below(6));
     model_.rot();
   }
@@ -181,6 +192,7 @@ class Life {
   }
 
   void step() {
+    if (chance(clock_steps_)) step_clock();
     try {
       if (!engine_) {
         // What keeps failing is repaired at last.
@@ -214,10 +226,21 @@ class Life {
     for (auto* disk : disks_) disk->lose_power();
   }
 
+  spool::Disks all_disks() { return {disk_, disks_.size() > 1 ? &second_disk_ : nullptr}; }
+
+  /// No operation asks for them.
+  void count_dead_lists() {
+    const auto walked = spool::walk_log(all_disks(), [this](const spool::LogEntry& entry) {
+      const bool is_dead_list =
+          entry.record != nullptr && entry.record->header.type == spool::RecordType::dead_list;
+      story_.dead_lists += is_dead_list ? 1 : 0;
+    });
+    if (!walked) throw Violation{"the log cannot be read: " + walked.error().text};
+  }
+
   void open() {
     options_.salt = random_();
-    const spool::Disks disks(disk_, disks_.size() > 1 ? &second_disk_ : nullptr);
-    auto opened = spool::Engine::open(disks, clock_, options_);
+    auto opened = spool::Engine::open(all_disks(), clock_, options_);
     if (!opened) {
       ++failed_opens_;
       why_not_ = opened.error().text;
@@ -254,6 +277,16 @@ class Life {
     if (std::holds_alternative<spool::ReplaceEnvelope>(op)) ++story_.envelopes;
     if (std::holds_alternative<spool::RecordOutcomes>(op)) ++story_.outcomes;
     if (std::holds_alternative<spool::Hold>(op) || std::holds_alternative<spool::Release>(op)) ++story_.marks;
+  }
+
+  /// Either way, by seconds or years; to the end of 32 bits, of either kind, or to 1970.
+  void step_clock() {
+    static constexpr Seconds kMarks[] = {Seconds(0), Seconds(1LL << 31), Seconds(1LL << 32)};
+    static constexpr Seconds kReach[] = {Seconds(10), Seconds(86400), 100 * kYear};
+    ++story_.clock_steps;
+    if (chance(0.2)) return clock_.step_to({Microseconds(kMarks[below(3)]).count()});
+    const auto reach = static_cast<double>(Microseconds(kReach[below(3)]).count());
+    clock_.step_to({clock_.now().microseconds + std::llround((2 * unit() - 1) * reach)});
   }
 
   void act() {
@@ -475,6 +508,7 @@ class Life {
   double large_ = 0;  ///< messages with content files
   std::uint64_t longest_reply_ = 60;
   std::uint64_t rots_at_ = std::numeric_limits<std::uint64_t>::max();
+  double clock_steps_ = 0;  ///< of all steps of this life
   unsigned failed_opens_ = 0;
   std::string why_not_;  ///< it did not open
   LifeStory story_;

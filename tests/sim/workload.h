@@ -16,6 +16,8 @@ struct LifeStory {
   std::uint64_t crashes = 0;
   std::uint64_t power_losses = 0;
   std::uint64_t failed_calls = 0;
+  std::uint64_t clock_steps = 0;
+  std::uint64_t rots = 0;
   std::uint64_t refused_full = 0;
   std::uint64_t messages = 0;
   std::uint64_t notices = 0;  ///< of the messages, those that settle another one
@@ -24,7 +26,8 @@ struct LifeStory {
   std::uint64_t envelopes = 0;
   std::uint64_t outcomes = 0;
   std::uint64_t marks = 0;
-  std::uint64_t queued = 0;  ///< messages in this state when the promises were checked
+  std::uint64_t dead_lists = 0;  ///< in the logs at the end of the life
+  std::uint64_t queued = 0;      ///< messages in this state when the promises were checked
   std::uint64_t deferred = 0;
   std::uint64_t held = 0;
   std::uint64_t owing = 0;
@@ -37,38 +40,46 @@ struct LifeStory {
   std::uint64_t from_checkpoint = 0;      ///< starts
   std::uint64_t checkpoints_refused = 0;  ///< at starts
 
+  enum class Kind : unsigned char { record, state, disaster, upkeep };
+  static constexpr std::array<std::string_view, 4> kKinds = {"records", "states", "disasters", "upkeep"};
   struct Counter {
+    Kind kind;
     std::string_view name;
     std::uint64_t LifeStory::* value;
   };
   static constexpr auto counters();
 };
 
+/// Each must have happened in a soak of hours (scripts/sim-soak), by kind.
 constexpr auto LifeStory::counters() {
+  using enum Kind;
   return std::to_array<Counter>({
-      {"crashes", &LifeStory::crashes},
-      {"power losses", &LifeStory::power_losses},
-      {"failed calls", &LifeStory::failed_calls},
-      {"refused for lack of space", &LifeStory::refused_full},
-      {"messages", &LifeStory::messages},
-      {"notices", &LifeStory::notices},
-      {"content files", &LifeStory::content_files},
-      {"orphans", &LifeStory::orphans},
-      {"new envelopes", &LifeStory::envelopes},
-      {"outcomes", &LifeStory::outcomes},
-      {"holds and releases", &LifeStory::marks},
-      {"looks at queued", &LifeStory::queued},
-      {"at deferred", &LifeStory::deferred},
-      {"at held", &LifeStory::held},
-      {"at owing", &LifeStory::owing},
-      {"finished", &LifeStory::finished},
-      {"segments recycled", &LifeStory::segments_reset},
-      {"groups moved to the deferred log", &LifeStory::deferred_groups},
-      {"torn tails", &LifeStory::torn_tails},
-      {"deferrals kept in memory", &LifeStory::deferrals_in_memory},
-      {"checkpoints", &LifeStory::checkpoints},
-      {"starts from one", &LifeStory::from_checkpoint},
-      {"checkpoints refused", &LifeStory::checkpoints_refused},
+      {record, "messages", &LifeStory::messages},
+      {record, "notices", &LifeStory::notices},
+      {record, "content files", &LifeStory::content_files},
+      {record, "new envelopes", &LifeStory::envelopes},
+      {record, "outcomes", &LifeStory::outcomes},
+      {record, "dead lists", &LifeStory::dead_lists},
+      {record, "holds and releases", &LifeStory::marks},
+      {state, "queued", &LifeStory::queued},
+      {state, "deferred", &LifeStory::deferred},
+      {state, "held", &LifeStory::held},
+      {state, "owing", &LifeStory::owing},
+      {state, "finished", &LifeStory::finished},
+      {disaster, "crashes", &LifeStory::crashes},
+      {disaster, "power losses", &LifeStory::power_losses},
+      {disaster, "failed calls", &LifeStory::failed_calls},
+      {disaster, "clock steps", &LifeStory::clock_steps},
+      {disaster, "refusals for lack of space", &LifeStory::refused_full},
+      {disaster, "orphaned content files", &LifeStory::orphans},
+      {disaster, "torn tails", &LifeStory::torn_tails},
+      {disaster, "disks that rot", &LifeStory::rots},
+      {disaster, "checkpoints refused", &LifeStory::checkpoints_refused},
+      {upkeep, "segments recycled", &LifeStory::segments_reset},
+      {upkeep, "groups moved to the deferred log", &LifeStory::deferred_groups},
+      {upkeep, "deferrals kept in memory", &LifeStory::deferrals_in_memory},
+      {upkeep, "checkpoints", &LifeStory::checkpoints},
+      {upkeep, "starts from a checkpoint", &LifeStory::from_checkpoint},
   });
 }
 
