@@ -290,6 +290,25 @@ TEST_F(engine_with_two_disks, moves_mail_that_stays_to_the_second_one) {
   EXPECT_EQ(engine_->read_content(fresh), "new");
 }
 
+TEST_F(engine_with_two_disks, does_not_move_the_end_of_the_deferred_log_to_and_fro) {
+  const auto rests = [this] {
+    for (int steps = 0; steps < 1000; ++steps) {
+      if (!engine_->maintain().value_or(false)) return true;
+    }
+    return false;
+  };
+  const auto has_two = [this] { return std::filesystem::exists(other_ + "/" + segment_name(5)); };
+  while (!has_two()) ASSERT_TRUE(engine_->maintain().value_or(false));
+  second_disk_->free = 0;  // fewer than are wanted, and none to be had
+  const auto kept = add(std::string(3000, 'k'));
+  for (int i = 0; i < 60; ++i) {
+    const auto id = add(std::string(8000, 'x'));
+    ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+    ASSERT_TRUE(rests());
+  }
+  EXPECT_TRUE(is_on_second_disk(kept));
+}
+
 TEST_F(engine_with_two_disks, keeps_mail_on_the_first_one_while_the_second_one_fails) {
   second_disk_->failing_syncs = 1 << 30U;
   const auto kept = add(std::string(3000, 'k'));

@@ -228,7 +228,8 @@ Result<bool> Housekeeper::start_recycling_or_growing(Stream stream) {
   }
   // Where no closed one is worth it, the one where the deferred log goes on may be.
   const auto last = log_.active(Stream::deferred);
-  if (last && log_.segments()[*last].volume == log_.volume_of(stream) && is_gain(*last)) {
+  if (last && log_.segments()[*last].volume == log_.volume_of(stream) && is_gain(*last) &&
+      frees_more_than_is_left(Stream::deferred)) {
     recycler_.start(*last);
     return true;
   }
@@ -240,13 +241,17 @@ bool Housekeeper::other_disk_has_room() const {
   return log_.volumes() > 1 && log_.spares(Stream::deferred) > 2 && !recycler_.deferred_failed();
 }
 
+/// Recycling an active segment gives back more than its cost and what is left in it; else it would go on for
+/// ever.
+bool Housekeeper::frees_more_than_is_left(Stream stream) const {
+  return recycler_.cost(*log_.active(stream)) + log_.room(stream) + 2 * kBlock <= log_.capacity() / 16 * 15;
+}
+
 /// The active segment may be the only one that is worth it.
 Result<bool> Housekeeper::recycle_active() {
   const auto slot = log_.active(Stream::incoming);
   if (!slot || log_.spares(Stream::incoming) == 0) return false;
-  // Beyond its own cost it must free more than is left in it, or this would go on for ever.
-  if (recycler_.cost(*slot) + log_.room(Stream::incoming) + 2 * kBlock > log_.capacity() / 16 * 15)
-    return false;
+  if (!frees_more_than_is_left(Stream::incoming)) return false;
   if (log_.room(Stream::incoming) > log_.capacity() / 4) return false;
   if (auto opened = log_.activate(Stream::incoming); !opened) return fail_with(std::move(opened));
   recycler_.start(*slot);

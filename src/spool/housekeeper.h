@@ -70,6 +70,7 @@ class Housekeeper {
   [[nodiscard]] bool other_disk_has_room() const;
   [[nodiscard]] bool is_gain(std::uint32_t slot) const;
   [[nodiscard]] bool is_cheap(std::uint32_t slot) const;
+  [[nodiscard]] bool frees_more_than_is_left(Stream stream) const;
   Result<bool> recycle_active();
 
   SegmentLog& log_;
