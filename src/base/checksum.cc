@@ -4,6 +4,10 @@
 
 #include <new>
 
+#ifdef STERNPOST_XXHASH_CHOOSES
+#include <xxh_x86dispatch.h>  // the same functions, with the widest vectors that this processor has
+#endif
+
 namespace sternpost {
 
 std::uint64_t checksum(std::string_view bytes, std::uint64_t seed) {

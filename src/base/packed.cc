@@ -23,7 +23,7 @@ void PackedWriter::step(std::uint64_t from, std::uint64_t to) {
 
 void PackedWriter::text(std::string_view text) {
   number(text.size());
-  bytes_ += text;
+  bytes_.insert(bytes_.end(), text.begin(), text.end());
 }
 
 std::unique_ptr<const char[]> PackedWriter::block() const {

@@ -2,6 +2,7 @@
 // bits a byte, least significant first (LEB128).
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -13,8 +14,6 @@ namespace sternpost {
 
 class PackedWriter {
  public:
-  PackedWriter() { bytes_.reserve(kUsual); }
-
   void octet(unsigned value) { bytes_.push_back(static_cast<char>(value)); }
   void number(std::uint64_t value);
   /// From one number to another that is near it, in either direction. Wraps, so that all values are good.
@@ -23,11 +22,11 @@ class PackedWriter {
 
   /// What was written, and no byte more.
   [[nodiscard]] std::unique_ptr<const char[]> block() const;
-  [[nodiscard]] std::string take() { return std::move(bytes_); }
+  [[nodiscard]] std::string take() const { return {bytes_.begin(), bytes_.end()}; }
 
  private:
-  static constexpr std::size_t kUsual = 64;
-  std::string bytes_;
+  static constexpr std::size_t kUsual = 128;
+  boost::container::small_vector<char, kUsual> bytes_;
 };
 
 /// What a file says needs bounds, and failed() tells of a breach: what is read then is zero or empty. A block

@@ -147,7 +147,9 @@ std::optional<Mailbox> Mailbox::from_wire(std::string_view text) {
 
 std::string Mailbox::to_wire() const {
   if (domain_.to_wire().empty()) return local_;
-  auto out = is_dot_string(local_) ? local_ : quoted(local_);
+  std::string out;
+  out.reserve(local_.size() + 1 + domain_.to_wire().size());
+  out += is_dot_string(local_) ? local_ : quoted(local_);
   out.push_back('@');
   out += domain_.to_wire();
   return out;

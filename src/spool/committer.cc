@@ -10,6 +10,15 @@ std::unexpected<Error> unknown(QueueId id) {
   return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
 }
 
+/// encode(), without growing step by step.
+std::string encoded(const mail::Envelope& envelope) {
+  constexpr std::size_t kBytesOfRecipient = 64;
+  std::string bytes;
+  bytes.reserve((envelope.recipients.size() + 4) * kBytesOfRecipient);
+  Encoder(bytes).put(envelope);
+  return bytes;
+}
+
 /// Recipients of `before` whose address is another one in `after`.
 std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, const mail::Envelope& after) {
   std::vector<std::uint32_t> changed;
@@ -145,7 +154,7 @@ Result<void> Committer::stage(const AddMessage& op) {
   if (auto checked = check(op); !checked) return checked;
   const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
   const auto kind = op.file ? ContentKind::file : ContentKind::inline_bytes;
-  MessageHead head{kind, {}, {op.held, false, recipients, {}, encode(op.envelope)}};
+  MessageHead head{kind, {}, {op.held, false, recipients, {}, encoded(op.envelope)}};
   const auto settled = op.settles ? state_after(*op.settles) : MessageState();
   if (!settled) return fail_with(Result<MessageState>(settled));
   const auto file_bytes = op.file ? kContentFileBytes : 0;
@@ -199,7 +208,7 @@ Result<void> Committer::stage(const ReplaceEnvelope& op) {
   }
   state.resize(recipients, changed);
   if (auto read = reader_.texts(state); !read) return read;
-  auto envelope = encode(op.envelope);
+  auto envelope = encoded(op.envelope);
   const auto most = kRecordHeaderBytes + message->data.content_bytes + envelope.size() +
                     (recipients + 1ULL) * kBareStateBytes;
   if (most > log_.capacity() / 2)

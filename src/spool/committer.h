@@ -2,11 +2,11 @@
 // syncs, and only then lets the index see them.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -103,7 +103,8 @@ class Committer {
   std::size_t keep_spares_ = 1;   ///< while this group is written
   std::uint64_t group_need_ = 0;  ///< what moving it will take
   std::vector<Pending> pending_;
-  std::unordered_map<QueueId, std::size_t> latest_;  ///< the last pending change of an id
+  boost::unordered_flat_map<QueueId, std::size_t, std::hash<QueueId>>
+      latest_;  ///< the last pending change of an id
   /// Operations that do not apply after a pending one of the same id; where that one fails, they may apply
   /// later.
   std::vector<std::size_t> refused_on_pending_;

@@ -59,12 +59,14 @@ void finish_record(std::string& buffer, std::size_t at, RecordHeader header, std
   header.slot = identity.slot;
   header.generation = identity.generation;
   header.content_checksum = checksum(content, identity.seed);
-  auto encoded = encode(header);
-  buffer.replace(at, kRecordHeaderBytes, encoded);
+  std::string encoded;
+  encoded.reserve(kRecordHeaderBytes);
+  Encoder(encoded).put(header);
+  encoded.copy(buffer.data() + at, kRecordHeaderBytes);
   header.checksum = head_checksum(std::string_view(buffer).substr(at), header.head_bytes, identity);
   encoded.clear();
   Encoder(encoded).put(header.checksum);
-  buffer.replace(at, kChecksumBytes, encoded);
+  encoded.copy(buffer.data() + at, kChecksumBytes);
 }
 
 }  // namespace sternpost::spool
