@@ -130,7 +130,7 @@ Result<bool> CheckpointBase::restore(const std::unordered_map<std::uint32_t, Seg
     auto body = next_piece();
     if (!body) return fail_with(std::move(body));
     const auto piece = *body ? decode<CheckpointPiece>(**body) : std::nullopt;
-    if (!piece || !restore(*piece, index)) return false;
+    if (!piece || !restore(*piece, index, committed)) return false;
   }
   return true;
 }
@@ -140,11 +140,12 @@ bool CheckpointBase::is_there(std::uint32_t slot) const {
   return at != segments_->end() && at->second.generation < parts_.back().coverage.next_generation;
 }
 
-bool CheckpointBase::restore(const CheckpointPiece& piece, Index& index) {
+bool CheckpointBase::restore(const CheckpointPiece& piece, Index& index, IdSet& committed) {
   parts_.push_back({ids_.empty() ? QueueId{} : ids_.back(), piece.coverage});
   for (const auto& entry : piece.entries) {
     if (!ids_.empty() && entry.id <= ids_.back()) return false;
     ids_.push_back(entry.id);
+    committed.insert(entry.id);  // it may have come after the first piece, and what covers it is not read
     if (!restore(entry, index)) return false;
   }
   if (!ids_.empty()) parts_.back().last = ids_.back();

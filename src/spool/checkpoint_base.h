@@ -45,7 +45,7 @@ class CheckpointBase {
   CheckpointBase() = default;
   Result<bool> read_head();
   Result<std::optional<std::string>> next_piece();
-  bool restore(const CheckpointPiece& piece, Index& index);
+  bool restore(const CheckpointPiece& piece, Index& index, IdSet& committed);
   bool restore(CheckpointEntry entry, Index& index);
   void restore_finished(CheckpointEntry entry, Index& index);
   void restore_superseded(QueueId id, std::vector<std::uint32_t> copies, MessageState state, Index& index);

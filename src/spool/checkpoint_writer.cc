@@ -9,8 +9,11 @@
 namespace sternpost::spool {
 namespace {
 
-/// Of one step, about.
-constexpr std::size_t kStepBytes = 256UL * 1024;
+/// Of a step of finish(), about.
+constexpr std::uint64_t kStepBytes = 256UL * 1024;
+/// What is gathered in one step, so that it takes no longer than a sync.
+constexpr std::size_t kIdsOfStep = 8192;
+constexpr std::size_t kBucketsOfStep = 4 * kIdsOfStep;
 /// What an entry takes about, with a few recipients: to tell whether there is room for all.
 constexpr std::uint64_t kBytesOfEntry = 100;
 
@@ -41,26 +44,31 @@ bool CheckpointWriter::is_due(std::uint64_t times) const {
   return interval_ > 0 && since >= times * std::max(interval_, kLeastRatio * last_bytes_);
 }
 
-Result<bool> CheckpointWriter::step() {
+Result<bool> CheckpointWriter::step(std::uint64_t bytes) {
   const auto coverage = log_.coverage();
   if (!coverage || !index_.is_durable()) {
     give_up();
     return false;
   }
-  const bool ends = busy() && next_id_ == ids_.size();
-  auto done = !busy() ? begin() : ends ? seal(*coverage) : write_entries(*coverage);
-  if (!done) {
+  if (auto done = go_on(*coverage, bytes); !done) {
     give_up();
     return fail_with(std::move(done), "writing a checkpoint");
   }
   return busy();
 }
 
+Result<void> CheckpointWriter::go_on(const Coverage& coverage, std::uint64_t bytes) {
+  if (!busy()) return begin();
+  if (phase_ == Phase::entries) return ids_.empty() ? seal(coverage) : write_entries(coverage, bytes);
+  gather_ids();
+  return {};
+}
+
 Result<void> CheckpointWriter::finish() {
   const bool anything = log_.counters().bytes_written > log_bytes_at_ || serial_ == 0;
   if (interval_ == 0 || (!busy() && !anything)) return {};
   for (;;) {
-    auto more = step();
+    auto more = step(kStepBytes);
     if (!more) return fail_with(std::move(more));
     if (!*more) return {};
   }
@@ -68,11 +76,12 @@ Result<void> CheckpointWriter::finish() {
 
 Result<void> CheckpointWriter::begin() {
   begun_at_ = log_.counters().bytes_written;
-  ids_ = index_.known();
-  next_id_ = 0;
+  phase_ = Phase::live_ids;
+  position_ = 0;
+  last_position_ = index_.last_position();
   auto free = disk_.free_bytes();
   if (!free) return fail_with(std::move(free));
-  const auto needed = ids_.size() * kBytesOfEntry + 2 * kStepBytes;
+  const auto needed = (index_.live() + index_.finished()) * kBytesOfEntry + 2 * kStepBytes;
   if (*free < log_.min_free_bytes() + needed) return fail(ErrorClass::temporary, "no room for it", ENOSPC);
   const auto coverage = *log_.coverage();
   auto segments = covered_segments(log_, coverage);
@@ -91,23 +100,48 @@ Result<void> CheckpointWriter::begin() {
       CheckpointHead{log_.spool(), log_.id_mark(), coverage, std::move(*segments), committed_.runs()}));
 }
 
+/// The ids of all that was known when it was begun. First those of live messages, then of finished ones: what
+/// is finished meanwhile was gathered before, or is found then.
+void CheckpointWriter::gather_ids() {
+  std::vector<QueueId> ids;
+  if (phase_ == Phase::live_ids) {
+    for (const auto& [position, id] : index_.after(position_, kIdsOfStep)) {
+      position_ = position;
+      ids.push_back(id);
+    }
+    if (ids.size() < kIdsOfStep || position_ >= last_position_) {
+      phase_ = Phase::finished_ids;
+      buckets_ = 0;
+    }
+  } else {
+    if (const auto now = index_.finished_buckets(); std::exchange(buckets_, now) != now) bucket_ = 0;
+    const auto end = std::min(bucket_ + kBucketsOfStep, buckets_);
+    for (; bucket_ < end; ++bucket_) index_.add_finished(bucket_, ids);
+    if (bucket_ == buckets_) phase_ = Phase::entries;
+  }
+  ids_.add(std::move(ids));
+}
+
 Result<void> CheckpointWriter::write_piece(std::string_view body) {
   const auto piece = frame_piece(body, serial_, pieces_);
   if (auto written = file_->write(end_, piece); !written) return written;
   // Each by itself, so that no sync of the log has to wait for many.
   if (auto synced = file_->sync(); !synced) return synced;
   end_ += piece.size();
+  bytes_written_ += piece.size();
   ++pieces_;
   return {};
 }
 
-Result<void> CheckpointWriter::write_entries(const Coverage& coverage) {
+Result<void> CheckpointWriter::write_entries(const Coverage& coverage, std::uint64_t bytes) {
   CheckpointPiece piece{coverage, {}};
-  std::size_t bytes = 0;
-  for (; next_id_ < ids_.size() && bytes < kStepBytes; ++next_id_) {
-    auto entry = index_.entry(ids_[next_id_]);
+  std::uint64_t taken = 0;
+  while (taken < bytes) {
+    const auto id = ids_.take();
+    if (!id) break;
+    auto entry = index_.entry(*id);
     if (!entry) continue;
-    bytes += sizeof(CheckpointEntry) + entry->message.size();
+    taken += sizeof(CheckpointEntry) + entry->message.size();
     piece.entries.push_back(std::move(*entry));
   }
   return write_piece(encode(piece));

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "spool/checkpoint.h"
 #include "spool/disk.h"
+#include "spool/id_runs.h"
 #include "spool/id_set.h"
 #include "spool/index.h"
 #include "spool/segment_log.h"
@@ -32,8 +33,8 @@ class CheckpointWriter {
   [[nodiscard]] bool is_due() const { return is_due(1); }
   [[nodiscard]] bool is_late() const { return is_due(kLate); }
   [[nodiscard]] bool busy() const { return file_ != nullptr; }
-  /// Begins one, or goes on with it: about 256 KiB. True while there is more to write.
-  Result<bool> step();
+  /// Begins one, or goes on with it: about so many `bytes`. True while there is more to write.
+  Result<bool> step(std::uint64_t bytes);
   /// Begins one if anything was written since the last, and ends it.
   Result<void> finish();
   /// For recovery: this one was used, `serial` being 0 where none was.
@@ -43,15 +44,20 @@ class CheckpointWriter {
   }
 
   [[nodiscard]] std::uint64_t written() const { return written_; }  ///< checkpoints, since the start
+  [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
 
  private:
   static constexpr std::uint64_t kLeastRatio = 8;
   static constexpr std::uint64_t kLate = 4;
 
   [[nodiscard]] bool is_due(std::uint64_t times) const;
+  /// What is still to be done for the one that is being written.
+  enum class Phase : unsigned char { live_ids, finished_ids, entries };
+  Result<void> go_on(const Coverage& coverage, std::uint64_t bytes);
   Result<void> begin();
+  void gather_ids();
   Result<void> write_piece(std::string_view body);
-  Result<void> write_entries(const Coverage& coverage);
+  Result<void> write_entries(const Coverage& coverage, std::uint64_t bytes);
   Result<void> seal(const Coverage& coverage);
   void give_up();
 
@@ -66,10 +72,15 @@ class CheckpointWriter {
   std::uint64_t last_bytes_ = 0;    ///< of the last one
   std::uint64_t log_bytes_at_ = 0;  ///< written to the log when it was begun, or given up
   std::uint64_t written_ = 0;
+  std::uint64_t bytes_written_ = 0;
 
   std::unique_ptr<DiskFile> file_;  ///< of the one that is being written
-  std::vector<QueueId> ids_;
-  std::size_t next_id_ = 0;
+  Phase phase_ = Phase::live_ids;
+  IdRuns ids_;
+  std::uint64_t position_ = 0;       ///< of the live message whose id was gathered last
+  std::uint64_t last_position_ = 0;  ///< when it was begun: what came later is in the log behind it
+  std::size_t bucket_ = 0;           ///< of the index, whose finished ones are gathered next
+  std::size_t buckets_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t pieces_ = 0;
   std::uint64_t begun_at_ = 0;  ///< bytes written to the log

@@ -1,13 +1,22 @@
 #include "spool/engine.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace sternpost::spool {
 namespace {
 
 constexpr std::uint32_t kMaxLease = 65536;
 constexpr std::size_t kMaxIdIntervals = 65536;
+/// What a step of upkeep writes at least while mail comes in, where there is as much to write.
+constexpr std::uint64_t kLeastStep = 64 * 1024;
 
 CommitLimits commit_limits(const EngineOptions& options) {
   return {options.max_group_bytes, options.max_message_bytes};
+}
+
+std::uint64_t least_step(const SegmentLog& log) {
+  return std::min(kLeastStep, log.capacity() / 4);
 }
 
 }  // namespace
@@ -34,10 +43,11 @@ Engine::Engine(const Disks& disks, Clock& clock, const EngineOptions& options)
       main_(*disks.main),
       log_(disks, clock, log_options()),
       committed_(kMaxIdIntervals),
-      housekeeper_(log_, index_, clock, options.spare_segments),
+      housekeeper_(log_, index_, clock, options.spare_segments, least_step(log_)),
       committer_(log_, index_, committed_, housekeeper_, commit_limits(options)),
       reader_(log_),
-      checkpoints_(*disks.main, log_, index_, committed_, options.checkpoint_bytes) {}
+      checkpoints_(*disks.main, log_, index_, committed_, options.checkpoint_bytes),
+      pace_(least_step(log_)) {}
 
 SegmentLogOptions Engine::log_options() const {
   return {.segment_bytes = options_.segment_bytes,
@@ -121,12 +131,28 @@ Result<void> Engine::may_take_content(std::uint64_t bytes, std::uint64_t being_w
   return {};
 }
 
+std::uint64_t Engine::bytes_written() const {
+  return log_.counters().bytes_written + checkpoints_.bytes_written();
+}
+
 Result<bool> Engine::maintain(Upkeep upkeep) {
-  auto more = housekeeper_.maintain(upkeep);
+  const auto before = bytes_written();
+  pace_.earn(before - std::exchange(paced_bytes_, before));
+  const bool at_a_pace = upkeep == Upkeep::pressing && !housekeeper_.must_hurry();
+  const auto bytes = at_a_pace ? pace_.step() : kUpkeepStep;
+  if (bytes == 0) return false;
+  auto more = step(upkeep, bytes);
+  paced_bytes_ = bytes_written();
+  pace_.spend(paced_bytes_ - before);
+  return more;
+}
+
+Result<bool> Engine::step(Upkeep upkeep, std::uint64_t bytes) {
+  auto more = housekeeper_.maintain(upkeep, bytes);
   if (!more || *more) return more;
   const bool calm = upkeep == Upkeep::all;
   const bool wanted = checkpoints_.is_late() || (calm && (checkpoints_.is_due() || checkpoints_.busy()));
-  return wanted ? checkpoints_.step() : false;
+  return wanted ? checkpoints_.step(bytes) : false;
 }
 
 Result<mail::Envelope> Engine::read_envelope(QueueId id) {

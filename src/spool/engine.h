@@ -22,6 +22,7 @@
 #include "spool/id_set.h"
 #include "spool/index.h"
 #include "spool/ops.h"
+#include "spool/pace.h"
 #include "spool/reader.h"
 #include "spool/recovery.h"
 #include "spool/segment_log.h"
@@ -80,7 +81,8 @@ class Engine {
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
   /// Does a bounded step of what should be done ahead of need: spares, recycling, checkpoints. True while
-  /// there is more.
+  /// there is more. Of what is pressing no more than a step after each commit (pace.h), while two spares are
+  /// there.
   Result<bool> maintain(Upkeep upkeep = Upkeep::all);
   /// Sees to it that the next start has little to read. Nothing is lost where this fails or is left out.
   Result<void> write_checkpoint() { return checkpoints_.finish(); }
@@ -130,6 +132,8 @@ class Engine {
  private:
   Engine(const Disks& disks, Clock& clock, const EngineOptions& options);
   [[nodiscard]] SegmentLogOptions log_options() const;
+  Result<bool> step(Upkeep upkeep, std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t bytes_written() const;
 
   Result<Reader::Content> find_content(QueueId id);
 
@@ -142,6 +146,8 @@ class Engine {
   Committer committer_;
   Reader reader_;
   CheckpointWriter checkpoints_;
+  Pace pace_;
+  std::uint64_t paced_bytes_ = 0;  ///< of bytes_written(), that the pace knows of
   RecoveryReport report_;
   std::vector<QueueId> orphans_;
 };

@@ -114,9 +114,11 @@ TEST_F(engine, forgets_a_message_when_all_is_settled_but_not_that_it_was_committ
 TEST_F(engine, leaves_what_is_not_pressing_for_a_pause) {
   options_.spare_segments = 5;
   start();
-  (void)add("x");
   const auto do_all = [&](Upkeep upkeep) {
-    while (engine_->maintain(upkeep).value_or(false)) {
+    for (int commits = 0; commits < 20; ++commits) {
+      (void)add("x");
+      while (engine_->maintain(upkeep).value_or(false)) {
+      }
     }
     return engine_->stats().spares;
   };

@@ -58,6 +58,7 @@ class FailingDisk : public Disk {
   bool quota_is_used_up = false;  ///< no file grows, whatever `free` says
   std::uint64_t written = 0;
   std::uint64_t reads = 0;
+  std::uint64_t bytes_read = 0;
   std::uint64_t free = 1ULL << 40U;
 
  private:
@@ -75,6 +76,7 @@ class FailingDisk : public Disk {
     }
     Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
       ++disk_.reads;
+      disk_.bytes_read += out.size();
       if (disk_.unreadable.meets(name_, offset, out.size())) return fail_errno("reading", EIO);
       return file_->read(offset, out);
     }

@@ -6,7 +6,6 @@
 namespace sternpost::spool {
 namespace {
 
-constexpr std::uint64_t kRecycleStep = 256 * 1024;
 /// Failures in a row after which no new message is taken until a sync succeeds.
 constexpr unsigned kFailuresThatCloseIntake = 2;
 /// While mail comes in: those that are kept at least, and one for the deferred log.
@@ -19,11 +18,12 @@ constexpr Microseconds kGrowAgain = Seconds(5);
 
 }  // namespace
 
-Housekeeper::Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments)
+Housekeeper::Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments,
+                         std::uint64_t least_step)
     : log_(log),
       index_(index),
       clock_(clock),
-      recycler_(log, index, std::min(kRecycleStep, log.capacity() / 4)),
+      recycler_(log, index, least_step),
       spare_segments_(spare_segments) {}
 
 Result<void> Housekeeper::disk_works() const {
@@ -83,8 +83,14 @@ std::size_t Housekeeper::make_room(std::uint64_t extent) {
   return 1;
 }
 
-Result<bool> Housekeeper::maintain(Upkeep upkeep) {
+bool Housekeeper::must_hurry() const {
+  return log_.spares(Stream::incoming) < kLeastSpares || !disk_works();
+}
+
+Result<bool> Housekeeper::maintain(Upkeep upkeep, std::uint64_t bytes) {
+  step_bytes_ = bytes;
   const auto more = advance(upkeep);
+  step_bytes_ = kUpkeepStep;
   if (more && !*more && trouble_) return std::unexpected(*trouble_);
   return more;
 }
@@ -95,7 +101,7 @@ Result<bool> Housekeeper::advance(Upkeep upkeep) {
   trouble_.reset();
   if (may_reopen() && log_.reopen(Stream::incoming)) return true;
   if (recycler_.busy()) {
-    auto more = recycler_.step();
+    auto more = recycler_.step(step_bytes_);
     if (more) return true;
     if (!recycler_.resetting()) return more;
     trouble_ = std::move(more.error());
@@ -171,7 +177,7 @@ bool Housekeeper::may_grow(Stream stream) {
 }
 
 Result<bool> Housekeeper::grow(Stream stream) {
-  auto more = log_.prepare_step(stream);
+  auto more = log_.prepare_step(stream, step_bytes_);
   if (more) return true;
   growing_failed_.at(log_.volume_of(stream)) = {clock_.elapsed(), log_.counters().segments_reset};
   return more;

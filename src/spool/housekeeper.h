@@ -28,15 +28,22 @@ enum class Upkeep : unsigned char {
   all,       ///< all that is wanted: while nobody does
 };
 
+/// What a step of upkeep writes about, while nobody waits for the disk or all do.
+inline constexpr std::uint64_t kUpkeepStep = 256 * 1024;
+
 class Housekeeper {
  public:
-  Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments);
+  /// `least_step`: no step of moving is asked to write less.
+  Housekeeper(SegmentLog& log, Index& index, Clock& clock, std::uint32_t spare_segments,
+              std::uint64_t least_step);
 
   void set_spares(std::uint32_t spare_segments) { spare_segments_ = spare_segments; }
 
-  /// Does a bounded step of what should be done ahead of need. True while there is more. Says what stands in
-  /// the way when nothing else is left.
-  Result<bool> maintain(Upkeep upkeep);
+  /// Does a bounded step of what should be done ahead of need, which writes about `bytes`. True while there
+  /// is more. Says what stands in the way when nothing else is left.
+  Result<bool> maintain(Upkeep upkeep, std::uint64_t bytes);
+  /// What is pressing cannot wait: spares are scarce, or the disk fails.
+  [[nodiscard]] bool must_hurry() const;
 
   /// Temporary while the disk fails.
   [[nodiscard]] Result<void> disk_works() const;
@@ -78,6 +85,7 @@ class Housekeeper {
   Clock& clock_;
   Recycler recycler_;
   std::uint32_t spare_segments_;
+  std::uint64_t step_bytes_ = kUpkeepStep;  ///< of the step that is made
   struct FailedGrowth {
     Microseconds at{};         ///< on the clock that does not step
     std::uint64_t resets = 0;  ///< until then

@@ -198,15 +198,8 @@ std::vector<QueueId> Index::with_files() const {
   return ids;
 }
 
-std::vector<QueueId> Index::known() const {
-  std::vector<QueueId> ids;
-  ids.reserve(positions_.size() + finished_.size());
-  for (const auto& [position, id] : positions_) ids.push_back(id);
-  for (const auto& [id, finished] : finished_) ids.push_back(id);
-  if (!std::ranges::is_sorted(ids)) std::ranges::sort(ids);
-  const auto repeated = std::ranges::unique(ids);
-  ids.erase(repeated.begin(), repeated.end());
-  return ids;
+void Index::add_finished(std::size_t bucket, std::vector<QueueId>& ids) const {
+  for (auto at = finished_.begin(bucket); at != finished_.end(bucket); ++at) ids.push_back(at->first);
 }
 
 std::optional<CheckpointEntry> Index::entry(QueueId id) const {

@@ -68,9 +68,11 @@ class Index {
   /// Live messages by rising position, from the first behind `position`, with their positions.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> after(std::uint64_t position,
                                                                      std::size_t max) const;
-  /// All ids of live messages and of finished ones that a scan could still find, by rising id, and perhaps
-  /// some that were finished.
-  [[nodiscard]] std::vector<QueueId> known() const;
+  /// Finished ones that a scan could still find are kept in so many buckets. While this is the same, one that
+  /// is known stays in its own.
+  [[nodiscard]] std::size_t finished_buckets() const { return finished_.bucket_count(); }
+  /// Adds the ids of one bucket.
+  void add_finished(std::size_t bucket, std::vector<QueueId>& ids) const;
   /// What is to be known of one after a start; nothing where nothing is.
   [[nodiscard]] std::optional<CheckpointEntry> entry(QueueId id) const;
   /// The inverse, of an id that is not known yet.

@@ -8,6 +8,8 @@ namespace {
 
 /// How often a segment is reset in vain while the disk works elsewhere.
 constexpr unsigned kResetTries = 10;
+/// What a step reads, about, of a segment in which hardly anything is needed.
+constexpr std::uint64_t kMostRead = 1024 * 1024;
 
 }  // namespace
 
@@ -26,7 +28,8 @@ std::uint64_t Recycler::cost(const Index::Need& need) const {
   if (need.items == 0) return 0;
   // In every step's group a dead list for each segment, and padding.
   constexpr std::uint64_t kDeadListBytes = 64;
-  const auto steps = need.bytes / (step_bytes_ - kBlock) + 1;
+  const auto steps = std::min(
+      need.items, need.bytes / (least_step_ - kBlock) + 1 + (log_.segment_bytes() - 1) / most_read());
   const auto lists = std::min<std::uint64_t>(need.items, steps * log_.segments().size());
   return round_up_to_block(need.bytes + lists * kDeadListBytes) + steps * kBlock;
 }
@@ -43,10 +46,10 @@ void Recycler::start(std::uint32_t slot, bool must_leave) {
   reset_failures_ = 0;
 }
 
-Result<bool> Recycler::step() {
+Result<bool> Recycler::step(std::uint64_t bytes) {
   const auto slot = *victim_;
   if (log_.segments()[slot].state == SegmentState::closed) {
-    auto moved = move_some();
+    auto moved = move_some(std::clamp(bytes, least_step_, log_.capacity() / 4));
     if (!moved) return failed(std::move(moved.error()));
     read_failures_ = 0;
     if (*moved) return true;
@@ -112,10 +115,10 @@ void Recycler::drop_step() {
   dead_entries_ = 0;
 }
 
-/// True where something was written: there may be more.
-Result<bool> Recycler::move_some() {
-  if (auto gathered = gather(); !gathered) return fail_with(std::move(gathered));
-  if (group_.empty()) return false;
+/// False at the end, where nothing was left to write.
+Result<bool> Recycler::move_some(std::uint64_t bytes) {
+  if (auto gathered = gather(bytes); !gathered) return fail_with(std::move(gathered));
+  if (group_.empty()) return !at_end();
   if (auto written = write(); !written) return fail_with(std::move(written));
   return true;
 }
@@ -140,12 +143,21 @@ Result<void> Recycler::read_group() {
   return {};
 }
 
-/// Reads on until the step is full or the victim ends.
-Result<void> Recycler::gather() {
-  const auto& segment = log_.segments()[*victim_];
-  while (group_.extent() + dead_entries_ * sizeof(QueueId) < step_bytes_) {
+bool Recycler::at_end() const {
+  return next_record_ == records_.size() && next_group_ >= log_.segments()[*victim_].end;
+}
+
+/// Small segments are read in one go: each step's group has padding, for which there may be no room.
+std::uint64_t Recycler::most_read() const {
+  return std::max(kMostRead, log_.segment_bytes() / 16);
+}
+
+/// Reads on until the step is full, or has read enough, or the victim ends.
+Result<void> Recycler::gather(std::uint64_t bytes) {
+  const auto begin = next_group_;
+  while (!at_end() && group_.extent() + dead_entries_ * sizeof(QueueId) < bytes) {
     if (next_record_ == records_.size()) {
-      if (next_group_ >= segment.end) break;
+      if (next_group_ - begin >= most_read()) break;
       if (auto read = read_group(); !read) return read;
       continue;
     }

@@ -21,9 +21,9 @@ namespace sternpost::spool {
 
 class Recycler {
  public:
-  /// `step_bytes`: how much is written in one step, but for one record more; at most a quarter of a segment.
-  Recycler(SegmentLog& log, Index& index, std::uint64_t step_bytes)
-      : log_(log), index_(index), reader_(log), step_bytes_(step_bytes) {}
+  /// `least_step`: what steps write at least, where there is so much; at most a quarter of a segment.
+  Recycler(SegmentLog& log, Index& index, std::uint64_t least_step)
+      : log_(log), index_(index), reader_(log), least_step_(least_step) {}
 
   [[nodiscard]] bool busy() const { return victim_.has_value(); }
   [[nodiscard]] std::optional<std::uint32_t> victim() const { return victim_; }
@@ -38,17 +38,20 @@ class Recycler {
   void start(std::uint32_t slot, bool must_leave = false);
   /// The deferred log could not be written since a segment was reset last.
   [[nodiscard]] bool deferred_failed() const { return deferred_failed_; }
-  /// One bounded step. True while there is more to do. After a temporary failure, call again later: another
-  /// segment may be the better one then, where space was missing. Damage found on the way, or what cannot be
-  /// read kReadTries times, quarantines the segment and ends its recycling with an error of class
+  /// One bounded step: it writes about `bytes`, but for one record more, `least_step` at least and a quarter
+  /// of a segment at most. True while there is more to do. After a temporary failure, call again later:
+  /// another segment may be the better one then, where space was missing. Damage found on the way, or what
+  /// cannot be read kReadTries times, quarantines the segment and ends its recycling with an error of class
   /// permanent.
-  Result<bool> step();
+  Result<bool> step(std::uint64_t bytes);
 
  private:
-  Result<bool> move_some();
+  Result<bool> move_some(std::uint64_t bytes);
   std::unexpected<Error> not_reset(Error error);
   Result<void> read_group();
-  Result<void> gather();
+  Result<void> gather(std::uint64_t bytes);
+  [[nodiscard]] bool at_end() const;
+  [[nodiscard]] std::uint64_t most_read() const;
   Result<void> consider(const RecordView& record);
   Result<void> consider_message(const RecordView& record);
   Result<void> consider_settled(QueueId id);
@@ -68,7 +71,7 @@ class Recycler {
   SegmentLog& log_;
   Index& index_;
   Reader reader_;
-  std::uint64_t step_bytes_;
+  std::uint64_t least_step_;
 
   std::optional<std::uint32_t> victim_;
   std::pair<std::uint32_t, std::uint64_t> unreadable_;  ///< slot and offset of what was not read last

@@ -5,11 +5,6 @@
 #include "spool/segment_log.h"
 
 namespace sternpost::spool {
-namespace {
-
-constexpr std::uint64_t kPrepareStep = 1024 * 1024;
-
-}  // namespace
 
 std::uint64_t SegmentLog::total_bytes() const {
   std::uint64_t total = 0;
@@ -52,7 +47,7 @@ Result<void> SegmentLog::begin_preparing(std::size_t volume) {
   return {};
 }
 
-Result<bool> SegmentLog::prepare_step(Stream stream) {
+Result<bool> SegmentLog::prepare_step(Stream stream, std::uint64_t bytes) {
   auto& volume = volumes_[volume_of(stream)];
   if (!volume.preparing) {
     if (auto begun = begin_preparing(volume_of(stream)); !begun) return fail_with(std::move(begun));
@@ -60,7 +55,7 @@ Result<bool> SegmentLog::prepare_step(Stream stream) {
   auto& segment = segments_[*volume.preparing];
   Result<void> step;
   if (volume.prepared_bytes < options_.segment_bytes) {
-    const auto bytes = std::min(kPrepareStep, options_.segment_bytes - volume.prepared_bytes);
+    bytes = std::min(round_up_to_block(bytes), options_.segment_bytes - volume.prepared_bytes);
     step = segment.file->write(volume.prepared_bytes, std::string(bytes, '\0'));
     if (step) step = segment.file->sync();  // so that no sync takes longer than a step
     volume.prepared_bytes += bytes;

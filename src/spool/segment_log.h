@@ -122,9 +122,9 @@ class SegmentLog {
   [[nodiscard]] bool preparing(Stream stream) const {
     return volumes_[volume_of(stream)].preparing.has_value();
   }
-  /// One bounded step (1 MiB) towards one more spare. True while there is more to do. After a failure the
-  /// file is empty again.
-  Result<bool> prepare_step(Stream stream);
+  /// A step of at most so many `bytes`, but for a block, towards one more spare. True while there is more to
+  /// do. After a failure the file is empty again.
+  Result<bool> prepare_step(Stream stream, std::uint64_t bytes);
   /// Gives the space of one spare back.
   void release_spare(Stream stream);
 

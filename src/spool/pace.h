@@ -1,0 +1,36 @@
+// How much upkeep there is between commits while they follow each other: about as much as they write
+// themselves, in steps that take about as long as one of them.
+//
+// So a commit that comes during a step waits for one that is no longer than what it is going to take itself,
+// and upkeep keeps up: at most a half of a segment that is recycled while mail comes in is needed, so that
+// moving a byte frees one.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace sternpost::spool {
+
+class Pace {
+ public:
+  /// Of the bytes that commits write, so many quarters may be written for upkeep.
+  static constexpr std::uint64_t kQuarters = 5;
+  /// What a step writes at most, however much was committed.
+  static constexpr std::uint64_t kMost = 1024 * 1024;
+
+  /// `least`: what a step writes, so that the sync is worth it.
+  explicit Pace(std::uint64_t least) : least_(least) {}
+
+  /// Commits wrote so many bytes.
+  void earn(std::uint64_t bytes) { credit_ = std::min(credit_ + bytes / 4 * kQuarters, kMost); }
+  /// Bytes that a step may write now; 0: it is to wait for more commits.
+  [[nodiscard]] std::uint64_t step() const { return credit_ < least_ ? 0 : credit_; }
+  /// A step wrote so many. One that wrote little read something, or waited for a sync nevertheless.
+  void spend(std::uint64_t bytes) { credit_ -= std::min(credit_, std::max(bytes, least_ / 2)); }
+
+ private:
+  std::uint64_t least_;
+  std::uint64_t credit_ = 0;
+};
+
+}  // namespace sternpost::spool
