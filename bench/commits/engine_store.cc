@@ -1,15 +1,12 @@
 // Sternpost's engine, as spool drives it: one thread, a group for all that waits, and between groups a step
 // of what is pressing. Segments are prepared ahead, as in a spool that has seen such a burst before.
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "disk_variants.h"
-#include "spool/engine.h"
-#include "spool/posix_disk.h"
+#include "engine_parts.h"
 #include "store.h"
 
 namespace sternpost::bench {
@@ -27,20 +24,6 @@ spool::EngineOptions options_for(const Site& site) {
   options.max_spool_bytes = (options.spare_segments + 64) * options.segment_bytes;
   options.salt = 0x5eed;
   return options;
-}
-
-mail::Envelope envelope() {
-  mail::Envelope made;
-  made.recipients.push_back(*mail::Mailbox::from_wire("user@bench.example.org"));
-  made.arrival = wall_now();
-  made.origin = {"ESMTP", "127.0.0.1:40312", "client.example.net", "s1"};
-  return made;
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) die(result.error().text);
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 class EngineStore : public Store {
@@ -77,11 +60,6 @@ class EngineStore : public Store {
   }
 
  private:
-  static spool::Op delivery(QueueId id) {
-    return spool::RecordOutcomes{id,
-                                 {{0, mail::Disposition::delivered, {250, {2, 0, 0}, "taken"}, wall_now()}}};
-  }
-
   void record(std::vector<spool::Op>& outcomes) {
     for (const auto& result : engine_->commit(outcomes)) {
       if (!result) die(result.error().text);
@@ -102,10 +80,6 @@ class EngineStore : public Store {
   std::vector<spool::Op> ops_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> leased_;  ///< first id and how many
 };
-
-std::unique_ptr<spool::Disk> posix_disk(const Site& site) {
-  return std::make_unique<spool::PosixDisk>(UniqueFd(::open(site.folder.c_str(), O_RDONLY | O_DIRECTORY)));
-}
 
 }  // namespace
 

@@ -18,6 +18,8 @@ namespace {
 const std::map<std::string, std::unique_ptr<Store> (*)(const Site&)> kStores = {
     {"engine", make_engine_store},
     {"engine-direct", make_direct_engine_store},
+    {"engine-moving", make_moving_store},
+    {"engine-resting", make_resting_store},
     {"engine-thread", make_threaded_engine_store},
     {"engine-direct-thread", make_threaded_direct_engine_store},
     {"files", make_file_store},
@@ -30,12 +32,14 @@ double percentile(const std::vector<double>& ordered, double part) {
   return ordered[static_cast<std::size_t>(part * static_cast<double>(ordered.size() - 1))];
 }
 
-void report(const Measured& measured) {
+void report(const Measured& measured, std::uint64_t bytes_written) {
   const auto messages = static_cast<double>(measured.messages);
   fmt::print(
-      "{{\"messages\": {}, \"rate\": {:.1f}, \"cpu_us\": {:.3f}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}}}\n",
+      "{{\"messages\": {}, \"rate\": {:.1f}, \"cpu_us\": {:.3f}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}, "
+      "\"max_us\": {:.1f}, \"written_kib\": {:.2f}}}\n",
       measured.messages, messages / measured.seconds, measured.cpu_seconds / messages * 1e6,
-      percentile(measured.microseconds, 0.5), percentile(measured.microseconds, 0.99));
+      percentile(measured.microseconds, 0.5), percentile(measured.microseconds, 0.99),
+      percentile(measured.microseconds, 1), static_cast<double>(bytes_written) / 1024 / messages);
   std::fflush(stdout);
 }
 
@@ -43,7 +47,9 @@ void serve(Store& store, std::uint64_t room) {
   std::string mode;
   Plan plan{.room = room};
   while (std::cin >> mode >> plan.producers >> plan.seconds) {
-    report(mode == "threads" ? run_threads(store, plan) : run_at_once(store, plan));
+    const auto before = store.bytes_written();
+    const auto measured = mode == "threads" ? run_threads(store, plan) : run_at_once(store, plan);
+    report(measured, store.bytes_written() - before);
     store.clear();
     fmt::print("ready\n");
     std::fflush(stdout);

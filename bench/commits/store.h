@@ -22,6 +22,8 @@ class Store {
   [[nodiscard]] virtual bool is_shared() const { return false; }
   /// Whether commit() leaves its group to a thread, and the next call waits for it.
   [[nodiscard]] virtual bool syncs_behind() const { return false; }
+  /// By the store, where it counts that.
+  [[nodiscard]] virtual std::uint64_t bytes_written() const { return 0; }
   /// Forgets all messages, so that there is room for the next run. Not timed.
   virtual void clear() = 0;
 };
@@ -37,6 +39,9 @@ std::unique_ptr<Store> make_engine_store(const Site& site);
 std::unique_ptr<Store> make_direct_engine_store(const Site& site);
 std::unique_ptr<Store> make_threaded_engine_store(const Site& site);
 std::unique_ptr<Store> make_threaded_direct_engine_store(const Site& site);
+/// The engine under a load that makes it move half of each segment, and the same load without that.
+std::unique_ptr<Store> make_moving_store(const Site& site);
+std::unique_ptr<Store> make_resting_store(const Site& site);
 std::unique_ptr<Store> make_file_store(const Site& site);
 std::unique_ptr<Store> make_raw_store(const Site& site);
 std::unique_ptr<Store> make_rocksdb_store(const Site& site);
