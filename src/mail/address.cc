@@ -149,7 +149,11 @@ std::string Mailbox::to_wire() const {
   if (domain_.to_wire().empty()) return local_;
   std::string out;
   out.reserve(local_.size() + 1 + domain_.to_wire().size());
-  out += is_dot_string(local_) ? local_ : quoted(local_);
+  if (is_dot_string(local_)) {
+    out += local_;
+  } else {
+    out += quoted(local_);
+  }
   out.push_back('@');
   out += domain_.to_wire();
   return out;

@@ -81,8 +81,7 @@ class Engine {
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
   /// Does a bounded step of what should be done ahead of need: spares, recycling, checkpoints. True while
-  /// there is more. Of what is pressing no more than a step after each commit (pace.h), while two spares are
-  /// there.
+  /// there is more. What is pressing is done at the pace of commits (pace.h), while two spares are there.
   Result<bool> maintain(Upkeep upkeep = Upkeep::all);
   /// Sees to it that the next start has little to read. Nothing is lost where this fails or is left out.
   Result<void> write_checkpoint() { return checkpoints_.finish(); }
