@@ -21,16 +21,23 @@ class Pace {
   /// `least`: what a step writes, so that the sync is worth it.
   explicit Pace(std::uint64_t least) : least_(least) {}
 
-  /// Commits wrote so many bytes.
-  void earn(std::uint64_t bytes) { credit_ = std::min(credit_ + bytes / 4 * kQuarters, kMost); }
-  /// Bytes that a step may write now; 0: it is to wait for more commits.
-  [[nodiscard]] std::uint64_t step() const { return credit_ < least_ ? 0 : credit_; }
+  /// Commits wrote so many bytes since the last step.
+  void earn(std::uint64_t bytes) {
+    if (bytes > 0) last_ = bytes;
+    credit_ = std::min(credit_ + bytes / 4 * kQuarters, kMost);
+  }
+  /// Bytes that a step may write now, no more than twice what commits wrote last, however much they did before
+  /// while there was nothing to do; 0: it is to wait for more of them.
+  [[nodiscard]] std::uint64_t step() const {
+    return credit_ < least_ ? 0 : std::min(credit_, std::max(least_, 2 * last_));
+  }
   /// A step wrote so many. One that wrote little read something, or waited for a sync nevertheless.
   void spend(std::uint64_t bytes) { credit_ -= std::min(credit_, std::max(bytes, least_ / 2)); }
 
  private:
   std::uint64_t least_;
   std::uint64_t credit_ = 0;
+  std::uint64_t last_ = 0;
 };
 
 }  // namespace sternpost::spool

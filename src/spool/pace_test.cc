@@ -41,6 +41,14 @@ TEST(pace, bounds_what_a_time_without_upkeep_leaves) {
   EXPECT_EQ(pace.step(), Pace::kMost);
 }
 
+TEST(pace, makes_no_step_much_longer_than_a_commit_out_of_what_was_saved) {
+  Pace pace(kLeast);
+  for (int i = 0; i < 1000; ++i) pace.earn(8192);
+  EXPECT_EQ(pace.step(), kLeast);
+  pace.earn(2 * kLeast);
+  EXPECT_EQ(pace.step(), 4 * kLeast);
+}
+
 TEST(pace, lets_steps_that_write_nothing_wait_too) {
   Pace pace(kLeast);
   pace.earn(kLeast);

@@ -67,18 +67,18 @@ TEST_F(upkeep, reads_a_part_of_a_segment_in_one_step_although_nothing_is_needed_
     EXPECT_EQ(engine_->read_content(kept), std::string(8000, 'x'));
 }
 
-TEST_F(upkeep, keeps_up_with_commits_in_steps_like_theirs_while_half_of_each_segment_is_moved) {
+TEST_F(upkeep, keeps_up_with_commits_in_steps_like_theirs_while_much_of_each_segment_is_moved) {
   std::vector<QueueId> live;
   std::uint64_t most = 0;
   std::size_t least_spares = 3;
   for (int i = 0; i < 700; ++i) {
     auto ids = add_some(8);
     const std::span all(ids);
-    end(all.first(4));
-    live.insert(live.end(), ids.begin() + 4, ids.end());
+    end(all.first(5));
+    live.insert(live.end(), ids.begin() + 5, ids.end());
     if (live.size() > 1000) {
-      end(std::span(live).first(4));
-      live.erase(live.begin(), live.begin() + 4);
+      end(std::span(live).first(3));
+      live.erase(live.begin(), live.begin() + 3);
     }
     const auto before = disk_->written;
     ASSERT_TRUE(engine_->maintain(Upkeep::pressing));
