@@ -62,6 +62,7 @@ struct AddressedRecipient {
 struct RouteQuestion {
   QueueId id;
   std::vector<AddressedRecipient> recipients;
+  std::uint32_t generation = 0;  ///< comes back with the answer
 };
 
 /// `reply` 250: to `agent` at `site`. 4xx: no route for now. 5xx: none for good.

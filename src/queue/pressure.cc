@@ -72,6 +72,10 @@ std::optional<Pressure> PressureGauge::update(const Load& load, WallTime now) {
   return current_;
 }
 
+void PressureGauge::clock_stepped(Microseconds step) {
+  if (lower_since_) lower_since_ = *lower_since_ + step;
+}
+
 std::optional<WallTime> PressureGauge::calm_at() const {
   if (!lower_since_) return std::nullopt;
   return *lower_since_ + kCalm;

@@ -57,6 +57,7 @@ class PressureGauge {
   [[nodiscard]] const Pressure& current() const { return current_; }
   /// When a call may lower the level without any other change.
   [[nodiscard]] std::optional<WallTime> calm_at() const;
+  void clock_stepped(Microseconds step);
 
  private:
   [[nodiscard]] Pressure measure(const Load& load) const;

@@ -62,5 +62,16 @@ TEST(pressure, rises_at_once_and_falls_when_it_is_calm) {
   EXPECT_EQ(calm->cause, "");
 }
 
+TEST(pressure, falls_after_the_same_time_when_the_clock_is_set) {
+  for (const auto step : {Seconds(-365LL * 86400), Seconds(-20), Seconds(20)}) {
+    PressureGauge gauge(limits());
+    ASSERT_TRUE(gauge.update({.backlog = 300}, kNow));
+    EXPECT_FALSE(gauge.update({.backlog = 0}, kNow));
+    gauge.clock_stepped(step);
+    EXPECT_FALSE(gauge.update({.backlog = 0}, kNow + step + Seconds(9)));
+    EXPECT_TRUE(gauge.update({.backlog = 0}, kNow + step + Seconds(10)));
+  }
+}
+
 }  // namespace
 }  // namespace sternpost::queue

@@ -50,6 +50,7 @@ void Scheduler::forget_all() {
   free_jobs_.clear();
   timers_.clear();
   to_ask_.clear();
+  ++generation_;
   asked_ = 0;
   to_tell_.clear();
   spool_load_ = {};
@@ -118,8 +119,9 @@ void Scheduler::admit(Message&& message, WallTime now) {
   if (!fresh) return;
   auto& entry = at->second;
   entry.fresh = true;
-  entry.arrival = message.arrival;
-  newest_arrival_ = std::max(newest_arrival_, message.arrival);
+  // What came in while the clock was ahead of this one is as old as can be told.
+  entry.arrival = std::min(message.arrival, now);
+  newest_arrival_ = std::max(newest_arrival_, entry.arrival);
   entry.held = message.held;
   entry.owing = std::move(message.owing);
   entry.warned = message.warned;
@@ -181,7 +183,9 @@ void Scheduler::start_due(Entry& entry, QueueId id, WallTime now) {
   }
 }
 
-void Scheduler::routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime now) {
+void Scheduler::routed(QueueId id, std::uint32_t generation, std::vector<RouteAnswer>&& answers,
+                       WallTime now) {
+  if (generation != generation_) return;
   const auto at = open(id);
   if (at == entries_.end()) return;
   auto& entry = at->second;

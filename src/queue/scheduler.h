@@ -79,8 +79,9 @@ class Scheduler {
 
   /// Fails, as a breach of protocol, where no pull is outstanding.
   Result<void> pulled(std::vector<Message>&& messages, std::uint64_t position, WallTime now);
-  /// Answers for what is not being asked are ignored.
-  void routed(QueueId id, std::vector<RouteAnswer>&& answers, WallTime now);
+  /// Answers for what is not being asked are ignored, and so are those to questions of an earlier
+  /// `generation`: the same may have been asked anew, and sent elsewhere, since.
+  void routed(QueueId id, std::uint32_t generation, std::vector<RouteAnswer>&& answers, WallTime now);
   /// The answer to a look-up. Recipients that it leaves out are looked up again later, if they are still
   /// here.
   void addressed(QueueId id, std::vector<AddressedRecipient>&& addresses, WallTime now);
@@ -107,6 +108,10 @@ class Scheduler {
   /// Where recipients wait at a site that is down: which, and what was met with there. At most kMaxBecause.
   static constexpr std::size_t kMaxBecause = 512;
   [[nodiscard]] std::string waits_because(QueueId id) const;
+
+  /// The clock that says what `now` is was set, by this much, to `now`. What waits for a time waits for as
+  /// long as it would have; only the age of messages is another one. As slow as flush_all().
+  void clock_stepped(Microseconds step, WallTime now);
 
   /// What is to be done at `now`. Called after every event, and when the wake time has come.
   Actions take(WallTime now);
@@ -187,7 +192,8 @@ class Scheduler {
   std::vector<std::uint32_t> free_jobs_;
   Timers timers_;
   std::deque<QueueId> to_ask_;
-  std::int64_t asked_ = 0;  ///< messages for which router or spool owes an answer
+  std::uint32_t generation_ = 0;  ///< rises whenever all is forgotten
+  std::int64_t asked_ = 0;        ///< messages for which router or spool owes an answer
   std::deque<QueueId> to_tell_;
   std::set<QueueId> telling_;  ///< spool has not answered yet
   std::vector<Decided> decisions_;

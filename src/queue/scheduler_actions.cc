@@ -65,7 +65,7 @@ void Scheduler::ask(Actions& actions) {
     auto& entry = at->second;
     // What spool is asked already will come with all addresses.
     const bool was_looked_up = entry.count(State::looking_up) > 0;
-    RouteQuestion question{id, {}};
+    RouteQuestion question{id, {}, generation_};
     for (auto& recipient : entry.recipients) {
       if (recipient.state != State::unasked) continue;
       const auto* address = entry.address(recipient.index);

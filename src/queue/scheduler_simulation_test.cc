@@ -275,12 +275,13 @@ class World {
       if (chance(50)) answer.reply = {550, {5, 1, 1}, "gone"};
       answers.push_back(std::move(answer));
     }
-    from_router([this, id = question.id, answers = std::move(answers)]() mutable {
+    from_router([this, id = question.id, generation = question.generation, life = spool_life_,
+                 answers = std::move(answers)]() mutable {
       for (const auto& answer : answers) {
-        if (!answer.reply.positive()) continue;
+        if (!answer.reply.positive() || life != spool_life_) continue;
         messages_.at(id.value).recipients.at(answer.index).told_site = answer.site;
       }
-      scheduler_.routed(id, std::move(answers), now_);
+      scheduler_.routed(id, generation, std::move(answers), now_);
     });
   }
 

@@ -105,6 +105,66 @@ TEST_F(SchedulerTest, AnAttemptIsPlannedFromItsEndWhateverTheClockOfTheAgentSays
   }
 }
 
+TEST_F(SchedulerTest, AnAnswerToAQuestionOfBeforeASpoolWasLostIsNotTakenForTheNewOne) {
+  (void)give({message(1)});
+  const auto before = generation;
+  scheduler.spool_lost();
+  scheduler.spool_connected();
+  pull_seen = false;
+  ASSERT_THAT(give({message(1)}).questions, SizeIs(1));
+  scheduler.routed(QueueId{1}, before, {{0, {250, {2, 1, 5}, "ok"}, Agent::virtual_mailbox, "old", {}}}, now);
+  EXPECT_THAT(take().orders, SizeIs(0));
+  route(1, 1, "new");
+  const auto ordered = take();
+  ASSERT_THAT(ordered.orders, SizeIs(1));
+  EXPECT_EQ(ordered.orders[0].site, "new");
+}
+
+TEST_F(SchedulerTest, AClockThatIsSetMovesNoAttemptHoweverFar) {
+  for (const auto step : {Seconds(-365LL * 86400), Seconds(-30), Seconds(30), Seconds(3600)}) {
+    const auto id = static_cast<std::uint64_t>(1'000'000'000 + step.count());
+    (void)give({message(id)});
+    route(id, 1);
+    (void)take();
+    record(id, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+    const auto wait = *take().wake - now;
+    now = now + step;
+    scheduler.clock_stepped(step, now);
+    const auto actions = take();
+    EXPECT_EQ(*actions.wake - now, wait) << step.count();
+    EXPECT_THAT(actions.questions, SizeIs(0)) << "tried too early after a step of " << step.count() << " s";
+    now = *actions.wake;
+    EXPECT_THAT(take().questions, SizeIs(1)) << step.count();
+    route(id, 1);
+    (void)take();
+    record(id, 0, Disposition::delivered);
+  }
+}
+
+TEST_F(SchedulerTest, ASiteThatIsDownIsTriedAfterTheSameTimeWhenTheClockIsSetBack) {
+  far_goes_down();
+  (void)give({message(2)});
+  route(2, 1, "far");
+  const auto wait = *take().wake - now;
+  const auto step = Seconds(-365LL * 86400);
+  now = now + step;
+  scheduler.clock_stepped(step, now);
+  EXPECT_EQ(*take().wake - now, wait);
+  now = now + wait;
+  EXPECT_THAT(take().orders, SizeIs(1));
+}
+
+TEST_F(SchedulerTest, AMessageFromTheFutureExpiresAsOneThatCameNow) {
+  auto future = message(1);
+  future.arrival = now + Seconds(365LL * 86400);
+  (void)give({future});
+  route(1, 1);
+  (void)take();
+  now = kStart + Seconds(7200);
+  record(1, 0, Disposition::deferred, {452, {4, 2, 2}, "full"});
+  ASSERT_THAT(take().decisions, SizeIs(1));
+}
+
 TEST_F(SchedulerTest, ADeferralOfAnOldMessageFailsItOnceAndSaysSoWhenDurable) {
   (void)give({message(1)});
   route(1, 1);
@@ -273,7 +333,7 @@ TEST_F(SchedulerTest, ARouteThatFailsIsDecidedAndItsOutcomeAwaited) {
   std::vector<RouteAnswer> answers;
   answers.push_back({0, {550, {5, 1, 1}, "no such user"}, Agent::virtual_mailbox, "", {}});
   answers.push_back({1, {451, {4, 3, 0}, "users are away"}, Agent::virtual_mailbox, "", {}});
-  scheduler.routed(QueueId{1}, std::move(answers), now);
+  scheduler.routed(QueueId{1}, generation, std::move(answers), now);
   const auto actions = take();
   ASSERT_THAT(actions.decisions, SizeIs(1));
   ASSERT_THAT(actions.decisions[0].recipients, SizeIs(2));
@@ -353,7 +413,7 @@ TEST_F(SchedulerTest, PullsNoMoreThanItHasRoomForAndNewMailPassesDeferredMail) {
   for (std::uint64_t i = 1; i <= 100; ++i) {
     std::vector<RouteAnswer> away;
     away.push_back({0, {451, {4, 3, 0}, "away"}, Agent::virtual_mailbox, "", {}});
-    scheduler.routed(QueueId{i}, std::move(away), now);
+    scheduler.routed(QueueId{i}, generation, std::move(away), now);
     record(i, 0, Disposition::deferred, {451, {4, 3, 0}, "away"});
   }
   const auto actions = take();

@@ -53,12 +53,14 @@ class SchedulerTest : public testing::Test {
   /// Spool answers look-ups at once, where it is not said to be slow.
   Actions take() {
     auto actions = scheduler.take(now);
+    for (const auto& question : actions.questions) generation = question.generation;
     if (actions.pull) pull_seen = true;
     if (slow_spool || actions.lookups.empty()) return actions;
     for (const auto id : actions.lookups) {
       scheduler.addressed(id, {{0, address(0)}, {1, address(1)}, {2, address(2)}}, now);
     }
     auto then = scheduler.take(now);
+    for (const auto& question : then.questions) generation = question.generation;
     actions.questions.insert(actions.questions.end(), then.questions.begin(), then.questions.end());
     actions.orders.insert(actions.orders.end(), then.orders.begin(), then.orders.end());
     actions.wake = then.wake;
@@ -70,7 +72,7 @@ class SchedulerTest : public testing::Test {
     for (std::uint32_t i = 0; i < recipients; ++i) {
       answers.push_back({i, {250, {2, 1, 5}, "ok"}, Agent::virtual_mailbox, site, {"rule", "", 0}});
     }
-    scheduler.routed(QueueId{id}, std::move(answers), now);
+    scheduler.routed(QueueId{id}, generation, std::move(answers), now);
   }
 
   void record(std::uint64_t id, std::uint32_t index, mail::Disposition disposition,
@@ -92,6 +94,7 @@ class SchedulerTest : public testing::Test {
 
   Scheduler scheduler{settings()};
   WallTime now = kStart;
+  std::uint32_t generation = 0;  ///< of the last question
   bool pull_seen = false;
   bool slow_spool = false;
 };

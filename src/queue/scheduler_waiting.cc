@@ -1,4 +1,5 @@
 // How Scheduler keeps what waits: folded, with a timer, without addresses.
+#include <algorithm>
 #include <utility>
 
 #include "queue/scheduler.h"
@@ -70,6 +71,23 @@ std::optional<Timers::Timer> Scheduler::next_timer() {
     if (timer_of(timers_.first().second) == timers_.first().first) return timers_.first();
   }
   return std::nullopt;
+}
+
+void Scheduler::clock_stepped(Microseconds step, WallTime now) {
+  gauge_.clock_stepped(step);
+  sites_.clock_stepped(step);
+  newest_arrival_ = std::min(newest_arrival_ + step, now);
+  for (const auto id : with_recipients_at(nullptr)) {
+    const auto at = open(id);
+    auto& entry = at->second;
+    entry.arrival = std::min(entry.arrival, now);
+    if (entry.tell_after != WallTime{}) entry.tell_after = entry.tell_after + step;
+    for (auto& recipient : entry.recipients) {
+      if (recipient.state == State::waiting) recipient.due = recipient.due + step;
+      if (recipient.state == State::parked) recipient.due = entry.arrival + settings_.expire;
+    }
+    settle(at);
+  }
 }
 
 void Scheduler::addressed(QueueId id, std::vector<AddressedRecipient>&& addresses, WallTime now) {

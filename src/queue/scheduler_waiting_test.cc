@@ -217,7 +217,7 @@ TEST_F(SchedulerWaitingTest, AFlushOfASiteTakesTheRecipientsThere) {
   std::vector<RouteAnswer> answers;
   answers.push_back({0, {250, {2, 1, 5}, "ok"}, Agent::smtp, "smtp mx 10 a.example:25", {}});
   answers.push_back({1, {250, {2, 1, 5}, "ok"}, Agent::smtp, "smtp mx 10 b.example:25", {}});
-  scheduler.routed(QueueId{1}, std::move(answers), now);
+  scheduler.routed(QueueId{1}, generation, std::move(answers), now);
   route(2, 1, "smtp mx 10 b.example:25");
   (void)take();
   for (const std::uint32_t index : {0U, 1U}) record(1, index, Disposition::deferred, full());

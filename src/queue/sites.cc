@@ -187,6 +187,16 @@ void Sites::unblock(SiteId id) {
   schedule(id);
 }
 
+void Sites::clock_stepped(Microseconds step) {
+  blocked_.clear();
+  for (SiteId id = 0; id < sites_.size(); ++id) {
+    auto& site = sites_[id];
+    site.down_since = site.down_since + step;
+    site.blocked_until = site.blocked_until + step;
+    if (site.blocked) blocked_.emplace(site.blocked_until, id);
+  }
+}
+
 std::optional<WallTime> Sites::wake() const {
   if (blocked_.empty()) return std::nullopt;
   return blocked_.begin()->first;

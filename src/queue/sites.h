@@ -121,6 +121,8 @@ class Sites {
   /// A blocked site is free at once.
   void unblock(SiteId site);
 
+  /// What is blocked stays so for as long as it would have been.
+  void clock_stepped(Microseconds step);
   /// When the first blocked site is free again.
   [[nodiscard]] std::optional<WallTime> wake() const;
   /// True when a turn is to be had at once.

@@ -20,6 +20,7 @@ WallTime BootClock::now() {
   if (!apart_since_) apart_since_ = boot;
   if (boot - *apart_since_ < kPatience) return carried;
   apart_since_.reset();
+  step_ += wall - carried;
   wall_at_start_ = wall;
   boot_at_start_ = boot;
   return wall;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "base/time.h"
 
@@ -26,6 +27,8 @@ class BootClock {
   explicit BootClock(Sources sources);
 
   [[nodiscard]] WallTime now();
+  /// By how much now() stepped, because it followed the wall clock, since this was asked last.
+  [[nodiscard]] Microseconds take_step() { return std::exchange(step_, {}); }
 
  private:
   /// Goes on while the machine sleeps.
@@ -35,6 +38,7 @@ class BootClock {
   WallTime wall_at_start_;
   Microseconds boot_at_start_;
   std::optional<Microseconds> apart_since_;
+  Microseconds step_{0};
 };
 
 }  // namespace sternpost::qmgr

@@ -39,8 +39,11 @@ TEST_F(BootClockTest, AWallClockThatStaysApartIsFollowed) {
     EXPECT_NE(before, wall);
     pass(BootClock::kPatience - Seconds(1));
     EXPECT_EQ(clock.now(), before + BootClock::kPatience - Seconds(1));
+    EXPECT_EQ(clock.take_step(), Seconds(0));
     pass(Seconds(1));
     EXPECT_EQ(clock.now(), wall);
+    EXPECT_EQ(clock.take_step(), step);
+    EXPECT_EQ(clock.take_step(), Seconds(0)) << "it was told of";
     pass(Seconds(5));
     EXPECT_EQ(clock.now(), wall);
   }

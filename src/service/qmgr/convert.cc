@@ -143,7 +143,7 @@ std::vector<spool_qmgr::Decided> to_decided(queue::Decided&& decided) {
 }
 
 router::Route to_question(queue::RouteQuestion&& question) {
-  router::Route frame{question.id, {}};
+  router::Route frame{question.id, {}, question.generation};
   frame.recipients.reserve(question.recipients.size());
   for (auto& recipient : question.recipients) {
     frame.recipients.push_back({recipient.index, std::move(recipient.address)});

@@ -66,8 +66,8 @@ void QmgrService::connect_router(UniqueFd socket) {
       context_.loop, std::move(socket), FrameLimits{.max_frame = router::kMaxFrame}, context_.traffic,
       RouterChannel::Handlers{.on_frame = [this](router::ToQmgr&& frame) -> Result<void> {
                                 auto& routed = std::get<router::Routed>(frame);
-                                scheduler_.routed(routed.id, to_answers(std::move(routed.recipients)),
-                                                  clock_.now());
+                                scheduler_.routed(routed.id, routed.generation,
+                                                  to_answers(std::move(routed.recipients)), read_clock());
                                 act_at_end_.schedule();
                                 return {};
                               },
@@ -120,7 +120,7 @@ Result<void> QmgrService::from_admin(AdminChannel& admin, const ToQmgr& frame) {
 }
 
 std::optional<std::size_t> QmgrService::flush(const Flush& wish) {
-  const auto now = clock_.now();
+  const auto now = read_clock();
   act_at_end_.schedule();
   if (wish.id != QueueId{}) return scheduler_.flush(wish.id, now);
   if (!wish.site.empty()) return scheduler_.flush_site(wish.site, now);
@@ -128,7 +128,7 @@ std::optional<std::size_t> QmgrService::flush(const Flush& wish) {
 }
 
 Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {
-  const auto now = clock_.now();
+  const auto now = read_clock();
   act_at_end_.schedule();
   return std::visit(
       Overloaded{[&](spool_qmgr::Pulled& pulled) {
@@ -170,9 +170,18 @@ Result<void> QmgrService::from_spool(spool_qmgr::FromSpool&& frame) {
       frame);
 }
 
+WallTime QmgrService::read_clock() {
+  const auto now = clock_.now();
+  if (const auto step = clock_.take_step(); step != Microseconds(0)) {
+    scheduler_.clock_stepped(step, now);
+    act_at_end_.schedule();
+  }
+  return now;
+}
+
 void QmgrService::act() {
   if (draining_) return;
-  auto actions = scheduler_.take(clock_.now());
+  auto actions = scheduler_.take(read_clock());
   if (router_) {
     for (auto& question : actions.questions) router_->send(to_question(std::move(question)));
   }
@@ -200,7 +209,7 @@ void QmgrService::arm(std::optional<WallTime> wake) {
     timer_.cancel();
     return;
   }
-  const auto wait = *wake - clock_.now();
+  const auto wait = *wake - read_clock();
   if (wait <= Microseconds(0)) {
     act_at_end_.schedule();
     return;

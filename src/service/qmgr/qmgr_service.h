@@ -42,6 +42,8 @@ class QmgrService final : public Service {
   Result<void> from_admin(AdminChannel& admin, const ToQmgr& frame);
   std::optional<std::size_t> flush(const Flush& wish);
   Result<void> from_spool(spool_qmgr::FromSpool&& frame);
+  /// All that the scheduler is told comes after it knows by how much the clock was set.
+  WallTime read_clock();
   /// Asks the scheduler what to do and does it: once for each turn of the loop that brought events.
   void act();
   void arm(std::optional<WallTime> wake);

@@ -92,7 +92,8 @@ class QmgrServiceTest : public testing::Test {
       const auto& question = std::get<router::Route>(frame);
       router_end->send(router::Routed{
           question.id,
-          {{0, {250, {2, 1, 5}, "ok"}, spool_qmgr::Agent::virtual_mailbox, "virtual", {"domains", "f", 1}}}});
+          {{0, {250, {2, 1, 5}, "ok"}, spool_qmgr::Agent::virtual_mailbox, "virtual", {"domains", "f", 1}}},
+          question.generation});
     }
     to_router.clear();
     run();

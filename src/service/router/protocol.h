@@ -54,7 +54,8 @@ struct RouteRecipient {
 struct Route {
   QueueId id;
   std::vector<RouteRecipient> recipients;
-  static constexpr auto fields() { return std::tuple(&Route::id, &Route::recipients); }
+  std::uint32_t generation = 0;  ///< of the question, as whoever asks counts; it comes back
+  static constexpr auto fields() { return std::tuple(&Route::id, &Route::recipients, &Route::generation); }
 };
 
 using FromQmgr = std::variant<Route>;
@@ -75,7 +76,8 @@ struct RoutedRecipient {
 struct Routed {
   QueueId id;
   std::vector<RoutedRecipient> recipients;
-  static constexpr auto fields() { return std::tuple(&Routed::id, &Routed::recipients); }
+  std::uint32_t generation = 0;
+  static constexpr auto fields() { return std::tuple(&Routed::id, &Routed::recipients, &Routed::generation); }
 };
 
 using ToQmgr = std::variant<Routed>;

@@ -18,8 +18,9 @@ constexpr std::size_t kRoutedBytes = 256UL * 1024;
 constexpr std::size_t kMaxUnsent = Inquiries::kMaxWaiting * (route::kMaxSiteText + 1024);
 
 template <class C>
-void send_routed(C& channel, QueueId id, std::vector<RoutedRecipient>&& recipients) {
-  Routed routed{id, {}};
+void send_routed(C& channel, QueueId id, std::uint32_t generation,
+                 std::vector<RoutedRecipient>&& recipients) {
+  Routed routed{id, {}, generation};
   std::size_t bytes = 0;
   for (auto& recipient : recipients) {
     bytes += sizeof(recipient) + recipient.site.size() + recipient.reply.text.size() +
@@ -203,7 +204,8 @@ void RouterService::take_question(const std::shared_ptr<IntakeChannel>& channel,
 
 void RouterService::take_question(const std::shared_ptr<QmgrChannel>& channel, FromQmgr&& frame) {
   auto& route = std::get<Route>(frame);
-  const auto job = std::make_shared<RouteJob>(RouteJob{route.id, channel, route.recipients.size(), {}});
+  const auto job =
+      std::make_shared<RouteJob>(RouteJob{route.id, route.generation, channel, route.recipients.size(), {}});
   for (auto& recipient : route.recipients) {
     ++routed_;
     inquiries_.ask([this, address = std::move(recipient.address)](
@@ -243,7 +245,7 @@ void RouterService::answer(const std::shared_ptr<RouteJob>& job, std::uint32_t i
 void RouterService::send_answers(SteadyTime now) {
   const auto send = [](RouteJob& job) {
     auto ready = std::exchange(job.ready, {});
-    if (const auto to = job.asker.lock()) send_routed(*to, job.id, std::move(ready));
+    if (const auto to = job.asker.lock()) send_routed(*to, job.id, job.generation, std::move(ready));
   };
   for (auto& job : std::exchange(answered_, {})) {
     if (job->open == 0) {

@@ -54,6 +54,7 @@ class RouterService final : public Service {
   /// The recipients of one message on their way to their sites.
   struct RouteJob {
     QueueId id;
+    std::uint32_t generation = 0;
     std::weak_ptr<QmgrChannel> asker;
     std::size_t open = 0;                ///< recipients whose way is not known yet
     std::vector<RoutedRecipient> ready;  ///< the others, while qmgr was not told of them

@@ -190,7 +190,7 @@ TEST_F(RouterServiceTest, OnlyTheEndOfTheChannelToUsersIsALoss) {
 TEST_F(RouterServiceTest, RecipientsAreAnsweredAsTheirWayIsKnownInBoundedFrames) {
   auto qmgr = connect<QmgrEnd>(Compartment::qmgr, to_qmgr);
   auto users_end = connect<UsersEnd>(Compartment::users, to_users);
-  Route route{QueueId{7}, {}};
+  Route route{QueueId{7}, {}, 3};
   for (std::uint32_t i = 0; i < 1000; ++i) {
     route.recipients.push_back({i, *mail::Mailbox::from_wire(i % 2 == 0 ? "postmaster" : "ann@example.org")});
   }
@@ -205,6 +205,7 @@ TEST_F(RouterServiceTest, RecipientsAreAnsweredAsTheirWayIsKnownInBoundedFrames)
   run();
   std::size_t answered = 0;
   for (const auto& frame : to_qmgr) {
+    EXPECT_EQ(std::get<Routed>(frame).generation, 3U);
     for (const auto& recipient : std::get<Routed>(frame).recipients) {
       EXPECT_EQ(recipient.reply.code, recipient.index % 2 == 0 ? 250 : 550);
       ++answered;
