@@ -28,7 +28,7 @@ SPOOL_SECONDS = 10
 
 
 @contextlib.contextmanager
-def power_cut_run(kind, seed=None, launcher=()):
+def power_cut_run(kind, seed=None, launcher=(), run_class=None):
     """A run under load on a file system of this kind; `launcher` starts the server. All is removed at the end."""
     with contextlib.ExitStack() as stack:
         file_system = FileSystem(kind)
@@ -38,7 +38,7 @@ def power_cut_run(kind, seed=None, launcher=()):
         instance = make_small_instance(sink, state=file_system.folder / "state")
         stack.callback(instance.remove)
         instance.launcher = list(launcher)
-        run = PowerCutRun(instance.start(), file_system, sink, seed)
+        run = (run_class or PowerCutRun)(instance.start(), file_system, sink, seed)
         stack.callback(run.client.abandon)
         try:
             yield run
@@ -82,14 +82,17 @@ class PowerCutRun:
         await_midst(self.client, self.random, self._allowed, MESSAGES, deadline)
         self._allowed += MESSAGES
         pid, at = self.instance.process.pid, time.time()
-        self.file_system.cut_power()
-        time.sleep(self.random.uniform(0, LAST_GASP_SECONDS))
-        self.instance.kill_all()
+        self._end_server()
         gone = time.time()
         self.file_system.restart()
         self.instance.start()
         self.cuts.append(kill_audit.Kill(at, gone, time.time(), "power", pid))
         return self._losses()
+
+    def _end_server(self):
+        self.file_system.cut_power()
+        time.sleep(self.random.uniform(0, LAST_GASP_SECONDS))
+        self.instance.kill_all()
 
     # --- after a recovery -------------------------------------------------------------------------------
 

@@ -5,13 +5,12 @@ system_call_run tries every call of the engine; this shows with a few that maste
 
 import contextlib
 import random
-import subprocess
 import time
 
 import kill_audit
 import kill_client
 from harness import proc
-from harness.injection import Fault
+from harness.injection import Fault, injected
 from harness.waiting import wait_for
 from kill_run import USERS, end_and_audit, let_arrive, make_small_instance
 from kill_sink import KillSink
@@ -69,19 +68,12 @@ class SpoolFaultRun:
     def _inject(self, fault):
         victim = wait_for(self._spool, FAULT_SECONDS, "a spool")
         log = self.instance.directory / "strace"
-        log.write_text("")
-        strace = subprocess.Popen([*fault.strace(log, quiet="exit"), f"--attach={victim.pid}"],
-                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            assert "attached" in strace.stderr.readline(), f"strace did not attach to {victim}"
+        with injected(fault, victim, log):
             at = time.time()
             if fault.effect == "signal=KILL":
                 self._await_successor(fault, victim, at)
             else:
                 self._load_until(lambda: "(INJECTED)" in log.read_text(errors="replace"), fault)
-        finally:
-            strace.terminate()
-            strace.communicate(timeout=20)
 
     def _load_until(self, condition, fault):
         """Lets messages go, and more when they are through, until the fault has come."""

@@ -24,6 +24,15 @@ LIFE_SECONDS = 60
 ELSEWHERE = {"write", "brk", "mmap", "munmap", "mprotect", "madvise", "futex", "getrandom", "exit_group", "fcntl"}
 READING = ("openat", "newfstatat", "pread64")
 EFFECTS = ("signal=KILL", "error=ENOSPC", "error=EIO")
+# What calls of a name may meet besides; of each fewer are tried, for the engine treats most of them alike.
+ERRORS = {
+    "openat": ("EMFILE", "ENFILE", "EROFS", "EDQUOT"),
+    "pwritev2": ("EDQUOT", "EROFS", "EINTR"),
+    "fdatasync": ("EDQUOT", "EROFS", "EINTR"),
+    "fsync": ("EINTR",),
+    "ftruncate": ("EROFS", "EINTR"),
+    "pread64": ("EINTR",),
+}
 _CALL = re.compile(r"^(\w+)\(", re.MULTILINE)
 
 
@@ -97,6 +106,9 @@ class Sweep:
             for effect in EFFECTS:
                 found += [Fault(calls.name, effect, str(n))
                           for n in range(calls.first + chance.randrange(step), calls.last + 1, step)]
+            for error in ERRORS.get(calls.name, ()):
+                found += [Fault(calls.name, f"error={error}", str(n))
+                          for n in range(calls.first + chance.randrange(step), calls.last + 1, 4 * step)]
             # A medium that fails as often as it is asked, and one that never works again.
             for n in range(calls.first + chance.randrange(step), calls.last + 1, 4 * step):
                 found.append(Fault(calls.name, "error=EIO", f"{n}..{n + 2}"))

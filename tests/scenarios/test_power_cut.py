@@ -4,7 +4,7 @@ And the test of the test: a server whose syncs do nothing must be found out.
 """
 
 import pytest
-from harness.injection import without_syncs
+from harness.injection import under_eatmydata, without_syncs
 from power_cut_run import MESSAGES, power_cut_run
 
 pytestmark = [pytest.mark.root_only, pytest.mark.release_only]
@@ -25,7 +25,8 @@ def test_no_acknowledged_message_is_lost_when_the_power_is_cut(kind):
         assert findings.acknowledged >= CUTS * MESSAGES
 
 
-def test_a_server_whose_syncs_do_nothing_is_found_out():
-    with power_cut_run("ext4", launcher=without_syncs()) as run:
+@pytest.mark.parametrize("launcher", [without_syncs, under_eatmydata])
+def test_a_server_whose_syncs_do_nothing_is_found_out(launcher):
+    with power_cut_run("ext4", launcher=launcher()) as run:
         findings = run.run(CUTS_UNTIL_FOUND_OUT, SECONDS)
         assert any("LOST" in failure for failure in findings.failures), findings.table()

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from harness import maildir
+from harness.injection import Fault, injected
 from harness.session import Session
 from harness.waiting import wait_for
 
@@ -88,3 +89,24 @@ def test_a_restart_that_waits_while_a_reload_fails_is_made_at_last(instance, no_
     with Session(instance.port) as session:
         assert session.deliver("ann@client.example.net", ["alice@example.org"], CONTENT)[0] == 250
     wait_for(lambda: maildir.count(instance.mailbox("alice")) == 1, 20, lambda: instance.report())
+
+
+@pytest.mark.root_only  # only root may attach to a compartment
+@pytest.mark.release_only
+def test_a_spool_without_descriptors_refuses_what_it_cannot_grow_for_and_goes_on(make_instance):
+    instance = make_instance(smtp={"hold": True, "max_message": "256 KiB"}, spool={"segment": "1 MiB"}).start()
+    spool = next(process for process in instance.compartments() if process.name == "spool")
+    content = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 1500
+
+    def answer():
+        with Session(instance.port) as session:
+            return session.deliver("ann@client.example.net", ["alice@example.org"], content)[0]
+
+    codes = [answer()]
+    with injected(Fault("openat", "error=EMFILE", "1+"), spool, instance.directory / "strace"):
+        while codes[-1] == 250 and len(codes) < 400:
+            codes.append(answer())
+    assert 400 <= codes[-1] < 500, codes
+    wait_for(lambda: answer() == 250, 30, lambda: f"an accepted message\n{instance.report()}")
+    assert spool in instance.compartments(), instance.report()
+    assert len(instance.queue()) == codes.count(250) + 1

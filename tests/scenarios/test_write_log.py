@@ -6,7 +6,7 @@ And the test of the test: a server whose syncs do nothing must be found out.
 import contextlib
 
 import pytest
-from harness.injection import without_syncs
+from harness.injection import under_eatmydata, without_syncs
 from write_log_run import WriteLogRun
 
 pytestmark = [pytest.mark.root_only, pytest.mark.release_only]
@@ -31,6 +31,7 @@ def test_every_prefix_of_the_writes_holds_what_was_acknowledged_by_then(run):
     assert run.prefixes > MESSAGES and run.reordered > MESSAGES // 2
 
 
-def test_a_server_whose_syncs_do_nothing_is_found_out_by_its_writes(run):
-    run.record(without_syncs())
+@pytest.mark.parametrize("launcher", [without_syncs, under_eatmydata])
+def test_a_server_whose_syncs_do_nothing_is_found_out_by_its_writes(run, launcher):
+    run.record(launcher())
     assert any("LOST" in complaint for complaint in run.audit()), f"{run.prefixes} prefixes"

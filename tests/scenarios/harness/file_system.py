@@ -1,4 +1,4 @@
-"""File systems in images, mounted through loop devices, whose power can be cut."""
+"""File systems in images, mounted through loop devices, whose power can be cut, or that become read-only."""
 
 import fcntl
 import os
@@ -84,10 +84,15 @@ class FileSystem:
             raise
 
     def _mount(self):
-        return mount(self.image, self.folder, "-o", "loop")
+        return mount(self.image, self.folder, "-o", "loop,errors=remount-ro" if self.kind == "ext4" else "loop")
 
     def cut_power(self):
         shut_down(self.folder)
+
+    def become_read_only(self):
+        """As ext4 makes itself where it meets an error: writes fail with EROFS, and only a new mount ends it."""
+        refused = mount(self.image, self.folder, "-o", "remount,abort")
+        assert not refused, refused
 
     def restart(self):
         """As the next boot does: mounts it anew, whereby the journal is replayed. Nobody may use it."""
