@@ -297,6 +297,33 @@ TEST_F(engine_on_a_bad_disk, keeps_ids_apart_when_the_mark_may_have_been_damaged
   EXPECT_GT(engine_->lease(1)->value, used);
 }
 
+TEST_F(engine_on_a_bad_disk, reads_nothing_false_from_files_of_different_moments) {
+  const auto copy = folder_ + "/copy";
+  for (int round = 0; round < 20; ++round) {
+    std::filesystem::remove_all(copy);
+    std::filesystem::create_directory(copy);
+    for (std::uint32_t slot = 0; slot < 20; ++slot) {
+      const auto from = folder_ + "/" + segment_name(slot);
+      if (std::filesystem::exists(from)) std::filesystem::copy_file(from, copy + "/" + segment_name(slot));
+      const auto id = add(std::string(static_cast<std::size_t>(3000 + round), 'x'));
+      if (slot % 3 != 0) ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+      for (int step = 0; step < 10; ++step) (void)engine_->maintain();
+    }
+    PosixDisk disk(UniqueFd(::open(copy.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+    auto opened = Engine::open(disk, clock_, options_);
+    if (opened) {
+      for (const auto& [position, id] : (*opened)->messages_after(0, 1000)) {
+        const auto content = (*opened)->read_content(id);
+        if (content)
+          EXPECT_TRUE(content->find_first_not_of('x') == std::string::npos && content->size() >= 3000);
+      }
+    }
+    for (const auto& [position, id] : engine_->messages_after(0, 1000)) {
+      ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::deleted)));
+    }
+  }
+}
+
 TEST_F(engine_on_a_bad_disk, notices_damage_when_reading) {
   const auto id = add(std::string(5000, 'a'));
   const auto place = engine_->find(id)->data;
