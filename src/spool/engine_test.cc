@@ -114,18 +114,20 @@ TEST_F(engine, forgets_a_message_when_all_is_settled_but_not_that_it_was_committ
 TEST_F(engine, leaves_what_is_not_pressing_for_a_pause) {
   options_.spare_segments = 5;
   start();
-  const auto do_all = [&](Upkeep upkeep) {
-    for (int commits = 0; commits < 20; ++commits) {
+  const auto most_spares = [&](Upkeep upkeep) {
+    std::uint64_t most = 0;
+    for (int commits = 0; commits < 60; ++commits) {
       (void)add("x");
       while (engine_->maintain(upkeep).value_or(false)) {
       }
+      most = std::max(most, engine_->stats().spares);
     }
-    return engine_->stats().spares;
+    return most;
   };
-  EXPECT_EQ(do_all(Upkeep::pressing), 3U);
+  EXPECT_EQ(most_spares(Upkeep::pressing), 3U);
   EXPECT_TRUE(engine_->maintain());
-  EXPECT_EQ(do_all(Upkeep::pressing), 3U) << "also in the midst of it";
-  EXPECT_EQ(do_all(Upkeep::all), 5U);
+  EXPECT_EQ(most_spares(Upkeep::pressing), 3U) << "also in the midst of it";
+  EXPECT_EQ(most_spares(Upkeep::all), 5U);
 }
 
 TEST_F(engine, never_gives_an_id_twice) {

@@ -26,8 +26,8 @@ class Pace {
     if (bytes > 0) last_ = bytes;
     credit_ = std::min(credit_ + bytes / 4 * kQuarters, kMost);
   }
-  /// Bytes that a step may write now, no more than twice what commits wrote last, however much they did before
-  /// while there was nothing to do; 0: it is to wait for more of them.
+  /// Bytes that a step may write now, no more than twice what commits wrote last, however much they did
+  /// before while there was nothing to do; 0: it is to wait for more of them.
   [[nodiscard]] std::uint64_t step() const {
     return credit_ < least_ ? 0 : std::min(credit_, std::max(least_, 2 * last_));
   }

@@ -265,10 +265,14 @@ Stream Recycler::destination() {
   if (log_.is_unsettled(Stream::incoming)) return Stream::incoming;
   if (!log_.is_unsettled(Stream::deferred)) std::ignore = log_.reopen(Stream::deferred);
   if (group_.extent() <= log_.room(Stream::deferred) || stays_on_own_disk()) return Stream::deferred;
-  // A disk of its own keeps one spare for recycling what is there.
-  const auto kept = log_.volumes() == 1 ? kLeastSpares : 1;
-  const bool works = !deferred_failed_ || log_.volumes() == 1;
-  return works && log_.spares(Stream::deferred) > kept ? Stream::deferred : Stream::incoming;
+  const auto spares = log_.spares(Stream::deferred);
+  if (log_.volumes() > 1) {
+    // A disk of its own keeps one spare for recycling what is there.
+    return !deferred_failed_ && spares > 1 ? Stream::deferred : Stream::incoming;
+  }
+  // Recycling often begins at this number. Where the queue may grow, what is taken here is had again.
+  const bool is_replaced = spares == kLeastSpares && log_.may_grow(Stream::incoming);
+  return spares > kLeastSpares || is_replaced ? Stream::deferred : Stream::incoming;
 }
 
 bool Recycler::stays_on_own_disk() const {
