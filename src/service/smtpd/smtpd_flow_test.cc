@@ -19,10 +19,10 @@ class SmtpdFlow : public Smtpd {
     wide.max_sessions = wide.max_sessions_per_client = 1000;
     return wide;
   }
-  /// So much is on the way that another read would not fit.
-  void expect_full_window(QueueId id) {
-    EXPECT_GT(spool_->received[id], kWindowBytes - FlowControl::kMostOfOneRead);
-    EXPECT_LE(spool_->received[id], kWindowBytes);
+  /// So much is on the way that another read would not fit. That it is not too much is asserted with each
+  /// piece that comes.
+  bool window_is_full(QueueId id) {
+    return spool_->received[id] > kWindowBytes - FlowControl::kMostOfOneRead;
   }
   std::uint64_t on_the_way() {
     const auto counters = service_->counters();
@@ -40,10 +40,16 @@ class SmtpdFlow : public Smtpd {
       said_ += taken;
       return taken > 0;
     }
-    /// Until `bytes` are said, or for a while nothing more is taken.
-    void say_up_to(std::size_t bytes) {
-      for (int quiet = 0; quiet < 100 && said_ < bytes; test_.loop_.run_for(1ms))
+    /// Until it is so, and then for as long as the connection takes more.
+    void say_on_until(const std::function<bool()>& so) {
+      EXPECT_TRUE(test_.eventually([&] { return say_on(), so(); }));
+      for (int quiet = 0; quiet < 20 && said_ < 40 * kWindowBytes; test_.loop_.run_for(1ms)) {
         quiet = say_on() ? 0 : quiet + 1;
+      }
+    }
+    /// Of the first message of the spool.
+    void fill_window() {
+      say_on_until([&] { return test_.window_is_full(QueueId{1}); });
     }
     /// To the end of the block and of the message, while `meanwhile` is done again and again.
     bool end_message(const std::function<void()>& meanwhile) {
@@ -68,10 +74,8 @@ TEST_F(SmtpdFlow, reads_no_more_of_a_message_than_its_window_and_goes_on_when_sp
   start_all(wide());
   spool_->take_at_once = false;
   Sender sender(*this);
-  constexpr std::size_t kMuch = 40 * kWindowBytes;
-  sender.say_up_to(kMuch);
-  ASSERT_LT(sender.said(), kMuch);
-  expect_full_window(QueueId{1});
+  sender.fill_window();
+  EXPECT_LE(spool_->pieces.size(), kWindowBytes);
   ASSERT_TRUE(sender.end_message([&] { spool_->take_all(); }));
   EXPECT_TRUE(eventually([&] {
     spool_->take_all();
@@ -94,33 +98,28 @@ TEST_F(SmtpdFlow, keeps_to_the_window_where_content_grows_as_it_is_read) {
   client.say("MAIL FROM:<>\nRCPT TO:<bob@example.org>\nDATA\n");
   ASSERT_TRUE(client.hears("354"));
   const std::string lines(500'000, '\n');
-  std::size_t said = 0;
-  for (int quiet = 0; quiet < 100; loop_.run_for(1ms)) {
-    const auto taken = client.say_some(std::string_view(lines).substr(said % lines.size()));
-    said += taken;
-    quiet = taken > 0 ? 0 : quiet + 1;
-  }
-  expect_full_window(QueueId{1});
+  EXPECT_TRUE(eventually([&] { return client.say_some(lines), window_is_full(QueueId{1}); }));
+  for (int quiet = 0; quiet < 20; loop_.run_for(1ms)) quiet = client.say_some(lines) > 0 ? 0 : quiet + 1;
+  EXPECT_LE(spool_->pieces.size(), kWindowBytes);
 }
 
 TEST_F(SmtpdFlow, does_not_let_others_wait_for_a_message_that_waits) {
   start_all(wide());
   spool_->take_at_once = false;
   Sender waiting(*this);
-  waiting.say_up_to(40 * kWindowBytes);
-  expect_full_window(QueueId{1});
+  waiting.fill_window();
   Sender other(*this);
-  other.say_up_to(long_content().size());
+  EXPECT_TRUE(other.say_on());
   ASSERT_TRUE(other.end_message([] {}));
   EXPECT_TRUE(other.client().hears("250 2.0.0"));
-  expect_full_window(QueueId{1});
+  EXPECT_LE(spool_->received[QueueId{1}], kWindowBytes);
 }
 
 TEST_F(SmtpdFlow, refuses_a_message_whose_spool_ends_while_it_waits) {
   start_all(wide());
   spool_->take_at_once = false;
   Sender sender(*this);
-  sender.say_up_to(40 * kWindowBytes);
+  sender.fill_window();
   spool_.reset();
   ASSERT_TRUE(sender.end_message([] {}));
   EXPECT_TRUE(sender.client().hears("451 4.3.0"));
@@ -139,7 +138,7 @@ TEST_F(SmtpdFlow, does_not_hold_the_silence_against_a_client_that_it_does_not_re
   start_all(hasty);
   spool_->take_at_once = false;
   Sender sender(*this);
-  sender.say_up_to(40 * kWindowBytes);
+  sender.fill_window();
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(eventually([&] { return std::chrono::steady_clock::now() - begin > 3s; }));
   EXPECT_FALSE(sender.client().hears_now("421"));
@@ -151,11 +150,12 @@ TEST_F(SmtpdFlow, does_not_hold_the_silence_against_a_client_that_it_does_not_re
 
 TEST_F(SmtpdFlow, ends_a_session_that_waits_beyond_its_time) {
   auto brief = wide();
-  brief.session_seconds = brief.data_seconds = 1;
+  brief.session_seconds = 1;
+  brief.data_seconds = 5;  // the window fills within it
   start_all(brief);
   spool_->take_at_once = false;
   Sender sender(*this);
-  sender.say_up_to(40 * kWindowBytes);
+  sender.fill_window();
   EXPECT_TRUE(sender.client().hears("421 4.4.2 Timeout"));
   EXPECT_TRUE(eventually([&] { return spool_->abandoned == std::vector<QueueId>{QueueId{1}}; }));
   EXPECT_EQ(on_the_way(), 0U);
@@ -167,7 +167,8 @@ TEST_F(SmtpdFlow, bounds_what_long_messages_hold_together_and_leaves_room_for_sh
   std::vector<std::unique_ptr<Sender>> senders;
   for (std::size_t i = 0; i < FlowControl::kMostOnTheWay / kWindowBytes; ++i) {
     senders.push_back(std::make_unique<Sender>(*this));
-    for (int quiet = 0; quiet < 20; loop_.run_for(1ms)) quiet = senders.back()->say_on() ? 0 : quiet + 1;
+    senders.back()->say_on_until(
+        [&] { return window_is_full(QueueId{i + 1}) || on_the_way() >= FlowControl::kMostOnTheWay / 2; });
   }
   EXPECT_GE(on_the_way(), FlowControl::kMostOnTheWay / 2);
   EXPECT_LE(on_the_way(), FlowControl::kMostOnTheWay / 2 + senders.size() * FlowControl::kMostOfOneRead);
