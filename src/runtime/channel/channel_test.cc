@@ -158,6 +158,21 @@ TEST_F(ChannelTest, writes_once_for_all_frames_of_a_turn) {
   EXPECT_EQ(questions_.size(), 50U);
 }
 
+TEST_F(ChannelTest, serves_long_and_short_bursts_in_turns) {
+  make_answerer();
+  Asker asker(loop_, std::move(a_), kLimits, counters_, {});
+  std::uint32_t sent = 0;
+  for (const std::uint32_t frames :
+       {1U, 100U, 2U, 100U, 1U}) {  // 100 frames are more than the first read takes
+    for (std::uint32_t i = 0; i < frames; ++i) asker.send(Ping{sent++, std::string(3000, 'p')});
+    wait_while([&] { return questions_.size() < sent; });
+  }
+  for (std::uint32_t i = 0; i < sent; ++i) {
+    EXPECT_EQ(std::get<Ping>(questions_.at(i)).number, i);
+    EXPECT_EQ(std::get<Ping>(questions_.at(i)).text, std::string(3000, 'p'));
+  }
+}
+
 TEST_F(ChannelTest, reads_frames_that_arrive_byte_by_byte) {
   make_answerer();
   for (const char byte : greeting() + frame(0, encode(Ping{3, "slow"}))) {

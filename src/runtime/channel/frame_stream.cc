@@ -12,7 +12,11 @@
 namespace sternpost {
 namespace {
 
-constexpr std::size_t kFirstBuffer = 4UL << 10U;
+constexpr std::size_t kFirstRead = 4UL << 10U;
+/// Reads are made larger up to here while they leave something behind: about what a socket pair holds.
+constexpr std::size_t kLargestRead = 128UL << 10U;
+/// A written buffer of up to this capacity serves for what is sent next: large blocks are dear to allocate.
+constexpr std::size_t kKeptOutput = 256UL << 10U;
 /// What one wake-up reads at most, so that one busy peer does not starve the others.
 constexpr std::size_t kReadPerWakeup = 1UL << 20U;
 constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
@@ -38,7 +42,7 @@ class InputBuffer {
   void make_room(std::size_t least) {
     const auto held = end_ - begin_;
     if (capacity_ < held + least) {
-      const auto grown = std::max({kFirstBuffer, capacity_ * 2, held + least});
+      const auto grown = std::max({kFirstRead, capacity_ * 2, held + least});
       auto bigger = std::make_unique_for_overwrite<char[]>(grown);
       if (held != 0) std::memcpy(bigger.get(), storage_.get() + begin_, held);
       storage_ = std::move(bigger);
@@ -84,6 +88,8 @@ struct FrameStream::Impl : std::enable_shared_from_this<FrameStream::Impl> {
   Result<void> take_descriptors(msghdr& message);
   Result<void> deliver_frames();
   Result<bool> deliver_one();
+  void begin_chunk();
+  void drop_written_chunk();
   void flush();
   ssize_t write_chunk(OutputChunk& chunk);
   void end(Error why);
@@ -95,8 +101,10 @@ struct FrameStream::Impl : std::enable_shared_from_this<FrameStream::Impl> {
   Handlers handlers;
   EndOfTurn flush_at_end;
   InputBuffer input;
+  std::size_t read_size = kFirstRead;
   std::deque<UniqueFd> descriptors_in;
   std::deque<OutputChunk> output;
+  std::string kept_output;  // empty, with the capacity of what was written
   std::size_t unsent = 0;
   std::size_t frame_begin = 0;  // of the frame being gathered, in output.back()
   std::uint64_t fingerprint = 0;
@@ -138,8 +146,8 @@ std::size_t FrameStream::unsent() const {
 
 std::string* FrameStream::begin_frame(std::uint8_t type) {
   if (impl_->closed) return nullptr;
-  // A chunk is freed when all of it is written: one that is being written takes no more.
-  if (impl_->output.empty() || impl_->output.back().written != 0) impl_->output.emplace_back();
+  // A chunk is dropped when all of it is written: one that is being written takes no more.
+  if (impl_->output.empty() || impl_->output.back().written != 0) impl_->begin_chunk();
   auto& bytes = impl_->output.back().bytes;
   impl_->frame_begin = bytes.size();
   bytes.append(kLengthBytes, '\0');
@@ -207,7 +215,7 @@ void FrameStream::Impl::read_all() {
 }
 
 Result<FrameStream::Impl::Read> FrameStream::Impl::read_some() {
-  const auto [data, size] = input.room(kFirstBuffer);
+  const auto [data, size] = input.room(read_size);
   iovec vector{data, size};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostDescriptors)];
   msghdr message{};
@@ -228,6 +236,7 @@ Result<FrameStream::Impl::Read> FrameStream::Impl::read_some() {
   // A read ends behind what came with descriptors, so there less than asked is not all.
   const auto bytes = static_cast<std::size_t>(got);
   const bool with_descriptors = message.msg_controllen != 0 || (message.msg_flags & MSG_CTRUNC) != 0;
+  if (bytes == size) read_size = std::min(2 * read_size, kLargestRead);
   return Read{bytes, bytes < size && !with_descriptors};
 }
 
@@ -301,11 +310,24 @@ Result<bool> FrameStream::Impl::deliver_one() {
   return true;
 }
 
+void FrameStream::Impl::begin_chunk() {
+  output.emplace_back().bytes = std::exchange(kept_output, {});
+}
+
+void FrameStream::Impl::drop_written_chunk() {
+  auto& bytes = output.front().bytes;
+  if (bytes.capacity() > kept_output.capacity() && bytes.capacity() <= kKeptOutput) {
+    bytes.clear();
+    kept_output = std::move(bytes);
+  }
+  output.pop_front();
+}
+
 void FrameStream::Impl::flush() {
   while (!output.empty()) {
     auto& chunk = output.front();
     if (chunk.written == chunk.bytes.size()) {
-      output.pop_front();
+      drop_written_chunk();
       continue;
     }
     const auto sent = write_chunk(chunk);
