@@ -13,6 +13,7 @@
 #include "runtime/channel/channel.h"
 #include "runtime/peer_watch.h"
 #include "runtime/record_channel.h"
+#include "runtime/run_loop.h"
 #include "runtime/sandbox.h"
 #include "runtime/slice_file.h"
 
@@ -43,7 +44,7 @@ class Skeleton {
                   [this](const Error&) { end(kExitLostMaster); }}) {}
 
   int run() {
-    loop_.run();
+    run_loop(loop_);
     return exit_status_;
   }
 
