@@ -124,6 +124,13 @@ class Engine {
   /// finished since the start, and those finished earlier whose records are still there.
   [[nodiscard]] bool was_committed(QueueId id) const { return committed_.contains(id); }
 
+  /// Segments that are kept as they are, as far as possible in the order in which they were written.
+  [[nodiscard]] std::vector<std::uint32_t> quarantined() const;
+  /// Moves what was found in a quarantined segment to others, and empties its file: whatever else was in it
+  /// is gone. For `sternpost spool repair`, on a spool that was opened without a checkpoint; in the order of
+  /// quarantined(). After a failure, or the end of the process, the spool is as good as before.
+  Result<void> empty_quarantined(std::uint32_t slot);
+
   [[nodiscard]] EngineStats stats() const;
   /// New limits while running; the segment size stays.
   Result<void> reconfigure(const EngineOptions& options);

@@ -1,7 +1,11 @@
 #include "spool/recycler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
+
+#include "spool/lost_blocks.h"
+#include "spool/scan.h"
 
 namespace sternpost::spool {
 namespace {
@@ -46,17 +50,38 @@ void Recycler::start(std::uint32_t slot, bool must_leave) {
   reset_failures_ = 0;
 }
 
+/// All that counts is read at once, as recovery reads it. Of more than that nothing is known to be needed.
+Result<void> Recycler::start_damaged(std::uint32_t slot) {
+  start(slot);
+  const auto& segment = log_.segments()[slot];
+  next_group_ = segment.end;
+  if (segment.end == kBlock) return {};
+  group_bytes_.assign(segment.end, '\0');
+  if (auto read = read_blocks(*segment.file, 0, group_bytes_); !read) return failed(std::move(read.error()));
+  for (auto& group : scan_segment(group_bytes_, segment.header, EndKnowledge::named).groups) {
+    std::ranges::move(group.records, std::back_inserter(records_));
+  }
+  return {};
+}
+
+bool Recycler::is_damaged() const {
+  return log_.segments()[*victim_].state == SegmentState::quarantined;
+}
+
 Result<bool> Recycler::step(std::uint64_t bytes) {
   const auto slot = *victim_;
-  if (log_.segments()[slot].state == SegmentState::closed) {
+  if (log_.segments()[slot].state == SegmentState::closed || is_damaged()) {
     auto moved = move_some(std::clamp(bytes, least_step_, log_.capacity() / 4));
     if (!moved) return failed(std::move(moved.error()));
     read_failures_ = 0;
     if (*moved) return true;
-    if (index_.need(slot).items != 0) return give_up("records that are still needed were not found in it");
+    if (index_.need(slot).items != 0) {
+      return failed({ErrorClass::permanent, 0, "records that are still needed were not found in it"});
+    }
   }
   resetting_ = true;
-  if (auto reset = log_.reset(slot); !reset) return not_reset(std::move(reset.error()));
+  auto reset = is_damaged() ? log_.discard(slot) : log_.reset(slot);
+  if (!reset) return not_reset(std::move(reset.error()));
   index_.retire(slot, copies_);
   victim_.reset();
   resetting_ = false;
@@ -89,6 +114,11 @@ std::unexpected<Error> Recycler::unreadable(std::uint32_t slot, std::uint64_t of
 /// What was gathered is out of date as soon as anything else is committed, so it is never kept for another
 /// try.
 std::unexpected<Error> Recycler::failed(Error error) {
+  if (is_damaged()) {
+    victim_.reset();
+    drop_step();
+    return std::unexpected(std::move(error));
+  }
   if (error.what_to_do == ErrorClass::permanent) return give_up(std::move(error.text));
   drop_step();
   start(*victim_, must_leave_);

@@ -250,6 +250,14 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   return {};
 }
 
+Result<void> SegmentLog::discard(std::uint32_t slot) {
+  auto& segment = segments_[slot];
+  // Of no size that a segment may have: every start that finds such a spare empties the file.
+  segment.header.segment_bytes = kBlock;
+  segment.header.spool = spool_;
+  return reset(slot);
+}
+
 bool SegmentLog::can_write_a_spare() {
   const auto spare = std::ranges::find(segments_, SegmentState::spare, &Segment::state);
   return spare != segments_.end() && write_header(*spare, SegmentHeader(spare->header));
