@@ -104,6 +104,24 @@ CLI::App* add_spool_command(CLI::App& spool, Invocation& invocation, const std::
   return command;
 }
 
+void add_repair_command(CLI::App& spool, Invocation& invocation) {
+  auto& order = invocation.repair;
+  auto* command = add_spool_command(
+      spool, invocation, "repair",
+      "Make a damaged queue whole again, without what cannot be read. Says what there is to do; does it with "
+      "--write alone.",
+      [](const Invocation& i) { return spool_repair(i.options, i.spool, i.repair); });
+  auto* write = command->add_flag("--write", order.write, "Do it: copy damaged files, and change the queue.");
+  auto* keep = command->add_option("--keep", order.keep,
+                                   "The folder that damaged files are copied to first; new or empty.");
+  command
+      ->add_flag("--missing-is-lost", order.missing_is_lost,
+                 "Give up segments whose files are not there, which otherwise is refused.")
+      ->needs(write);
+  write->needs(keep);
+  keep->needs(write);
+}
+
 void add_spool_commands(CLI::App& app, Invocation& invocation) {
   auto* spool =
       app.add_subcommand("spool", "Examine and move the queue on disk while the server is stopped.");
@@ -115,6 +133,7 @@ void add_spool_commands(CLI::App& app, Invocation& invocation) {
       *spool, invocation, "dump", "Print the records of the queue's log in their order. Changes nothing.",
       [](const Invocation& i) { return spool_dump(i.options, i.spool, i.argument); });
   dump->add_option("--id", invocation.argument, "Only what is about the message with this queue id.");
+  add_repair_command(*spool, invocation);
   auto* out = add_spool_command(
       *spool, invocation, "export", "Write messages of the queue as files, ID.eml and ID.envelope, durably.",
       [](const Invocation& i) { return spool_export(i.options, i.spool, {i.folder, i.ids, i.remove}); });

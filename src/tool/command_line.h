@@ -9,6 +9,7 @@
 
 #include "tool/failure.h"
 #include "tool/options.h"
+#include "tool/spool_commands.h"
 #include "tool/spool_folders.h"
 
 namespace sternpost::tool {
@@ -26,6 +27,7 @@ struct Invocation {
   SpoolPlace spool;                        ///< of the commands below `spool`
   std::string folder;                      ///< of spool export and import
   bool remove = false;                     ///< of spool export: what was exported leaves the queue
+  RepairOrder repair;                      ///< of spool repair
   std::function<Outcome<void>()> command;  ///< what to run once all is parsed
 };
 

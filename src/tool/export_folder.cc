@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/printable.h"
 #include "tool/configuration.h"
@@ -59,14 +60,35 @@ Outcome<ExportFolder> ExportFolder::open(const std::string& path, Missing missin
 }
 
 Outcome<std::string> ExportFolder::write_aside(const std::string& name, std::string_view content) {
+  return write_aside(name, [content]() mutable -> Outcome<std::string_view> {
+    return std::exchange(content, std::string_view());
+  });
+}
+
+Outcome<std::string> ExportFolder::write_aside(const std::string& name, const Source& source) {
   auto aside = "." + name + ".new";
   const UniqueFd file(
       ::openat(fd_.get(), aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return failed("make", aside);
-  if (write_all(file.get(), content) && ::fsync(file.get()) == 0) return aside;
-  const auto failure = failed("write", aside);
+  auto written = write_pieces(file.get(), aside, source);
+  if (written) return aside;
   ::unlinkat(fd_.get(), aside.c_str(), 0);
-  return failure;
+  return std::unexpected(std::move(written.error()));
+}
+
+Outcome<void> ExportFolder::write_pieces(int fd, const std::string& name, const Source& source) const {
+  for (;;) {
+    const auto piece = source();
+    if (!piece) return std::unexpected(piece.error());
+    if (piece->empty()) break;
+    if (!write_all(fd, *piece)) return failed("write", name);
+  }
+  return ::fsync(fd) == 0 ? Outcome<void>() : failed("write", name);
+}
+
+Outcome<void> ExportFolder::add_pieces(const std::string& name, const Source& source) {
+  const auto aside = write_aside(name, source);
+  return aside ? rename(*aside, name) : std::unexpected(aside.error());
 }
 
 Outcome<void> ExportFolder::add(const std::string& name, std::string_view content) {

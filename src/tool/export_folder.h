@@ -1,6 +1,7 @@
 // A folder with exported messages: files that are whole and durable under their names, or not there.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,10 @@ class ExportFolder {
   /// Writes a file and syncs it; its name is durable after sync(). One that is there already is never
   /// changed: success where it is the same, else a failure.
   Outcome<void> add(const std::string& name, std::string_view content);
+  /// The next piece of what is to be written, valid until the next call; empty at the end.
+  using Source = std::function<Outcome<std::string_view>()>;
+  /// Writes a file of which there is none yet, piece by piece; its name is durable after sync().
+  Outcome<void> add_pieces(const std::string& name, const Source& source);
   /// Writes a file, over what is there, durably.
   Outcome<void> replace(const std::string& name, std::string_view content);
   /// The content of a regular file of at most `most` octets.
@@ -37,6 +42,8 @@ class ExportFolder {
 
  private:
   [[nodiscard]] std::unexpected<Failure> failed(std::string_view what, const std::string& name) const;
+  Outcome<std::string> write_aside(const std::string& name, const Source& source);
+  Outcome<void> write_pieces(int fd, const std::string& name, const Source& source) const;
   Outcome<std::string> write_aside(const std::string& name, std::string_view content);
 
   std::string path_;

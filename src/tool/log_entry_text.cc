@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "mail/envelope.h"
+#include "spool/content_file.h"
 
 namespace sternpost::tool {
 namespace {
@@ -91,14 +92,20 @@ void add_mark(Words& words, const spool::Mark& mark) {
   words.add(kNames[static_cast<unsigned>(mark.kind)]);
 }
 
+void add_content(Words& words, spool::ContentKind kind, std::string_view content) {
+  if (kind == spool::ContentKind::inline_bytes) return words.add(fmt::format("{} octets", content.size()));
+  const auto file = decode<spool::ContentFile>(content);
+  words.add(file ? fmt::format("{} octets in a file of their own", file->bytes)
+                 : "a content file that is not named");
+}
+
 /// What the record says; false where its meaning is malformed.
 bool describe(Words& words, const spool::RecordView& record) {
   switch (record.header.type) {
     case RecordType::message: {
       const auto head = decode<spool::MessageHead>(record.head);
       if (!head) return false;
-      words.add(head->kind == spool::ContentKind::file ? "content in a file of its own"
-                                                       : fmt::format("{} octets", record.content.size()));
+      add_content(words, head->kind, record.content);
       add_state(words, head->state);
       if (head->settles) add_settles(words, *head->settles);
       return true;

@@ -32,4 +32,15 @@ Outcome<void> spool_export(const Options& options, const SpoolPlace& place, cons
 /// What is malformed is named and stays as it is. May be broken off and run again.
 Outcome<void> spool_import(const Options& options, const SpoolPlace& place, const std::string& folder);
 
+struct RepairOrder {
+  bool write = false;            ///< else nothing is changed
+  std::string keep;              ///< the folder that damaged files are copied to; new or empty
+  bool missing_is_lost = false;  ///< a segment whose file is missing is given up
+};
+
+/// Says what is damaged, and what there is to do about it. With `write` it is done: damaged files are copied,
+/// what can be read of them is moved to whole segments, and they are emptied. ExitStatus::failed where the
+/// queue is not whole at the end.
+Outcome<void> spool_repair(const Options& options, const SpoolPlace& place, const RepairOrder& order);
+
 }  // namespace sternpost::tool

@@ -6,6 +6,7 @@
 #include "base/printable.h"
 #include "tool/envelope_file.h"
 #include "tool/export_folder.h"
+#include "tool/removal.h"
 #include "tool/spool_commands.h"
 #include "tool/transfer_report.h"
 
@@ -48,21 +49,11 @@ ExportedEnvelope describe(QueueId id, const mail::Envelope& envelope, const spoo
   return exported;
 }
 
-spool::RecordOutcomes deletion(QueueId id, const spool::MessageState& state) {
-  spool::RecordOutcomes deleted{id, {}};
-  for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-    if (!state.is_open(i) && !state.is_owing(i)) continue;
-    deleted.outcomes.push_back(
-        {i, mail::Disposition::deleted, {250, {2, 0, 0}, "exported by the administrator"}, wall_now()});
-  }
-  return deleted;
-}
-
 /// One run of the command.
 class Export {
  public:
-  Export(spool::Engine& engine, ExportFolder& folder, bool remove, bool json)
-      : engine_(engine), folder_(folder), remove_(remove), report_("exported", json) {}
+  Export(spool::Engine& engine, spool::Disk& disk, ExportFolder& folder, bool remove, bool json)
+      : engine_(engine), disk_(disk), folder_(folder), remove_(remove), report_("exported", json) {}
 
   /// Those, or all where there are none.
   Outcome<void> run(const std::vector<QueueId>& ids) {
@@ -128,7 +119,9 @@ class Export {
     std::vector<Result<void>> removed(written_.size());
     if (remove_) {
       std::vector<spool::Op> ops;
-      for (const auto& one : written_) ops.emplace_back(deletion(one.id, engine_.find(one.id)->state));
+      for (const auto& one : written_) {
+        ops.emplace_back(removal_of(one.id, engine_.find(one.id)->state, "exported by the administrator"));
+      }
       removed = engine_.commit(ops);
     }
     for (std::size_t i = 0; i < written_.size(); ++i) {
@@ -142,10 +135,11 @@ class Export {
       }
     }
     written_.clear();
-    return {};
+    return remove_ ? remove_discarded(engine_, disk_) : Outcome<void>{};
   }
 
   spool::Engine& engine_;
+  spool::Disk& disk_;  ///< with the content files
   ExportFolder& folder_;
   bool remove_;
   TransferReport report_;
@@ -168,7 +162,7 @@ Outcome<void> spool_export(const Options& options, const SpoolPlace& place, cons
   if (!engine) return std::unexpected(engine.error());
   auto folder = ExportFolder::open(order.folder, ExportFolder::Missing::is_made);
   if (!folder) return std::unexpected(std::move(folder.error()));
-  return Export(**engine, *folder, order.remove, options.json).run(ids);
+  return Export(**engine, *folders->disks().main, *folder, order.remove, options.json).run(ids);
 }
 
 }  // namespace sternpost::tool

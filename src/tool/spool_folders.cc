@@ -21,6 +21,8 @@
 namespace sternpost::tool {
 namespace {
 
+/// Where no configuration says it: more than smtp.max_message may be.
+constexpr std::uint64_t kLargestMessage = 512ULL << 20U;
 constexpr uid_t kNobodyElse = ~0U;  ///< no uid: asks for the one in force
 
 /// While it lives, root reaches files as this user would, and makes them for him.
@@ -151,10 +153,11 @@ Outcome<void> SpoolFolders::take_options_from_segments() {
   std::uint64_t generation = 0;
   for (const auto& segment : *segments) {
     if (!segment.header || segment.header->generation < generation) continue;
+    if (segment.header->segment_bytes == spool::kBlock) continue;  // emptied by a repair
     generation = segment.header->generation;
     options_.segment_bytes = segment.header->segment_bytes;
   }
-  options_.max_message_bytes = options_.segment_bytes / 2 - spool::kBlock;
+  options_.max_message_bytes = kLargestMessage;
   options_.max_spool_bytes = options_.segment_bytes * spool::kMaxSegments;
   return {};
 }

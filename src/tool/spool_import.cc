@@ -7,6 +7,7 @@
 #include "tool/envelope_file.h"
 #include "tool/export_folder.h"
 #include "tool/import_journal.h"
+#include "tool/removal.h"
 #include "tool/spool_commands.h"
 #include "tool/transfer_report.h"
 
@@ -39,9 +40,11 @@ std::string_view fault_of(std::string_view content) {
 }
 
 /// The operations that bring it into the queue as it was: who failed is owed a notice still.
-std::vector<spool::Op> operations(Incoming&& incoming, QueueId id) {
+std::vector<spool::Op> operations(Incoming&& incoming, QueueId id,
+                                  const std::optional<spool::ContentFile>& file) {
   const auto& from = incoming.envelope;
-  spool::AddMessage message{id, {}, std::move(incoming.content), from.held};
+  spool::AddMessage message{.id = id, .envelope = {}, .content = {}, .held = from.held, .file = file};
+  if (!file) message.content = std::move(incoming.content);
   message.envelope.reverse_path = from.reverse_path;
   message.envelope.arrival = from.arrival;
   message.envelope.origin = from.origin;
@@ -63,9 +66,10 @@ std::vector<spool::Op> operations(Incoming&& incoming, QueueId id) {
 /// One run of the command.
 class Import {
  public:
-  Import(spool::Engine& engine, std::uint64_t spool, std::uint64_t max_message, ExportFolder& folder,
-         bool json)
+  Import(spool::Engine& engine, spool::Disk& disk, std::uint64_t spool, std::uint64_t max_message,
+         ExportFolder& folder, bool json)
       : engine_(engine),
+        disk_(disk),
         spool_(spool),
         max_message_(max_message),
         folder_(folder),
@@ -173,9 +177,14 @@ class Import {
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       told.emplace_back(mail::to_path(batch_[i].envelope.reverse_path), batch_[i].envelope.recipients.size());
       added.push_back(ops.size());
-      for (auto& op : operations(std::move(batch_[i]), journal.entries[i].id)) ops.push_back(std::move(op));
+      const auto id = journal.entries[i].id;
+      const auto file = write_large(id, batch_[i].content);
+      if (!file)
+        return failure(ExitStatus::failed, "cannot write the content of a message: " + file.error().text);
+      for (auto& op : operations(std::move(batch_[i]), id, *file)) ops.push_back(std::move(op));
     }
     const auto results = engine_.commit(ops);
+    if (auto removed = remove_discarded(engine_, disk_); !removed) return removed;
     for (std::size_t i = 0; i < added.size(); ++i) {
       const auto& [name, id] = journal.entries[i];
       if (const auto& result = results[added[i]]; !result) {
@@ -186,6 +195,15 @@ class Import {
       report_.done(name, to_string(id), told[i].first, told[i].second);
     }
     return {};
+  }
+
+  /// Content that is too large for the log; nothing where it is not.
+  Result<std::optional<spool::ContentFile>> write_large(QueueId id, std::string_view content) {
+    if (content.size() <= spool::kMaxInlineContent) return std::nullopt;
+    if (auto may = engine_.may_take_content(content.size(), 0); !may) return fail_with(std::move(may));
+    auto file = spool::write_content(disk_, id, content);
+    if (!file) return fail_with(std::move(file));
+    return *file;
   }
 
   Result<void> make_room() {
@@ -208,6 +226,7 @@ class Import {
   }
 
   spool::Engine& engine_;
+  spool::Disk& disk_;  ///< with the content files
   std::uint64_t spool_;
   std::uint64_t max_message_;
   ExportFolder& folder_;
@@ -243,7 +262,9 @@ Outcome<void> spool_import(const Options& options, const SpoolPlace& place, cons
   if (!folder) return std::unexpected(std::move(folder.error()));
   const auto identity = identity_of(*folders, **engine);
   if (!identity) return std::unexpected(identity.error());
-  return Import(**engine, *identity, folders->options().max_message_bytes, *folder, options.json).run();
+  return Import(**engine, *folders->disks().main, *identity, folders->options().max_message_bytes, *folder,
+                options.json)
+      .run();
 }
 
 }  // namespace sternpost::tool

@@ -90,6 +90,24 @@ TEST_F(Transfer, MovesAMessageWithAllThatIsStillOwed) {
   EXPECT_EQ(messages_in(second_).size(), 1U);
 }
 
+TEST_F(Transfer, MovesContentThatIsInAFileOfItsOwn) {
+  std::string content(spool::kMaxInlineContent, 'x');
+  content += "\r\n";
+  const auto name = spool::content_name(add(content));
+  ASSERT_TRUE(fs::exists(fs::path(place_.directory) / name));
+  auto done = export_to("out", {}, true);
+  ASSERT_TRUE(done) << done.error().text << out_;
+  EXPECT_FALSE(fs::exists(fs::path(place_.directory) / name)) << "nobody needs it any more";
+  done = import_from("out");
+  ASSERT_TRUE(done) << done.error().text << out_;
+  const auto after = messages_in(second_);
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_EQ(after[0].content, content);
+  EXPECT_EQ(files(second_.directory).at(spool::content_name(after[0].id)), content);
+  ASSERT_TRUE(run([&] { return spool_dump(options_, second_, ""); }));
+  EXPECT_NE(out_.find("65538 octets in a file of their own"), std::string::npos) << out_;
+}
+
 TEST_F(Transfer, KeepsWhatWasDeliveredOutOfTheExport) {
   const auto id = add(std::string(kContent));
   with_engine(place_.directory, [&](spool::Engine& engine) {

@@ -51,7 +51,7 @@ class TestSpool : public testing::Test {
     auto engine = spool::Engine::open({disk, deferred.empty() ? nullptr : &second}, clock,
                                       {.segment_bytes = kTestSegment,
                                        .spare_segments = 2,
-                                       .max_message_bytes = kTestSegment / 4,
+                                       .max_message_bytes = kTestSegment * 4,
                                        .max_spool_bytes = kTestSegment * 100,
                                        .salt = ++salt_});
     ASSERT_TRUE(engine) << engine.error().text;
@@ -74,6 +74,10 @@ class TestSpool : public testing::Test {
     with_engine(place_.directory, [&](spool::Engine& engine) {
       id = *engine.lease(1);
       spool::AddMessage message{id, {}, content, held};
+      if (content.size() > spool::kMaxInlineContent) {
+        spool::PosixDisk disk(UniqueFd(::open(place_.directory.c_str(), O_RDONLY | O_DIRECTORY)));
+        message.file = *spool::write_content(disk, id, std::exchange(message.content, ""));
+      }
       message.envelope.reverse_path = mail::Mailbox::from_wire("sender@example.net");
       for (const auto* user : {"a@example.org", "\"b c\"@example.org", "c@example.org"}) {
         message.envelope.recipients.push_back(*mail::Mailbox::from_wire(user));

@@ -1,7 +1,9 @@
-"""The queue on disk while the server is stopped: sternpost spool check, dump, export and import."""
+"""The queue on disk while the server is stopped: sternpost spool check, repair, dump, export and import."""
 
+import collections
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -10,6 +12,7 @@ from harness import maildir
 from harness.injection import Fault
 from harness.instance import Instance, binary
 from harness.session import Session
+from harness.tools import program
 from harness.waiting import wait_for
 
 CONTENTS = {
@@ -176,11 +179,96 @@ def test_damage_is_named(make_instance):
     assert "\nexported: 1 messages" in exported.stdout, exported.stdout
 
 
+def damaged(make_instance):
+    """A queue of two messages, the first of which cannot be read."""
+    instance = held(make_instance)
+    segment = next(path for path in sorted((instance.state / "spool").iterdir()) if b".a dot" in path.read_bytes())
+    segment.write_bytes(segment.read_bytes().replace(b".a dot", b".A dot"))
+    return instance, segment
+
+
+def test_a_damaged_queue_is_made_whole(make_instance):
+    instance, segment = damaged(make_instance)
+    evidence = instance.directory / "evidence"
+    before = stat_of(instance.state / "spool")
+    plan = spool(instance, "repair")
+    assert plan.returncode == 1 and f"to do: copy {segment.name}, move" in plan.stdout, plan.stdout + plan.stderr
+    assert "nothing was changed" in plan.stderr, plan.stderr
+    assert stat_of(instance.state / "spool") == before
+
+    repaired = spool(instance, "repair", "--write", "--keep", str(evidence))
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert repaired.stdout.endswith("\nthe queue is whole\n"), repaired.stdout
+    assert (evidence / segment.name).read_bytes() == before[segment.name][0]
+    (lost,) = json.loads((evidence / "repair.json").read_text())["lost"]
+    assert (lost["sender"], lost["recipients"]) == ("<ann@client.example.net>", ["alice@example.org"])
+    assert spool(instance, "check").returncode == 0
+    owner = (instance.state / "spool").stat()
+    assert {path.stat().st_uid for path in (instance.state / "spool").iterdir()} == {owner.st_uid}
+
+    instance.start()
+    (kept,) = instance.queue()
+    assert kept["state"] == "held", kept
+    assert instance.run("queue", "release", "--held").returncode == 0
+    instance.wait_queue_empty()
+    (delivered,) = maildir.files(instance.mailbox("bob"))
+    assert maildir.parse(delivered, delivered.read_bytes()).content == CONTENTS["bob"]
+
+
+def test_a_queue_without_one_of_its_files_is_repaired_only_where_that_is_said(make_instance):
+    instance, segment = damaged(make_instance)
+    segment.unlink()
+    evidence = instance.directory / "evidence"
+    refused = spool(instance, "repair", "--write", "--keep", str(evidence))
+    assert refused.returncode == 1 and "--missing-is-lost" in refused.stderr, refused.stderr
+    assert not segment.exists() and not evidence.exists()
+    repaired = spool(instance, "repair", "--write", "--keep", str(evidence), "--missing-is-lost")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    instance.start()
+    with Session(instance.port) as session:
+        code, text = session.deliver("ann@client.example.net", ["bob@example.org"], CONTENTS["bob"])
+    assert code == 250, text
+
+
+STEPS = ("pwritev2", "fdatasync", "fsync", "renameat2", "ftruncate")
+
+
+def test_a_repair_that_is_killed_loses_nothing_and_is_finished_by_the_next(make_instance, tmp_path):
+    instance, _ = damaged(make_instance)
+    queue, log = tmp_path / "queue", tmp_path / "strace"
+
+    def repair(number, *before):
+        command = [binary(), "spool", "repair", "--directory", str(queue), "--write", "--keep", str(tmp_path / number)]
+        return subprocess.run([*before, *command], capture_output=True, text=True, timeout=120, check=False)
+
+    def again():
+        shutil.rmtree(queue, ignore_errors=True)
+        shutil.copytree(instance.state / "spool", queue)
+
+    again()
+    whole = repair("whole", program("strace"), "--quiet=all", f"--output={log}", f"--trace={','.join(STEPS)}")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    calls = collections.Counter(line.partition("(")[0] for line in log.read_text().splitlines())
+    assert min(calls[name] for name in STEPS) > 0, calls
+    deaths = [Fault(name, "signal=KILL", str(when)) for name in STEPS for when in range(1, calls[name] + 1)]
+    for number, death in enumerate(deaths):
+        again()
+        repair(f"killed-{number}", *death.strace(log))
+        assert "killed by SIGKILL" in log.read_text(), f"{death} was not met"
+        finished = repair(f"finished-{number}")
+        assert finished.returncode == 0, f"{death}: {finished.stdout}{finished.stderr}"
+        checked = instance.run("spool", "check", "--directory", str(queue))
+        assert "messages: 1 in the queue" in checked.stdout, f"{death}: {checked.stdout}"
+        assert checked.stdout.endswith("the queue is whole\n"), f"{death}: {checked.stdout}"
+    shutil.rmtree(queue)
+
+
 def test_nothing_is_done_beside_a_running_instance(make_instance):
     instance = make_instance().start()
     out = instance.directory / "out"
     out.mkdir()
-    for command in (["check"], ["dump"], ["export", str(out)], ["import", str(out)]):
+    for command in (["check"], ["repair"], ["repair", "--write", "--keep", str(out)], ["dump"], ["export", str(out)],
+                    ["import", str(out)]):
         for where in (["--config", instance.config], ["--directory", str(instance.state / "spool")]):
             refused = instance.run("spool", *command, *where)
             assert refused.returncode == 1, f"{command} {where}: {refused.stdout}"
