@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// All that a tree after this one must read. A new one is added to the list, and none is ever taken out.
-const std::vector<std::string> kVersions{"2"};
+const std::vector<std::string> kVersions{"2", "3"};
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -189,6 +189,8 @@ TEST_P(kept_spool, lives_on_until_all_is_finished_and_recycled) {
     maintain(*engine);
   }
   EXPECT_GE(engine->stats().log.segments_reset, 12U) << "each segment was used again";
+  for (const auto id : engine->take_discarded()) EXPECT_TRUE(remove_content(*disk_, id));
+  for (const auto& name : *disk_->list()) EXPECT_FALSE(parse_content_name(name)) << name;
   engine.reset();
   engine = open(*disk_, CheckpointUse::none);
   ASSERT_NE(engine, nullptr);

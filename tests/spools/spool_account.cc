@@ -72,6 +72,9 @@ void add_kinds(std::set<std::string>& kinds, const RecordView& record) {
   switch (record.header.type) {
     case RecordType::message:
       kinds.insert("message");
+      if (const auto head = decode<MessageHead>(record.head); head && head->kind == ContentKind::file) {
+        kinds.insert("content file");
+      }
       if (const auto settles = settles_of(record.head)) {
         kinds.insert(settles->finishes           ? "notice that finishes"
                      : settles->settlement.warns ? "notice that warns"
@@ -134,6 +137,7 @@ Result<std::set<std::string>> kinds_in(const Disks& disks, Engine& engine) {
   for (const auto id : live_ids(engine)) add_kinds(kinds, engine.find(id)->state);
   if (engine.recovery().from_checkpoint) kinds.insert("checkpoint");
   if (engine.recovery().finished > 0) kinds.insert("finished");
+  if (!engine.recovery().orphans.empty()) kinds.insert("content file without a message");
   if (engine.recovery().torn_tails > 0) kinds.insert("torn tail");
   return kinds;
 }
@@ -143,7 +147,9 @@ std::set<std::string> kinds_of(unsigned version) {
     const char* name;
     unsigned since;  ///< version
   };
-  constexpr std::array kKinds{Kind{"checkpoint", 2},
+  constexpr std::array kKinds{Kind{"content file", 3},
+                              Kind{"content file without a message", 3},
+                              Kind{"checkpoint", 2},
                               Kind{"closing mark", 2},
                               Kind{"dead list", 2},
                               Kind{"deferred log", 2},

@@ -48,6 +48,7 @@ T must(Result<T> result) {
 class SteadyClock : public Clock {
  public:
   WallTime now() override { return now_ = now_ + Milliseconds(1); }
+  Microseconds elapsed() override { return now() - kStart; }
 
  private:
   WallTime now_ = kStart;
@@ -108,6 +109,9 @@ class Author {
   /// Whatever may become of a message.
   void one_of_each() {
     add(1);
+    add(1, {.octets = kMaxInlineContent + 1});
+    settle(add(2, {.octets = kMaxInlineContent * 2}), {outcome(0, deferred)});
+    settle(add(1, {.octets = kMaxInlineContent * 2}), {outcome(0, delivered)});
     settle(add(2), {outcome(0, deferred), outcome(1, deferred)});
     const auto tried_twice = add(1);
     settle(tried_twice, {outcome(0, deferred)});
@@ -155,11 +159,17 @@ class Author {
     ids_.push_back(id);
     auto made = envelope(recipients);
     if (wanted.settles) made.reverse_path = std::nullopt;
-    commit(AddMessage{id, std::move(made), content_of(id, wanted.octets), wanted.held,
-                      std::move(wanted.settles)});
+    AddMessage message{id, std::move(made), content_of(id, wanted.octets), wanted.held,
+                       std::move(wanted.settles)};
+    if (message.content.size() > kMaxInlineContent) {
+      message.file = must(write_content(disk_, id, std::exchange(message.content, {})));
+    }
+    commit(std::move(message));
     return id;
   }
   QueueId add(std::uint32_t recipients) { return add(recipients, {}); }
+  /// A content file that a crash left behind.
+  void leave_content() { must(write_content(disk_, must(engine_->lease(1)), std::string(100, 'x'))); }
   [[nodiscard]] const std::vector<QueueId>& ids() const { return ids_; }
 
  private:
@@ -173,6 +183,7 @@ class Author {
   void maintain() {
     while (must(engine_->maintain())) {
     }
+    for (const auto id : engine_->take_discarded()) must(remove_content(disk_, id));
   }
 
   /// The router found more recipients behind an address.
@@ -203,7 +214,7 @@ class Author {
   SteadyClock clock_;
   EngineOptions options_{.segment_bytes = kSegmentBytes,
                          .spare_segments = 4,
-                         .max_message_bytes = kSegmentBytes / 4,
+                         .max_message_bytes = kMaxInlineContent * 4,
                          .max_spool_bytes = kSegments * kSegmentBytes,
                          .salt = 1};
   std::unique_ptr<Engine> engine_;
@@ -253,6 +264,7 @@ void write(const std::filesystem::path& folder) {
   author.one_of_each();
   author.write_checkpoint();
   author.one_of_each();
+  author.leave_content();
   author.add(1, {.octets = 2 * kBlock});
   tear_last_group(spool);
   author.look(CheckpointUse::where_it_fits,
