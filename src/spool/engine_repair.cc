@@ -29,6 +29,9 @@ Result<void> Engine::empty_quarantined(std::uint32_t slot) {
   // A group with an id mark behind all that damaged ones may have given: from here on no start needs them to
   // know.
   if (auto leased = lease(1); !leased) return fail_with(std::move(leased));
+  // Spares on each disk: what is on the deferred log's own stays there.
+  for (auto more = housekeeper_.maintain(Upkeep::all, kMovedAtOnce); more && *more;)
+    more = housekeeper_.maintain(Upkeep::all, kMovedAtOnce);
   const auto step = std::min(kMovedAtOnce, log_.capacity() / 4);
   Recycler recycler(log_, index_, step);
   if (auto started = recycler.start_damaged(slot); !started) {

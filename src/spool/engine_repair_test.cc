@@ -59,7 +59,7 @@ class engine_repair : public EngineRig {
   void damage(const std::string& how, std::uint32_t slot) {
     const auto file = std::filesystem::path(folder_) / segment_name(slot);
     if (how == "header") flip(slot, 20);
-    if (how == "record") flip(slot, 2 * kBlock + 150);
+    if (how == "record") flip(slot, 2 * kBlock + 100);
     if (how == "group header") flip(slot, 3 * kBlock + 3);
     if (how == "cut short") std::filesystem::resize_file(file, 5 * kBlock + 100);
     if (how == "unreadable") disk_->unreadable = {segment_name(slot), 4 * kBlock, 6 * kBlock};
