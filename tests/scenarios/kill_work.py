@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import proc
 from harness.waiting import TimedOut, wait_for
 
-FREEZE_SECONDS = 5
+FREEZE_SECONDS = 30  # it may be in the midst of a sync, on a busy disk
 WORK_SECONDS = 5
 
 

@@ -30,9 +30,18 @@ def _stat(pid):
 
 
 def alive(process):
-    """Whether that very process still runs (a zombie does not)."""
+    """Whether that very process still runs (a zombie does not, unless a thread of it has not ended yet)."""
     stat = _stat(process.pid)
-    return stat is not None and stat[1] not in "ZX" and stat[2] == process.born
+    if stat is None or stat[2] != process.born:
+        return False
+    return stat[1] not in "ZX" or _threads(process.pid) > 1
+
+
+def _threads(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def tree(root):
