@@ -36,9 +36,9 @@ class Recycler {
   [[nodiscard]] std::uint64_t cost(const Index::Need& need) const;
   /// Where all of it `must_leave`, nothing of it is moved to the incoming log, for lack of room there.
   void start(std::uint32_t slot, bool must_leave = false);
-  /// The same of a quarantined one, for `sternpost spool repair`: what recovery takes of it is moved, and then
-  /// the file is emptied, for it may have more that is damaged. After any failure it is no longer the victim,
-  /// and as good as before.
+  /// The same of a quarantined one, for `sternpost spool repair`: what recovery takes of it is moved, and
+  /// then the file is emptied, for it may have more that is damaged. After any failure it is no longer the
+  /// victim, and as good as before.
   Result<void> start_damaged(std::uint32_t slot);
   /// The deferred log could not be written since a segment was reset last.
   [[nodiscard]] bool deferred_failed() const { return deferred_failed_; }
