@@ -22,7 +22,7 @@ namespace sternpost::tool {
 namespace {
 
 /// Where no configuration says it: more than smtp.max_message may be.
-constexpr std::uint64_t kLargestMessage = 512ULL << 20U;
+constexpr std::uint64_t kLargestMessage = 1025ULL << 20U;
 constexpr uid_t kNobodyElse = ~0U;  ///< no uid: asks for the one in force
 
 /// While it lives, root reaches files as this user would, and makes them for him.
