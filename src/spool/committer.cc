@@ -105,7 +105,9 @@ void Committer::note_refused(const Op& op) {
 
 std::vector<QueueId> Committer::take_discarded() {
   if (log_.is_unsettled(Stream::incoming)) return {};
-  return std::exchange(refused_files_, {});
+  auto ids = std::exchange(refused_files_, {});
+  std::erase_if(ids, [this](QueueId id) { return committed_.contains(id); });  // at another try
+  return ids;
 }
 
 bool Committer::depends_on_pending(const Op& op) const {

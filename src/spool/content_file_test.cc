@@ -177,6 +177,16 @@ TEST_F(content_file, of_a_message_that_was_refused_is_discarded_when_no_start_ca
   EXPECT_TRUE(engine_->recovery().quarantined.empty());
 }
 
+TEST_F(content_file, of_a_message_stays_when_it_was_refused_once_and_taken_then) {
+  auto one = with_file(large());
+  const auto id = one.id;
+  disk_->failing_syncs = 1;
+  ASSERT_FALSE(commit(one));
+  ASSERT_TRUE(commit(one));
+  EXPECT_TRUE(engine_->take_discarded().empty());
+  EXPECT_EQ(engine_->read_content(id), large());
+}
+
 TEST_F(content_file, of_a_message_stays_when_its_id_is_used_again) {
   auto first = with_file(large());
   auto second = first;

@@ -23,8 +23,8 @@ struct AddMessage {
   bool held = false;
   std::optional<Settlement> settles = {};
   /// The content file of this id, which is durable. It is the engine's from here on, whatever comes of the
-  /// message: Engine::take_discarded() says when it may go. So what is refused is sent again under another
-  /// id.
+  /// message: Engine::take_discarded() says when it may go. What is refused may be sent again before that is
+  /// asked, and else under another id.
   std::optional<ContentFile> file = {};
 };
 

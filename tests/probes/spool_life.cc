@@ -1,6 +1,6 @@
-// spool_life: lives through all that a spool does on the real disk: starts, messages, outcomes, holds,
-// growth, recycling. It says on its output what it was told, before it goes on, so that it may be killed, or
-// its system calls may fail, at any moment:
+// spool_life: lives through all that a spool does on the real disk: starts, messages, content files,
+// outcomes, holds, growth, recycling. It says on its output what it was told, before it goes on, so that it
+// may be killed, or its system calls may fail, at any moment:
 //
 //   accepted ID   the message is committed; its content follows from its id
 //   settling ID   its last outcome is about to be committed
@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -74,6 +75,7 @@ class Life {
         accept();
         if (i % 4 == 1) mark();
         settle();
+        for (const auto id : engine_->take_discarded()) std::ignore = spool::remove_content(disk_, id);
         maintain();
       }
       engine_.reset();
@@ -126,12 +128,28 @@ class Life {
     for (int i = 1; i < kTries && !first; ++i) first = engine_->lease(kMessages);
     if (!first) return;
     std::vector<spool::Op> ops;
-    for (std::uint32_t i = 0; i < kMessages; ++i) ops.emplace_back(message({first->value + i}, clock_.now()));
+    for (std::uint32_t i = 0; i < kMessages; ++i) {
+      auto one = message({first->value + i}, clock_.now());
+      if (one.id.value % 4 == 3 && !put_content_in_file(one)) continue;
+      ops.emplace_back(std::move(one));
+    }
     commit(std::move(ops), [this](const spool::Op& op) {
       const auto id = std::get<spool::AddMessage>(op).id;
       say("accepted", id);
       live_.push_back(id);
     });
+  }
+
+  /// False where the disk does not take it.
+  bool put_content_in_file(spool::AddMessage& message) {
+    for (int i = 0; i < kTries; ++i) {
+      const auto file = spool::write_content(disk_, message.id, message.content);
+      if (!file) continue;
+      message.content.clear();
+      message.file = *file;
+      return true;
+    }
+    return false;
   }
 
   /// What changes a message and ends none.

@@ -96,7 +96,7 @@ def test_a_restart_that_waits_while_a_reload_fails_is_made_at_last(instance, no_
 def test_a_spool_without_descriptors_refuses_what_it_cannot_grow_for_and_goes_on(make_instance):
     instance = make_instance(smtp={"hold": True, "max_message": "256 KiB"}, spool={"segment": "1 MiB"}).start()
     spool = next(process for process in instance.compartments() if process.name == "spool")
-    content = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 1500
+    content = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 700  # not so large that it has a file of its own
 
     def answer():
         with Session(instance.port) as session:

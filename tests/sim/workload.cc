@@ -150,25 +150,29 @@ class Life {
       auto results = engine_->commit(ops);
       // Rot that no start had to read may be met only now, and growing that failed waits for a time.
       for (unsigned tries = 0; !results.front() && rots_at_ < steps_ && tries < 100; ++tries) {
-        make_up_for_rot();
+        make_up_for_rot(1);
         results = engine_->commit(ops);
       }
       if (!results.front()) {
-        throw Violation{fmt::format("a working disk and no progress: {} spares: {}", engine_->stats().spares,
-                                    results.front().error().text)};
+        const auto stats = engine_->stats();
+        throw Violation{fmt::format(
+            "a working disk and no progress: {} spares, {} segments, {} quarantined, {} of {} octets: {}",
+            stats.spares, stats.segments, stats.quarantined, stats.bytes, options_.max_spool_bytes,
+            results.front().error().text)};
       }
       model_.committed(ops, &results);
     }
     check();
   }
 
-  /// Segments that rot made useless do not count: they may be those that were left for recycling.
-  void make_up_for_rot() {
-    const auto rotten = engine_->stats().quarantined;
+  /// Segments that rot made useless do not count: they may be those that were left for recycling, and `more`
+  /// that were not noticed to be so by the last start.
+  void make_up_for_rot(std::uint64_t more = 0) {
+    const auto rotten = engine_->stats().quarantined + more;
     if (rotten == 0) return;
     for (auto* disk : disks_) disk->set_capacity(1ULL << 40U);
     auto options = options_;
-    options.max_spool_bytes += rotten * kSegment;
+    options.max_spool_bytes += rotten * kSegment + engine_->stats().content_bytes;
     if (!engine_->reconfigure(options)) throw Violation{"limits that are not taken"};
   }
 
@@ -390,6 +394,10 @@ class Life {
   bool write_file(spool::AddMessage& message) {
     auto content = std::move(message.content) + std::string(1 + below(40'000), 'f');
     message.content.clear();
+    if (!engine_->may_take_content(content.size(), 0)) {
+      ++story_.refused_full;
+      return false;
+    }
     auto writer = spool::ContentWriter::create(disk_, message.id);
     if (!writer) {
       ++story_.failed_calls;
