@@ -233,6 +233,7 @@ def test_a_queue_without_one_of_its_files_is_repaired_only_where_that_is_said(ma
 STEPS = ("pwritev2", "fdatasync", "fsync", "renameat2", "ftruncate")
 
 
+@pytest.mark.release_only  # LeakSanitizer cannot look at a traced process
 def test_a_repair_that_is_killed_loses_nothing_and_is_finished_by_the_next(make_instance, tmp_path):
     instance, _ = damaged(make_instance)
     queue, log = tmp_path / "queue", tmp_path / "strace"
