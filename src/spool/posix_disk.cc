@@ -96,12 +96,18 @@ struct CloseDirectory {
 
 }  // namespace
 
-Result<std::vector<std::string>> PosixDisk::list() {
+Result<PosixDisk> PosixDisk::reopened() {
   UniqueFd fd(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return fail_errno("opening the spool folder");
-  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
+  return PosixDisk(std::move(fd), access_);
+}
+
+Result<std::vector<std::string>> PosixDisk::list() {
+  auto own = reopened();
+  if (!own) return fail_with(std::move(own));
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(own->directory_.get()));
   if (!directory) return fail_errno("opening the spool folder");
-  (void)fd.release();  // the stream owns it now
+  (void)own->directory_.release();  // the stream owns it now
   std::vector<std::string> names;
   for (;;) {
     errno = 0;

@@ -23,6 +23,9 @@ class PosixDisk : public Disk {
   Result<std::unique_ptr<DiskFile>> open_existing(const std::string& name) override;
   Result<std::unique_ptr<DiskFile>> create(const std::string& name) override;
   Result<void> remove(const std::string& name) override;
+  /// The same folder as an open file of its own, for another thread: the kernel tells each open file once of
+  /// what it could not write, so that who syncs one takes no error from who syncs the other.
+  Result<PosixDisk> reopened();
   /// For reading alone, to be given to another process.
   Result<UniqueFd> open_descriptor(const std::string& name);
   Result<void> sync_directory() override;

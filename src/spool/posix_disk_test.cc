@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -47,6 +48,27 @@ TEST(posix_disk, goes_on_behind_a_short_write_and_says_what_stops_it) {
   ASSERT_FALSE(written) << "a part of it is not all of it";
   EXPECT_EQ(written.error().errno_value, EFBIG);
   EXPECT_EQ((*file)->size(), 6000U);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(posix_disk, reopens_its_folder_as_an_open_file_of_its_own) {
+  char name[] = "/tmp/sternpost-disk-XXXXXX";
+  const std::filesystem::path folder = ::mkdtemp(name);
+  const int first = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  PosixDisk disk{UniqueFd(first)};
+  auto again = disk.reopened();
+  ASSERT_TRUE(again) << again.error().text;
+  ASSERT_TRUE(again->create("file") && again->sync_directory());
+  EXPECT_EQ(disk.list(), std::vector<std::string>{"file"});
+  ASSERT_EQ(::flock(first, LOCK_EX), 0);  // a lock is of an open file, however many descriptors it has
+  int others = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    if (std::filesystem::read_symlink(entry.path(), error) != folder) continue;
+    const int descriptor = std::stoi(entry.path().filename().string());
+    if (descriptor != first && ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) ++others;
+  }
+  EXPECT_EQ(others, 1);
   std::filesystem::remove_all(folder);
 }
 

@@ -10,6 +10,12 @@
 #include "base/unique_fd.h"
 
 namespace sternpost::spool_service {
+namespace {
+
+/// Files that share one sync of the folder; the first of them waits for the syncs of all.
+constexpr std::size_t kMostAtOnce = 32;
+
+}  // namespace
 
 Result<std::unique_ptr<ContentThread>> ContentThread::start(boost::asio::io_context& loop, spool::Disk& disk,
                                                             Handlers handlers) {
@@ -87,30 +93,33 @@ void ContentThread::run() {
   }
 }
 
-/// One sync of the folder makes the names of all that are finished together durable.
 void ContentThread::work(std::deque<Request> requests) {
-  std::vector<Answer> answers;
-  bool any_finished = false;
-  for (auto& [id, what] : requests) {
+  std::vector<Answer> finished;
+  for (; !requests.empty(); requests.pop_front()) {
+    auto& [id, what] = requests.front();
     if (const auto* piece = std::get_if<Write>(&what)) {
-      answers.push_back({id, Written{piece->piece.size(), append(id, piece->piece)}});
+      answer({{id, Written{piece->piece.size(), append(id, piece->piece)}}});
     } else if (const auto* last = std::get_if<Finish>(&what)) {
-      auto file = complete(id, last->last_piece);
-      any_finished = any_finished || file.has_value();
-      answers.push_back({id, std::move(file)});
+      finished.push_back({id, complete(id, last->last_piece)});
     } else {
       writers_.erase(id);
       std::ignore = spool::remove_content(disk_, id);
     }
+    if (finished.size() == kMostAtOnce) answer_finished(std::exchange(finished, {}));
   }
-  const auto named = any_finished ? disk_.sync_directory() : Result<void>{};
-  for (auto& [id, what] : answers) {
-    auto* file = std::get_if<Result<spool::ContentFile>>(&what);
-    if (file == nullptr) continue;
-    if (*file && !named) *file = std::unexpected(named.error());
-    if (!*file) std::ignore = spool::remove_content(disk_, id);
+  answer_finished(std::move(finished));
+}
+
+/// One sync of the folder makes the names of all of them durable.
+void ContentThread::answer_finished(std::vector<Answer> finished) {
+  if (finished.empty()) return;
+  const auto named = disk_.sync_directory();
+  for (auto& [id, what] : finished) {
+    auto& file = std::get<Result<spool::ContentFile>>(what);
+    if (file && !named) file = std::unexpected(named.error());
+    if (!file) std::ignore = spool::remove_content(disk_, id);
   }
-  answer(std::move(answers));
+  answer(std::move(finished));
 }
 
 Result<void> ContentThread::append(QueueId id, std::string_view piece) {
@@ -131,7 +140,6 @@ Result<spool::ContentFile> ContentThread::complete(QueueId id, std::string_view 
 }
 
 void ContentThread::answer(std::vector<Answer> answers) {
-  if (answers.empty()) return;
   {
     const std::lock_guard lock(mutex_);
     for (auto& one : answers) answers_.push_back(std::move(one));

@@ -27,13 +27,16 @@ namespace sternpost::spool_service {
 class ContentThread {
  public:
   struct Handlers {
-    /// A piece of so many octets has left memory; after a failure what follows of this content is dropped.
+    /// A piece of so many octets has left memory, and waited for no later sync; after a failure what follows
+    /// of this content is dropped.
     std::function<void(QueueId id, std::size_t bytes, const Result<void>& written)> on_written;
     /// The file is durable with all of its content, or is not and will be removed.
     std::function<void(QueueId id, Result<spool::ContentFile> file)> on_finished;
   };
 
-  /// Starts the thread; internal where there can be none. `disk` outlives it.
+  /// Starts the thread; internal where there can be none. `disk` outlives it, and is not used by anyone else:
+  /// the kernel tells of a failed write once for each open file, so whoever syncs a folder beside it could
+  /// take the error that belongs to the name of a content file.
   static Result<std::unique_ptr<ContentThread>> start(boost::asio::io_context& loop, spool::Disk& disk,
                                                       Handlers handlers);
   /// Does what was asked for, and tells nobody any more.
@@ -80,6 +83,7 @@ class ContentThread {
   // On the thread.
   void run();
   void work(std::deque<Request> requests);
+  void answer_finished(std::vector<Answer> finished);
   Result<void> append(QueueId id, std::string_view piece);
   Result<spool::ContentFile> complete(QueueId id, std::string_view last_piece);
   void answer(std::vector<Answer> answers);

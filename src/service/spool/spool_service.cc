@@ -91,8 +91,11 @@ Result<void> SpoolService::open(const spool::EngineOptions& options) {
   auto engine = spool::Engine::open(disks, clock_, options);
   if (!engine) return fail_with(std::move(engine));
   engine_ = std::move(*engine);
+  auto disk = disks_.front()->reopened();
+  if (!disk) return fail_with(std::move(disk));
+  contents_disk_ = std::make_unique<spool::PosixDisk>(std::move(*disk));
   auto contents = ContentThread::start(
-      context_.loop, *disks_.front(),
+      context_.loop, *contents_disk_,
       {[this](QueueId id, std::size_t bytes, const Result<void>& result) {
          content_written(id, bytes, result);
        },

@@ -166,6 +166,7 @@ class SpoolService final : public Service {
     Origin origin;
   };
 
+  std::unique_ptr<spool::PosixDisk> contents_disk_;  ///< the main folder, for the thread alone
   std::unique_ptr<ContentThread> contents_;
   std::unordered_map<QueueId, BehindContent> behind_content_;
   IntakeDesk desk_;
