@@ -205,7 +205,7 @@ TEST_F(spool_contents, that_the_agent_finds_damaged_hold_their_message) {
 TEST_F(spool_contents, are_written_before_a_stop_ends) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto id = lease(*intake, 1);
-  intake->send(spool_intake::Piece{id, "begin"});
+  send_pieces(*intake, id, 1);
   intake->send(spool_intake::Commit{id, envelope(1), "end", false});
   loop_.restart();
   while (counter("contents_in_hand") < 2) loop_.run_one();  // read at once
@@ -214,6 +214,28 @@ TEST_F(spool_contents, are_written_before_a_stop_ends) {
   settle();
   EXPECT_TRUE(exited_);
   EXPECT_TRUE(is_committed(*intake, id));
+}
+
+TEST_F(spool_contents, of_an_intake_that_sends_pieces_of_nothing_are_not_begun) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto id = lease(*intake, 1);
+  intake->send(spool_intake::Piece{id, ""});
+  settle();
+  EXPECT_EQ(breaches_, std::vector<Compartment>{Compartment::smtpd});
+  EXPECT_TRUE(content_files().empty());
+}
+
+TEST_F(spool_contents, that_are_asked_about_while_they_are_committed_are_answered_once_when_they_are) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto id = lease(*intake, 1);
+  send_pieces(*intake, id, 5);
+  settle();
+  intake->send(spool_intake::Commit{id, envelope(1), "end", false});  // read in one turn with the questions
+  for (int i = 0; i < 100; ++i) intake->send(spool_intake::IsCommitted{id});
+  settle();
+  const auto answers = intake->of<spool_intake::CommitState>();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_TRUE(answers[0].committed);
 }
 
 TEST_F(spool_contents, of_a_notice_are_in_a_file_too) {

@@ -36,20 +36,24 @@ Result<void> SpoolService::from_intake(ChannelId channel, spool_intake::ToSpool&
                  [&](spool_intake::IsCommitted& question) -> Result<void> {
                    // Answered at the end of the turn: commits that were sent before it have been read by
                    // then.
-                   asked_committed_.emplace_back(channel, question.id);
-                   work_at_end_.schedule();
+                   ask_committed(channel, question.id);
                    return {};
                  }},
       frame);
 }
 
-/// Of those that are not decided yet later.
+void SpoolService::ask_committed(ChannelId channel, QueueId id) {
+  asked_committed_.emplace_back(channel, id);
+  work_at_end_.schedule();
+}
+
+/// Of those that are not decided yet when they are.
 void SpoolService::answer_committed() {
   for (const auto& [channel, id] : std::exchange(asked_committed_, {})) {
     const auto at = intakes_.find(channel);
     if (at == intakes_.end()) continue;
-    if (behind_content_.contains(id)) {
-      asked_committed_.emplace_back(channel, id);
+    if (const auto waits = behind_content_.find(id); waits != behind_content_.end()) {
+      waits->second.asked.insert(channel);
     } else {
       at->second->send(spool_intake::CommitState{id, engine_->was_committed(id)});
     }
@@ -75,21 +79,21 @@ Result<void> SpoolService::take_abandon(ChannelId channel, const spool_intake::A
 void SpoolService::content_written(QueueId id, std::size_t bytes, const Result<void>& result) {
   const auto told = desk_.written(id, bytes, result);
   if (!told) return;
-  if (!result) contents_->remove(id);
+  if (told->remove_file) contents_->remove(id);
   if (const auto at = intakes_.find(told->channel); at != intakes_.end()) at->second->send(told->taken);
 }
 
-void SpoolService::commit_behind_content(spool::AddMessage message, std::uint64_t bytes,
-                                         const Origin& origin) {
+void SpoolService::commit_behind_content(spool::AddMessage message, const Origin& origin) {
   const auto id = message.id;
   contents_->finish(id, std::exchange(message.content, {}));
-  behind_content_.emplace(id, BehindContent{std::move(message), bytes, origin});
+  behind_content_.emplace(id, BehindContent{std::move(message), origin, {}});
 }
 
 void SpoolService::content_finished(QueueId id, Result<spool::ContentFile> file) {
   auto node = behind_content_.extract(id);
-  auto& [message, bytes, origin] = node.mapped();
-  desk_.forget(bytes);
+  auto& [message, origin, asked] = node.mapped();
+  desk_.finished(id);
+  for (const auto channel : asked) ask_committed(channel, id);
   if (file) {
     message.file = *file;
     queue_.add(std::move(message), origin);
@@ -120,7 +124,7 @@ Result<void> SpoolService::take_commit(ChannelId channel, spool_intake::Commit&&
     return {};
   }
   if (auto* large = std::get_if<IntakeDesk::Large>(&*taken)) {
-    commit_behind_content(std::move(large->message), large->bytes, ByIntake{channel});
+    commit_behind_content(std::move(large->message), ByIntake{channel});
     return {};
   }
   queue_.add(std::get<spool::AddMessage>(std::move(*taken)), ByIntake{channel});

@@ -144,12 +144,14 @@ Result<void> SpoolService::take_written(spool_notice::Written&& written) {
   message.content = std::move(written.content);
   message.settles = notice->settles;
   const ByBounce by{written.job};
-  if (const auto bytes = message.content.size(); bytes > spool::kMaxInlineContent) {
-    desk_.expect(bytes);
-    commit_behind_content(std::move(message), bytes, by);
-  } else {
+  if (message.content.size() <= spool::kMaxInlineContent) {
     queue_.add(std::move(message), by);
     schedule_commit();
+  } else if (desk_.take(message)) {
+    commit_behind_content(std::move(message), by);
+  } else {  // qmgr asks for it again
+    notices_.erase(written.job);
+    not_told(message.settles->id);
   }
   return {};
 }

@@ -379,6 +379,25 @@ TEST_F(spool_notices, a_notice_that_the_disk_fails_to_take_is_written_later) {
   EXPECT_EQ(qmgr_->of<Told>().size(), 1U);
 }
 
+TEST_F(spool_notices, a_large_notice_that_the_queue_has_no_room_for_is_written_later) {
+  const auto id = failed_message();
+  const std::string large(100'000, 'n');
+  const auto fits = slice_;
+  auto full = slice_;
+  full.min_free_bytes = 1ULL << 62U;
+  ASSERT_TRUE(service_->new_slice(encode(full), true));
+  tell(id, {0});
+  write(job(), kSender, large);
+  EXPECT_EQ(qmgr_->of<NotTold>().size(), 1U);
+  EXPECT_TRUE(qmgr_->of<Told>().empty());
+  EXPECT_EQ(counter("notices_in_hand"), 0U);
+  EXPECT_EQ(counter("buffered"), 0U);
+  ASSERT_TRUE(service_->new_slice(encode(fits), true));
+  tell(id, {0});
+  write(job(), kSender, large);
+  EXPECT_EQ(qmgr_->of<Told>().size(), 1U);
+}
+
 TEST_F(spool_notices, of_a_long_list_one_notice_tells_a_part) {
   constexpr std::uint32_t kMany = 900;
   const auto id = commit_from(kSender, kMany);

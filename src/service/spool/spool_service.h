@@ -81,6 +81,7 @@ class SpoolService final : public Service {
   Result<void> take_abandon(ChannelId channel, const spool_intake::Abandon& abandon);
   Result<void> take_commit(ChannelId channel, spool_intake::Commit&& commit);
   void intake_closed(ChannelId channel);
+  void ask_committed(ChannelId channel, QueueId id);
   void answer_committed();
   Result<void> take_lease(ChannelId channel, const spool_intake::Lease& lease);
   void answer_leases();
@@ -107,9 +108,9 @@ class SpoolService final : public Service {
   void tell_load();
   void bounce_gone();
 
-  /// Commits the message when its content, `bytes` in all, is durable in a file; message.content is what is
-  /// not written yet.
-  void commit_behind_content(spool::AddMessage message, std::uint64_t bytes, const Origin& origin);
+  /// Commits the message, which the desk has counted, when its content is durable in a file; message.content
+  /// is what is not written yet.
+  void commit_behind_content(spool::AddMessage message, const Origin& origin);
   void content_written(QueueId id, std::size_t bytes, const Result<void>& result);
   void content_finished(QueueId id, Result<spool::ContentFile> file);
   void remove_discarded();
@@ -162,8 +163,8 @@ class SpoolService final : public Service {
   /// A message whose content file is being finished.
   struct BehindContent {
     spool::AddMessage message;
-    std::uint64_t bytes = 0;
     Origin origin;
+    std::set<ChannelId> asked;  ///< want to know whether it is committed
   };
 
   std::unique_ptr<spool::PosixDisk> contents_disk_;  ///< the main folder, for the thread alone
