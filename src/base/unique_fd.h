@@ -35,4 +35,8 @@ class UniqueFd {
 /// A descriptor that is open for as long as anybody holds it.
 using SharedFd = std::shared_ptr<const UniqueFd>;
 
+inline SharedFd to_shared(UniqueFd fd) {
+  return std::make_shared<const UniqueFd>(std::move(fd));
+}
+
 }  // namespace sternpost

@@ -61,7 +61,7 @@ class Skeleton {
   Result<void> begin(control::Start& start, std::vector<UniqueFd>& descriptors);
   ServiceContext context(const control::Start& start, std::string slice, std::vector<UniqueFd> folders,
                          std::vector<UniqueFd> listeners);
-  void tell(const control::FromService& frame, const std::vector<int>& descriptors = {});
+  void tell(const control::FromService& frame, std::vector<SharedFd> descriptors = {});
   void channel_closed(Compartment row, const Error& why, bool last);
   void peer_lost(Compartment row);
   void give_up(std::string why);
@@ -148,7 +148,8 @@ ServiceContext Skeleton::context(const control::Start& start, std::string slice,
       .channel_closed = [this](Compartment row, const Error& why,
                                bool last) { channel_closed(row, why, last); },
       .tell_master = [this](const control::FromService& frame) { tell(frame); },
-      .tell_master_with = [this](const control::FromService& frame, int fd) { tell(frame, {fd}); },
+      .tell_master_with = [this](const control::FromService& frame,
+                                 SharedFd fd) { tell(frame, {std::move(fd)}); },
       .max_descriptors = max_descriptors_,
       .control_group = start.control_group,
   };
@@ -204,12 +205,12 @@ Result<void> Skeleton::on(Answer& answer, std::vector<UniqueFd>& descriptors) {
   return {};
 }
 
-void Skeleton::tell(const control::FromService& frame, const std::vector<int>& descriptors) {
+void Skeleton::tell(const control::FromService& frame, std::vector<SharedFd> descriptors) {
   std::visit(
       [&](const auto& alternative) {
         control_.send(
             static_cast<std::uint8_t>(frame.index()),
-            [&](std::string& out) { Encoder(out).put(alternative); }, descriptors);
+            [&](std::string& out) { Encoder(out).put(alternative); }, std::move(descriptors));
       },
       frame);
 }

@@ -50,8 +50,8 @@ struct ServiceContext {
   std::function<void(Compartment row, const Error& why, bool last)> channel_closed = [](auto...) {};
   /// Sends a frame to master; for admin and config.
   std::function<void(const control::FromService&)> tell_master = {};
-  /// The same, with a descriptor (borrowed); for config's slices.
-  std::function<void(const control::FromService&, int descriptor)> tell_master_with = {};
+  /// The same, with a descriptor; for config's slices.
+  std::function<void(const control::FromService&, SharedFd descriptor)> tell_master_with = {};
   /// Descriptors that the process may have.
   std::uint64_t max_descriptors = std::numeric_limits<std::uint64_t>::max();
   /// For admin: the gid of the group that may use the control socket, where there is one.

@@ -65,15 +65,15 @@ class Channel {
                  handlers.on_closed}) {}
 
   /// Gathers a frame; it is written when the loop has run every handler that was ready. Its descriptor is
-  /// duplicated, and stays the caller's.
+  /// held until then.
   template <class T>
   void send(const T& frame) {
     constexpr auto type = index_of<T>(static_cast<Out*>(nullptr));
-    std::vector<int> descriptors;
+    std::vector<SharedFd> descriptors;
     if constexpr (CarriesDescriptor<T>) {
-      if (frame.descriptor) descriptors.push_back(frame.descriptor->get());
+      if (frame.descriptor) descriptors.push_back(frame.descriptor);
     }
-    stream_.send(type, [&](std::string& out) { Encoder(out).put(frame); }, descriptors);
+    stream_.send(type, [&](std::string& out) { Encoder(out).put(frame); }, std::move(descriptors));
   }
 
   void close() { stream_.close(); }
@@ -111,7 +111,7 @@ class Channel {
     if (!descriptors.empty()) {
       auto* const place = std::visit([](auto& one) { return descriptor_of(one); }, *frame);
       if (place == nullptr) return fail(ErrorClass::peer, "unexpected descriptors");
-      *place = std::make_shared<const UniqueFd>(std::move(descriptors.front()));
+      *place = to_shared(std::move(descriptors.front()));
     }
     return handlers.on_frame(std::move(*frame));
   }

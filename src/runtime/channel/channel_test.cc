@@ -251,7 +251,7 @@ TEST_F(ChannelTest, is_silent_after_its_owner_closed_it) {
 TEST_F(ChannelTest, descriptors_travel_with_their_frame) {
   int pipe_ends[2];
   ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
-  const UniqueFd reading(pipe_ends[0]), writing(pipe_ends[1]);
+  const auto reading = to_shared(UniqueFd(pipe_ends[0])), writing = to_shared(UniqueFd(pipe_ends[1]));
   const FrameLimits limits{.max_frame = 4096, .max_descriptors = 4};
   std::vector<std::pair<std::uint8_t, std::size_t>> got;
   FrameStream receiver(
@@ -265,9 +265,9 @@ TEST_F(ChannelTest, descriptors_travel_with_their_frame) {
                      {[](auto, auto, auto&) -> Result<void> { return {}; }, [](const Error&) {}});
   const auto nothing = [](std::string&) {};
   sender.send(1, nothing);
-  sender.send(2, nothing, {reading.get(), writing.get()});
+  sender.send(2, nothing, {reading, writing});
   sender.send(3, nothing);
-  sender.send(4, nothing, {reading.get()});
+  sender.send(4, nothing, {reading});
   wait_while([&] { return got.size() < 4; });
   EXPECT_EQ(got, (std::vector<std::pair<std::uint8_t, std::size_t>>{{1, 0}, {2, 2}, {3, 0}, {4, 1}}));
 }
@@ -341,6 +341,30 @@ TEST_F(ChannelTest, goes_on_without_a_descriptor_that_there_is_no_room_for) {
   EXPECT_EQ(number_of(parcels[4].descriptor), 4U);
 }
 
+TEST_F(ChannelTest, needs_no_descriptor_to_send_one) {
+  const FrameLimits limits{.max_frame = 4096};
+  std::vector<Parcel> parcels;
+  Receiver receiver(loop_, std::move(b_), limits, counters_,
+                    {[&](Parcels&& frame) -> Result<void> {
+                       parcels.push_back(std::get<Parcel>(std::move(frame)));
+                       return {};
+                     },
+                     [](const Error& why) { ADD_FAILURE() << why.text; }});
+  Sender sender(
+      loop_, std::move(a_), limits, counters_,
+      {[](Answers&&) -> Result<void> { return {}; }, [](const Error& why) { ADD_FAILURE() << why.text; }});
+  Parcel parcel{"text", numbered(7)};
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  sender.send(parcel);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  parcel.descriptor.reset();
+  wait_while([&] { return parcels.empty(); });
+  EXPECT_EQ(number_of(parcels[0].descriptor), 7U);
+}
+
 TEST_F(ChannelTest, refuses_a_descriptor_with_a_frame_that_carries_none) {
   const FrameLimits limits{.max_frame = 4096, .max_descriptors = 1};
   std::optional<Error> closed;
@@ -354,8 +378,8 @@ TEST_F(ChannelTest, refuses_a_descriptor_with_a_frame_that_carries_none) {
   FrameStream sender(loop_, std::move(a_), fingerprint<Parcels>() ^ fingerprint<Answers>(), limits, counters_,
                      {[](auto, auto, auto&) -> Result<void> { return {}; }, [](const Error&) {}});
   const auto put = [](const auto& frame) { return [&](std::string& out) { out += encode(frame); }; };
-  sender.send(1, put(Parcel{"text"}), {STDERR_FILENO});
-  sender.send(0, put(Pong{1}), {STDERR_FILENO});
+  sender.send(1, put(Parcel{"text"}), {numbered(1)});
+  sender.send(0, put(Pong{1}), {numbered(2)});
   wait_while([&] { return !closed; });
   EXPECT_EQ(closed->what_to_do, ErrorClass::peer);
   EXPECT_EQ(frames, 1U);

@@ -1,6 +1,5 @@
 #include "runtime/channel/frame_stream.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -62,7 +61,7 @@ class InputBuffer {
 struct OutputChunk {
   std::string bytes;
   std::size_t written = 0;
-  std::vector<UniqueFd> descriptors;
+  std::vector<SharedFd> descriptors;
 };
 
 }  // namespace
@@ -156,7 +155,7 @@ std::string* FrameStream::begin_frame(std::uint8_t type) {
   return &bytes;
 }
 
-void FrameStream::end_frame(const std::vector<int>& descriptors) {
+void FrameStream::end_frame(std::vector<SharedFd> descriptors) {
   auto& impl = *impl_;
   auto& chunk = impl.output.back();
   const auto size = chunk.bytes.size() - impl.frame_begin;
@@ -173,11 +172,7 @@ void FrameStream::end_frame(const std::vector<int>& descriptors) {
     own.bytes = chunk.bytes.substr(impl.frame_begin);
     chunk.bytes.resize(impl.frame_begin);
     own.bytes[kLengthBytes + 1] = static_cast<char>(descriptors.size());
-    for (const int fd : descriptors) {
-      if (!own.descriptors.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 0))) {
-        return impl.end(Error{ErrorClass::temporary, errno, "a descriptor could not be duplicated"});
-      }
-    }
+    own.descriptors = std::move(descriptors);
     if (chunk.bytes.size() == chunk.written) impl.output.pop_back();
     impl.output.push_back(std::move(own));
     impl.output.emplace_back();
@@ -256,7 +251,7 @@ Result<void> FrameStream::Impl::take_descriptors(msghdr& message) {
   }
   // The one that there was no room for keeps its place, so that no other frame gets one that is not its own.
   if (cut_short) descriptors_in.emplace_back();
-  // Those of a frame that is not whole yet, and of one behind it: the kernel ends a read where they begin.
+  // Those of a frame that is not whole yet, and of one behind it: a read ends behind what came with some.
   if (descriptors_in.size() > 2 * limits.max_descriptors) {
     return fail(ErrorClass::peer, "descriptors that no frame may carry");
   }
@@ -364,7 +359,7 @@ ssize_t FrameStream::Impl::write_chunk(OutputChunk& chunk) {
     part->cmsg_type = SCM_RIGHTS;
     part->cmsg_len = CMSG_LEN(bytes);
     for (std::size_t i = 0; i < chunk.descriptors.size(); ++i) {
-      const int fd = chunk.descriptors[i].get();
+      const int fd = chunk.descriptors[i]->get();
       std::memcpy(CMSG_DATA(part) + i * sizeof(int), &fd, sizeof(int));
     }
   }

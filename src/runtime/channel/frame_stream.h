@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -48,13 +49,13 @@ class FrameStream {
   FrameStream(const FrameStream&) = delete;
   FrameStream& operator=(const FrameStream&) = delete;
 
-  /// Gathers a frame; `fill` appends the payload to the buffer it is given. Descriptors are duplicated, and
-  /// stay the caller's. Nothing happens on a closed stream.
+  /// Gathers a frame; `fill` appends the payload to the buffer it is given. Its descriptors, which are open,
+  /// are held until they are written. Nothing happens on a closed stream.
   template <class Fill>
-  void send(std::uint8_t type, Fill&& fill, const std::vector<int>& descriptors = {}) {
+  void send(std::uint8_t type, Fill&& fill, std::vector<SharedFd> descriptors = {}) {
     if (std::string* out = begin_frame(type)) {
       fill(*out);
-      end_frame(descriptors);
+      end_frame(std::move(descriptors));
     }
   }
 
@@ -66,7 +67,7 @@ class FrameStream {
  private:
   struct Impl;
   std::string* begin_frame(std::uint8_t type);
-  void end_frame(const std::vector<int>& descriptors);
+  void end_frame(std::vector<SharedFd> descriptors);
 
   std::shared_ptr<Impl> impl_;
 };

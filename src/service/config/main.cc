@@ -31,9 +31,9 @@ class ConfigService final : public Service {
     if (!text) return {text.error().text};
     auto answer = config::answer(request_, *text);
     for (const auto& [row, slice] : answer.slices) {
-      const auto file = make_slice_file(slice);
+      auto file = make_slice_file(slice);
       if (!file) return {file.error().text};
-      context_.tell_master_with(control::Slice{row}, file->get());
+      context_.tell_master_with(control::Slice{row}, to_shared(std::move(*file)));
     }
     return std::move(answer.errors);
   }

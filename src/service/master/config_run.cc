@@ -30,7 +30,7 @@ Result<std::unique_ptr<ConfigRun>> ConfigRun::start(boost::asio::io_context& loo
                         [self](Process&, const std::string& how) { self->on_end(how); }});
   control::Start start;
   start.confinement = confinement;
-  run->process_->send(start, {request->get(), empty_root, file->get()});
+  run->process_->send_copies(start, {request->get(), empty_root, file->get()});
   return run;
 }
 

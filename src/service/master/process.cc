@@ -1,5 +1,6 @@
 #include "service/master/process.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -55,14 +56,23 @@ Process::~Process() {
   wait();
 }
 
-void Process::send(const control::ToService& frame, const std::vector<int>& descriptors) {
+void Process::send(const control::ToService& frame, std::vector<SharedFd> descriptors) {
   std::visit(
       [&](const auto& alternative) {
         control_.send(
             static_cast<std::uint8_t>(frame.index()),
-            [&](std::string& out) { Encoder(out).put(alternative); }, descriptors);
+            [&](std::string& out) { Encoder(out).put(alternative); }, std::move(descriptors));
       },
       frame);
+}
+
+void Process::send_copies(const control::ToService& frame, const std::vector<int>& descriptors) {
+  std::vector<SharedFd> copies;
+  for (const int fd : descriptors) {
+    copies.push_back(to_shared(UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0))));
+    if (!*copies.back()) return kill();
+  }
+  send(frame, std::move(copies));
 }
 
 void Process::kill() {

@@ -37,7 +37,10 @@ class Process {
   /// Kills and reaps it where it has not ended.
   ~Process();
 
-  void send(const control::ToService& frame, const std::vector<int>& descriptors = {});
+  void send(const control::ToService& frame, std::vector<SharedFd> descriptors = {});
+  /// Sends copies of descriptors that stay the caller's. Where there is no room for them it is killed:
+  /// without this frame it cannot go on.
+  void send_copies(const control::ToService& frame, const std::vector<int>& descriptors);
   void kill();
   /// Kills it, and nobody is to wonder: its end is expected.
   void end_now();

@@ -2,7 +2,6 @@
 // status in supervisor_stop.cc.
 #include "service/master/supervisor.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -116,7 +115,7 @@ void Supervisor::send_start(Process& process, const Provisions& provisions) {
   for (const auto& other : processes_) {
     if (std::ranges::find(row.peers, other->row()) != row.peers.end()) ++frame.peers;
   }
-  process.send(frame, descriptors);
+  process.send_copies(frame, descriptors);
   connect(process);
 }
 
@@ -134,22 +133,19 @@ void Supervisor::connect(Process& process) {
 }
 
 void Supervisor::link(Process& a, Process& b) {
-  const auto pair = make_channel_pair();
-  // Sending an end duplicates it, and a shortage must not cost the other process its control channel.
-  const bool room = pair && UniqueFd(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 0)) &&
-                    UniqueFd(::fcntl(pair->second.get(), F_DUPFD_CLOEXEC, 0));
-  if (!room) {
+  auto pair = make_channel_pair();
+  if (!pair) {
     // Without a channel they cannot work together; the younger one is started again in a better moment.
     return a.kill();
   }
-  a.send(control::Peer{b.row(), b.instance()}, {pair->first.get()});
-  b.send(control::Peer{a.row(), a.instance()}, {pair->second.get()});
+  a.send(control::Peer{b.row(), b.instance()}, {to_shared(std::move(pair->first))});
+  b.send(control::Peer{a.row(), a.instance()}, {to_shared(std::move(pair->second))});
 }
 
 void Supervisor::connect_own_records(Process& log) {
   auto pair = make_channel_pair();
   if (!pair) return;
-  log.send(control::Peer{Compartment::master, 0}, {pair->first.get()});
+  log.send(control::Peer{Compartment::master, 0}, {to_shared(std::move(pair->first))});
   records_.connect(std::move(pair->second));
 }
 
@@ -348,9 +344,9 @@ void Supervisor::connect_local(Process& asker, const control::AskConnect& ask) {
   if (!named) {
     return asker.send(control::ConnectAnswer{ask.request, "the configuration does not name this socket"});
   }
-  const auto socket = launcher_.connect_socket(ask.path);
+  auto socket = launcher_.connect_socket(ask.path);
   if (!socket) return asker.send(control::ConnectAnswer{ask.request, socket.error().text});
-  asker.send(control::ConnectAnswer{ask.request, {}}, {socket->get()});
+  asker.send(control::ConnectAnswer{ask.request, {}}, {to_shared(std::move(*socket))});
 }
 
 }  // namespace sternpost

@@ -89,7 +89,8 @@ void Supervisor::ask_told_rows(bool commit) {
       continue;  // it is being started, with the new slices
     }
     if (!commit) reload_->unanswered[row.self] = process->instance();
-    process->send(control::NewSlice{reload_->generation, commit}, {reload_->slices.at(row.self).get()});
+    process->send_copies(control::NewSlice{reload_->generation, commit},
+                         {reload_->slices.at(row.self).get()});
     if (commit) process->set_generation(reload_->generation);
   }
 }

@@ -382,7 +382,7 @@ Result<void> SpoolService::put_content(spool_agent::Job& job, std::string& conte
   auto descriptor = disks_.front()->open_descriptor(spool::content_name(job.id));
   if (!descriptor) return fail_with(std::move(descriptor));
   job.file = spool_agent::ContentFile{(*file)->bytes, (*file)->checksum};
-  job.descriptor = std::make_shared<const UniqueFd>(std::move(*descriptor));
+  job.descriptor = to_shared(std::move(*descriptor));
   return {};
 }
 
