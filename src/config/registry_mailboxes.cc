@@ -55,7 +55,9 @@ constexpr Parameter kParameters[] = {
      .bounds = {1, 4'096},
      .seen_by = "virtual",
      .summary = "The most messages that are written to Maildirs between two syncs.",
-     .details = "A larger batch is faster and makes the first message in it wait longer."},
+     .details =
+         "A larger batch is faster and makes the first message in it wait longer. Of messages of more than "
+         "64 KiB it holds at most 64 MiB, or one."},
     {.key = "mailboxes.list",
      .type = Type::mailboxes,
      .initial = "",

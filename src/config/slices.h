@@ -94,7 +94,7 @@ struct SpoolSlice {
   std::uint64_t max_message_bytes = 0;
   std::uint64_t max_spool_bytes = 0;
   std::uint64_t min_free_bytes = 0;
-  std::uint64_t max_buffered_bytes = 0;   ///< pieces of messages not committed yet, all intakes together
+  std::uint64_t max_buffered_bytes = 0;   ///< content not written to its file yet, all intakes together
   std::uint64_t notice_header_bytes = 0;  ///< of a message, for who writes the notice about it
   bool own_deferred_folder = false;
   bool operator==(const SpoolSlice&) const = default;

@@ -18,6 +18,12 @@ bool is_absence(const Error& error) {
   return error.errno_value == ENOENT || error.errno_value == ELOOP || error.errno_value == EISDIR;
 }
 
+Result<std::unique_ptr<DiskFile>> open_content(Disk& disk, QueueId id) {
+  auto opened = disk.open_existing(content_name(id));
+  if (!opened && is_absence(opened.error())) return damaged(id, "is missing");
+  return opened;
+}
+
 }  // namespace
 
 std::string content_name(QueueId id) {
@@ -66,8 +72,7 @@ Result<void> remove_content(Disk& disk, QueueId id) {
 }
 
 Result<void> read_content(Disk& disk, QueueId id, const ContentFile& file, const ContentSink& sink) {
-  const auto opened = disk.open_existing(content_name(id));
-  if (!opened && is_absence(opened.error())) return damaged(id, "is missing");
+  const auto opened = open_content(disk, id);
   if (!opened) return std::unexpected(opened.error());
   RunningChecksum checksum(kContentSeed);
   std::string piece(std::min<std::uint64_t>(kContentStep, file.bytes + 1), '\0');
@@ -88,6 +93,19 @@ Result<void> read_content(Disk& disk, QueueId id, const ContentFile& file, const
   }
   if (checksum.value() != file.checksum) return damaged(id, "is damaged");
   return {};
+}
+
+Result<std::string> read_beginning(Disk& disk, QueueId id, const ContentFile& file, std::size_t bytes) {
+  const auto opened = open_content(disk, id);
+  if (!opened) return std::unexpected(opened.error());
+  const auto size = (*opened)->size();
+  if (!size) return std::unexpected(size.error());
+  std::string beginning(std::min<std::uint64_t>(bytes, file.bytes), '\0');
+  const auto read = (*opened)->read(0, beginning);
+  if (!read) return std::unexpected(read.error());
+  if (*size != file.bytes || *read < beginning.size())
+    return damaged(id, "is of another length than what was written");
+  return beginning;
 }
 
 Result<std::string> fault_of_content(Disk& disk, QueueId id, std::uint64_t bytes) {

@@ -76,6 +76,10 @@ using ContentSink = std::function<Result<void>(std::string_view piece)>;
 /// class temporary.
 Result<void> read_content(Disk& disk, QueueId id, const ContentFile& file, const ContentSink& sink);
 
+/// The first octets of the file, at most so many. Its length is looked at, and no checksum: damage of these
+/// octets is not noticed. Errors as above.
+Result<std::string> read_beginning(Disk& disk, QueueId id, const ContentFile& file, std::size_t bytes);
+
 /// What is wrong with the file by its length alone; empty where nothing is. Temporary where the disk fails.
 Result<std::string> fault_of_content(Disk& disk, QueueId id, std::uint64_t bytes);
 

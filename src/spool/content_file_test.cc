@@ -196,6 +196,21 @@ TEST_F(content_file, of_a_message_stays_when_its_id_is_used_again) {
   EXPECT_EQ(engine_->read_content(second.id), large());
 }
 
+TEST_F(content_file, is_of_its_whole_length_where_its_beginning_is_read) {
+  const auto id = add_file(large());
+  EXPECT_EQ(engine_->read_beginning(id, 10), large().substr(0, 10));
+  EXPECT_EQ(engine_->read_beginning(id, 2 * large().size()), large());
+  EXPECT_EQ(engine_->read_beginning(add("in the log"), 2), "in");
+  for (const auto length : {large().size() - 1, large().size() + 1, std::size_t{0}}) {
+    std::filesystem::resize_file(path(id), length);
+    const auto beginning = engine_->read_beginning(id, 10);
+    ASSERT_FALSE(beginning) << length;
+    EXPECT_EQ(beginning.error().what_to_do, ErrorClass::permanent);
+  }
+  std::filesystem::remove(path(id));
+  EXPECT_EQ(engine_->read_beginning(id, 10).error().text, content_name(id) + " is missing");
+}
+
 TEST_F(content_file, has_bounds) {
   auto empty = with_file("x");
   empty.file->bytes = 0;

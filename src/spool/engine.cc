@@ -190,15 +190,8 @@ Result<void> Engine::read_content(QueueId id, const ContentSink& sink) {
 Result<std::string> Engine::read_beginning(QueueId id, std::size_t bytes) {
   auto found = find_content(id);
   if (!found) return fail_with(std::move(found));
-  auto& content = found->inside;
-  content.resize(std::min<std::uint64_t>(bytes, found->file ? found->file->bytes : content.size()));
-  if (!found->file) return std::move(content);
-  const auto file = main_.open_existing(content_name(id));
-  if (!file) return std::unexpected(file.error());
-  const auto read = (*file)->read(0, content);
-  if (!read) return std::unexpected(read.error());
-  content.resize(*read);
-  return std::move(content);
+  if (found->file) return spool::read_beginning(main_, id, *found->file, bytes);
+  return found->inside.substr(0, bytes);
 }
 
 Result<std::optional<ContentFile>> Engine::content_file(QueueId id) {

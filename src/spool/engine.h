@@ -112,8 +112,8 @@ class Engine {
   /// The same in pieces of at most kContentStep, or as large as what is in the log. What was given to `sink`
   /// before an error is of no use.
   Result<void> read_content(QueueId id, const ContentSink& sink);
-  /// The first octets of it, at most so many. Of a content file these alone are read, so that damage is not
-  /// noticed.
+  /// The first octets of it, at most so many. Of a content file these alone are read, so that damage that
+  /// leaves its length as it was is not noticed.
   Result<std::string> read_beginning(QueueId id, std::size_t bytes);
   /// What is known of its content file; nothing where its content is in the log.
   Result<std::optional<ContentFile>> content_file(QueueId id);

@@ -123,7 +123,11 @@ struct Unreadable {
 
   JobId job = 0;
   std::string why;
-  static constexpr auto fields() { return std::tuple(&Unreadable::job, &Unreadable::why); }
+  /// No attempt will ever read it. Otherwise the disk failed for now, and spool hands the job out again.
+  bool damaged = true;
+  static constexpr auto fields() {
+    return std::tuple(&Unreadable::job, &Unreadable::why, &Unreadable::damaged);
+  }
 };
 
 using FromAgent = std::variant<InHand, Outcome, Unreadable>;

@@ -14,8 +14,9 @@ constexpr std::uint64_t kSeed = 0;
 
 }  // namespace
 
-bool is_unreadable(const Error& error) {
-  return error.errno_value != EMFILE && error.errno_value != ENOMEM;
+std::optional<spool_agent::Unreadable> to_unreadable(spool_agent::JobId job, const Error& error) {
+  if (error.errno_value == EMFILE || error.errno_value == ENOMEM) return std::nullopt;
+  return spool_agent::Unreadable{job, error.text, error.what_to_do != ErrorClass::temporary};
 }
 
 ContentFile::ContentFile(SharedFd descriptor, spool_agent::ContentFile stored)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/checksum.h"
@@ -12,9 +13,9 @@
 
 namespace sternpost {
 
-/// Whether content cannot be had whatever this process does: too short, damaged, or not readable. Otherwise
-/// it lacked a descriptor or memory, and a later attempt may read it.
-bool is_unreadable(const Error& error);
+/// What spool is to be told where content cannot be had whatever this process does: too short, damaged, or
+/// not readable. Nothing where the process lacked a descriptor or memory, and a later attempt may read it.
+std::optional<spool_agent::Unreadable> to_unreadable(spool_agent::JobId job, const Error& error);
 
 /// Content in a file, read at offsets of its own, so that others may read the same open file. Blocking. Its
 /// memory is one piece. The checksum is taken on the way: the last piece is given only where it is right.

@@ -84,6 +84,10 @@ TEST(content_file, does_not_give_the_last_piece_of_what_is_too_short_or_damaged)
   ContentFile cut(file_of(content.substr(0, content.size() - 1)), stored(content));
   EXPECT_EQ(read(cut, error).size(), 2 * kPiece);
   EXPECT_EQ(error, "the content of the message ends after 131081 of 131082 bytes");
+  cut.rewind();
+  ASSERT_TRUE(cut.next());
+  ASSERT_TRUE(cut.next());
+  EXPECT_TRUE(to_unreadable(7, cut.next().error())->damaged);
 
   for (const auto at : {std::size_t{0}, kPiece, content.size() - 1}) {
     auto changed = content;
@@ -115,7 +119,11 @@ TEST(content_file, tells_of_an_input_output_error) {
   ASSERT_FALSE(piece);
   EXPECT_EQ(piece.error().errno_value, EIO);
   EXPECT_EQ(piece.error().text, "reading the content of the message: Input/output error");
-  EXPECT_TRUE(is_unreadable(piece.error()));
+  const auto told = to_unreadable(7, piece.error());
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->job, 7U);
+  EXPECT_EQ(told->why, piece.error().text);
+  EXPECT_FALSE(told->damaged) << "spool is to try again";
 }
 
 TEST(content_file, may_be_readable_later_where_there_was_no_descriptor_for_it) {
@@ -123,7 +131,7 @@ TEST(content_file, may_be_readable_later_where_there_was_no_descriptor_for_it) {
   const auto piece = file.next();
   ASSERT_FALSE(piece);
   EXPECT_EQ(piece.error().text, "no descriptor was left for the content of the message");
-  EXPECT_FALSE(is_unreadable(piece.error()));
+  EXPECT_FALSE(to_unreadable(7, piece.error()));
 }
 
 TEST(content_file, or_memory_is_what_a_job_has) {

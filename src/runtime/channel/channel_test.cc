@@ -362,6 +362,7 @@ TEST_F(ChannelTest, needs_no_descriptor_to_send_one) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   parcel.descriptor.reset();
   wait_while([&] { return parcels.empty(); });
+  ASSERT_EQ(parcels.size(), 1U);
   EXPECT_EQ(number_of(parcels[0].descriptor), 7U);
 }
 

@@ -122,7 +122,9 @@ void SmtpService::begin_job(WaitingJob&& job) {
   const auto attempt =
       std::make_shared<Attempt>(std::move(job), known ? std::move(*site) : route::Site{}, wall_now());
   const auto measured = attempt->measure();
-  if (!measured && is_unreadable(measured.error())) return unreadable(attempt, measured.error().text);
+  if (!measured) {
+    if (const auto told = to_unreadable(attempt->job(), measured.error())) return unreadable(*told);
+  }
   if (measured && known) return start(attempt);
   attempt->give_up(known ? mail::Reply{451, {4, 3, 0}, measured.error().text}
                          : mail::Reply{451, {4, 3, 5}, "the route is not understood"});
@@ -130,9 +132,9 @@ void SmtpService::begin_job(WaitingJob&& job) {
 }
 
 /// Nothing was tried. Spool keeps the message; where it is away, it hands the job out again.
-void SmtpService::unreadable(const AttemptPtr& attempt, const std::string& why) {
-  desk_.forget(attempt->job());
-  if (spool_) spool_->send(spool_agent::Unreadable{attempt->job(), why});
+void SmtpService::unreadable(const spool_agent::Unreadable& told) {
+  desk_.forget(told.job);
+  if (spool_) spool_->send(told);
   exit_if_drained();
 }
 

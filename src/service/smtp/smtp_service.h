@@ -75,7 +75,7 @@ class SmtpService final : public Service, private ConnectionHost {
   Result<void> take_recorded(const spool_agent::Recorded& recorded);
   void begin_jobs();
   void begin_job(WaitingJob&& job);
-  void unreadable(const AttemptPtr& attempt, const std::string& why);
+  void unreadable(const spool_agent::Unreadable& told);
   void start(const AttemptPtr& attempt);
   bool make_room();
   Used* idle_connection(const std::string& site);

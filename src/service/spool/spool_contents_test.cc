@@ -1,4 +1,5 @@
 // Large messages: from pieces to a content file, and from there to an agent.
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "service/spool/spool_service_test_rig.h"
@@ -200,6 +201,73 @@ TEST_F(spool_contents, that_the_agent_finds_damaged_hold_their_message) {
   hands->send(spool_agent::Unreadable{12345, "no such job"});
   settle();
   EXPECT_EQ(breaches_, std::vector<Compartment>{Compartment::virtual_mailbox});
+}
+
+TEST_F(spool_contents, that_an_agent_fails_to_read_are_handed_out_again_some_times) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto hands = agent();
+  const auto sent = send(*intake);
+  const auto fail_to_read = [&] {
+    qmgr->frames.clear();
+    hands->frames.clear();
+    qmgr->send(order(sent.id, {0}));
+    settle();
+    ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
+    hands->send(spool_agent::Unreadable{hands->of<spool_agent::Job>()[0].job, "Input/output error", false});
+    settle();
+    ASSERT_EQ(qmgr->of<spool_qmgr::NotHanded>().size(), 1U);
+  };
+  fail_to_read();
+  EXPECT_EQ(records_.count(Decision::held), 0U);
+  EXPECT_TRUE(qmgr->of<spool_qmgr::HoldChanged>().empty());
+  unsigned tries = 1;
+  for (; records_.count(Decision::held) == 0; ++tries) fail_to_read();
+  EXPECT_GE(tries, ReadFailures::kTries);
+  EXPECT_TRUE(qmgr->of<spool_qmgr::HoldChanged>().front().held);
+}
+
+TEST_F(spool_contents, that_there_is_no_descriptor_for_wait_for_one) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto hands = agent();
+  const auto sent = send(*intake);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  qmgr->send(order(sent.id, {0}));
+  settle();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(qmgr->of<spool_qmgr::NotHanded>().size(), 1U);
+  EXPECT_EQ(records_.count(Decision::held), 0U);
+  EXPECT_FALSE(hands->closed);
+  qmgr->send(order(sent.id, {0}));
+  settle();
+  ASSERT_EQ(hands->of<spool_agent::Job>().size(), 1U);
+  EXPECT_TRUE(read(hands->of<spool_agent::Job>()[0]) == sent.content);
+}
+
+TEST_F(spool_contents, that_no_notice_can_be_made_of_hold_their_message) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto bounce = connect<Bounce>(Compartment::bounce);
+  const auto hands = agent();
+  const auto sent = send(*intake);
+  qmgr->send(order(sent.id, {0}));
+  settle();
+  auto outcome = delivered(hands->of<spool_agent::Job>().front());
+  outcome.recipients[0].disposition = mail::Disposition::failed;
+  hands->send(outcome);
+  settle();
+  std::filesystem::resize_file(content_files().front(), sent.content.size() - 1);
+  qmgr->send(spool_qmgr::Tell{sent.id, false, {0}, {}});
+  settle();
+  EXPECT_TRUE(bounce->of<spool_notice::Job>().empty());
+  EXPECT_EQ(qmgr->of<spool_qmgr::NotTold>().size(), 1U);
+  EXPECT_EQ(records_.count(Decision::held), 1U);
+  ASSERT_FALSE(qmgr->of<spool_qmgr::HoldChanged>().empty());
+  EXPECT_TRUE(qmgr->of<spool_qmgr::HoldChanged>().front().held);
 }
 
 TEST_F(spool_contents, are_written_before_a_stop_ends) {

@@ -34,7 +34,8 @@ Compartment row_of(spool_qmgr::Agent agent) {
 void SpoolService::connect_agent(Compartment row, UniqueFd socket) {
   const auto channel = next_channel_++;
   agents_[channel].row = row;
-  // A message is smaller than half a segment, whatever limit a reload sets.
+  // Content that goes through the channel is in the log, and so smaller than half a segment, whatever limit a
+  // reload sets.
   const FrameLimits limits{
       .max_frame = spool_agent::kMaxFrame,
       .max_unsent = 2 * (kMaxWaiting + slice_.segment_bytes / 2 + spool_agent::kMaxFrame)};
@@ -73,9 +74,10 @@ Result<void> SpoolService::take_unreadable(ChannelId channel, spool_agent::Unrea
   }
   auto job = jobs_.give_back(channel, unreadable.job);
   if (!job) return fail_with(std::move(job));
-  set_aside(job->id, Error{ErrorClass::permanent, 0, std::move(unreadable.why)});
-  if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{job->id, true});
+  const auto kind = unreadable.damaged ? ErrorClass::permanent : ErrorClass::temporary;
+  not_read(job->id, Error{kind, EIO, std::move(unreadable.why)});
   not_handed(job->id, std::move(job->recipients));
+  work_at_end_.schedule();  // there is room for another
   return {};
 }
 
@@ -88,9 +90,11 @@ Result<void> SpoolService::take_outcome(ChannelId channel, spool_agent::Outcome&
   std::erase_if(outcome.recipients, [&](const mail::RecipientOutcome& one) {
     return !message || !message->state.is_open(one.recipient);
   });
+  read_failures_.forget(*id);
   if (outcome.recipients.empty()) {
     jobs_.finish(outcome.job);
     agents_.at(channel).channel->send(spool_agent::Recorded{{outcome.job}});
+    work_at_end_.schedule();  // there is room for another
     return {};
   }
   queue_.add(spool::RecordOutcomes{*id, std::move(outcome.recipients)}, ByAgent{channel, outcome.job});
@@ -288,6 +292,14 @@ void SpoolService::set_aside(QueueId id, const Error& why) {
   schedule_commit();
 }
 
+/// The same of one that qmgr had chosen, unless it is to be tried again.
+void SpoolService::not_read(QueueId id, const Error& why) {
+  if (!step_over(id, why)) return;
+  set_aside(id, why);
+  // Before it is durable: ordered once more, it would only hold up its destination.
+  if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, true});
+}
+
 void SpoolService::hand_orders() {
   bool more = false;
   for (auto& [row, orders] : orders_) more = hand_orders(row, orders) || more;
@@ -343,15 +355,10 @@ void SpoolService::hand(ChannelId channel, const spool_qmgr::Order& order) {
   auto envelope = engine_->read_envelope(order.id);
   const auto has_content = put_content(job, content);
   if (!envelope || !has_content) {
-    const auto& why = envelope ? has_content.error() : envelope.error();
-    if (step_over(order.id, why)) {
-      set_aside(order.id, why);
-      // Before it is durable: ordered once more, it would only hold up its destination.
-      if (qmgr_) qmgr_->send(spool_qmgr::HoldChanged{order.id, true});
-    }
+    not_read(order.id, envelope ? has_content.error() : envelope.error());
     return not_handed(order.id, std::move(recipients));
   }
-  read_failures_.forget(order.id);
+  if (!job.file) read_failures_.forget(order.id);  // it is the agent who reads a file
   job.arrival = envelope->arrival;
   job.reverse_path = std::move(envelope->reverse_path);
   job.site = order.site;

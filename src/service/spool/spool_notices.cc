@@ -85,8 +85,16 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   // Whether a person wrote the message stands in its header, of which less may be returned than this.
   const auto wanted_bytes = std::max<std::size_t>(slice_.notice_header_bytes, spool_notice::kHeaderBytes);
   auto content = engine_->read_beginning(tell.id, std::min(wanted_bytes, spool_notice::header_share(most)));
+  const auto cannot = [&](const Error& why) {
+    not_read(tell.id, why);
+    return false;
+  };
+  if (!envelope) return cannot(envelope.error());
+  if (!content) return cannot(content.error());
+  if (auto read = engine_->read_texts(*message); !read) return cannot(read.error());
+  read_failures_.forget(tell.id);
   const auto id = engine_->lease(1);
-  if (!envelope || !content || !id || !engine_->read_texts(*message)) return false;
+  if (!id) return false;
 
   spool_notice::Job job{next_notice_++,
                         tell.delayed,

@@ -132,6 +132,7 @@ class SpoolService final : public Service {
   [[nodiscard]] bool step_over(QueueId id, const Error& why);
   [[nodiscard]] bool is_held(QueueId id) const;
   void set_aside(QueueId id, const Error& why);
+  void not_read(QueueId id, const Error& why);
   void forget_qmgr();
 
   Result<void> from_admin(ChannelId channel, const spool_admin::ToSpool& frame);

@@ -354,6 +354,27 @@ TEST_F(spool_service, says_no_more_addresses_than_qmgr_takes) {
   EXPECT_EQ(answers, kTimes);
 }
 
+TEST_F(spool_service, hands_out_what_waits_for_room_however_the_room_came) {
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto qmgr = connect<Qmgr>(Compartment::qmgr);
+  const auto first = commit(*intake, "first");
+  const auto second = commit(*intake, "second");
+  const auto busy = connect<Agent>(Compartment::virtual_mailbox);
+  spool_agent::InHand in_hand;  // of messages that are gone
+  for (std::uint64_t i = 0; i < spool_agent::kMaxJobs; ++i) in_hand.jobs.push_back({i, {1'000'000 + i}, {0}});
+  busy->send(in_hand);
+  qmgr->send(order(first, {0}));
+  qmgr->send(order(second, {0}));
+  settle();
+  ASSERT_TRUE(busy->of<spool_agent::Job>().empty());
+  busy->send(spool_agent::Outcome{0, {{0, mail::Disposition::delivered, {250, {2, 0, 0}, "ok"}, {}}}});
+  settle();
+  EXPECT_EQ(busy->of<spool_agent::Job>().size(), 1U);
+  busy->send(spool_agent::Unreadable{1, "its checksum is another"});
+  settle();
+  EXPECT_EQ(busy->of<spool_agent::Job>().size(), 2U);
+}
+
 TEST_F(spool_service, sets_a_message_aside_whose_addresses_cannot_be_read) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto qmgr = connect<Qmgr>(Compartment::qmgr);

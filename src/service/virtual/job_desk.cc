@@ -1,5 +1,6 @@
 #include "service/virtual/job_desk.h"
 
+#include <optional>
 #include <utility>
 
 #include "runtime/agent/content_file.h"
@@ -10,12 +11,12 @@ using spool_agent::Outcome;
 
 namespace {
 
-/// Whether all of a job's file can be read. What is in memory is not looked at.
-Result<void> check_content(const spool_agent::Job& job) {
+/// Why a job's file cannot be read; nothing where all of it can. What is in memory is not looked at.
+std::optional<spool_agent::Unreadable> check_content(const spool_agent::Job& job) {
   if (!job.file) return {};
   ContentFile content(job.descriptor, *job.file);
   while (!content.ended()) {
-    if (auto piece = content.next(); !piece) return fail_with(std::move(piece));
+    if (const auto piece = content.next(); !piece) return to_unreadable(job.job, piece.error());
   }
   return {};
 }
@@ -63,13 +64,16 @@ Worked JobDesk::work(const Deliver& deliver, WallTime now) {
   std::vector<Begun> jobs;
   std::vector<delivery::Delivery> batch;
   std::size_t files = 0;
-  while (const auto* next = desk_.next()) {
+  std::uint64_t bytes = 0;
+  for (const auto* next = desk_.next(); next != nullptr; next = desk_.next()) {
+    const bool first = files == 0;
     files += next->job.recipients.size();
-    if (!jobs.empty() && files > max_batch_) break;
+    bytes += next->job.file ? next->job.file->bytes * next->job.recipients.size() : 0;
+    if (!first && (files > max_batch_ || bytes > kMaxBatchBytes)) break;
     auto waiting = desk_.begin();
-    if (auto readable = check_content(waiting.job); !readable && is_unreadable(readable.error())) {
+    if (auto unreadable = check_content(waiting.job)) {
       desk_.forget(waiting.job.job);
-      worked.unreadable.push_back({waiting.job.job, std::move(readable.error().text)});
+      worked.unreadable.push_back(std::move(*unreadable));
       continue;
     }
     jobs.push_back(plan(std::move(waiting), batch, now));

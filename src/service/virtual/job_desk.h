@@ -49,13 +49,16 @@ using Deliver = std::function<std::vector<delivery::DeliveryResult>(std::span<co
 /// Errors here are breaches of protocol by spool; its channel is then to be closed.
 class JobDesk {
  public:
+  /// Octets of files that a batch reads and writes: more would keep spool, and a stop, waiting for too long.
+  static constexpr std::uint64_t kMaxBatchBytes = 64UL << 20U;
+
   JobDesk(delivery::MailboxMap map, std::size_t max_batch) : map_(std::move(map)), max_batch_(max_batch) {}
 
   /// Jobs arrive here, and are announced from here to a new spool.
   [[nodiscard]] AgentDesk& desk() { return desk_; }
 
-  /// Works on the jobs that wait, up to max_batch files (a job is never split, and one is always taken).
-  /// Content in a file is read once before anything is delivered of it. Blocks.
+  /// Works on the jobs that wait, up to max_batch files and kMaxBatchBytes (a job is never split, and one is
+  /// always taken). Content in a file is read once before anything is delivered of it. Blocks.
   Worked work(const Deliver& deliver, WallTime now);
 
   /// These are durable; answers them for their records.

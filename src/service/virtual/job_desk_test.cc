@@ -1,5 +1,6 @@
 #include "service/virtual/job_desk.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -105,11 +106,23 @@ TEST_F(JobDeskTest, AFileThatCannotBeReadEndsItsJobBeforeAnythingIsDelivered) {
   ASSERT_THAT(worked.unreadable, SizeIs(1));
   EXPECT_EQ(worked.unreadable[0].job, 1U);
   EXPECT_EQ(worked.unreadable[0].why, "the content of the message is damaged: its checksum is wrong");
+  EXPECT_TRUE(worked.unreadable[0].damaged);
   ASSERT_THAT(worked.outcomes, SizeIs(1));
   EXPECT_EQ(worked.outcomes[0].job, 2U);
   EXPECT_THAT(contents, ElementsAre("fine"));
   EXPECT_THAT(desk.desk().announce().front().jobs, SizeIs(1)) << "the job is forgotten";
   EXPECT_FALSE(desk.recorded({1}));
+}
+
+TEST_F(JobDeskTest, AFileThatTheDiskFailsToReadIsNotSaidToBeDamaged) {
+  auto failing = job_with_file(1, {"ann@example.org"}, "content", checksum("content", 0));
+  // What no process has at the address 0 cannot be read, and the kernel says EIO.
+  failing.descriptor = to_shared(UniqueFd(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC)));
+  ASSERT_TRUE(desk.desk().take_job(std::move(failing)));
+  const auto worked = desk.work(deliver, kNow);
+  ASSERT_THAT(worked.unreadable, SizeIs(1));
+  EXPECT_FALSE(worked.unreadable[0].damaged);
+  EXPECT_THAT(contents, SizeIs(0));
 }
 
 TEST_F(JobDeskTest, AFileThatThereWasNoDescriptorForIsAttemptedLikeAnyOther) {
@@ -134,6 +147,27 @@ TEST_F(JobDeskTest, ABatchIsBoundedButAJobIsNeverSplit) {
   ASSERT_TRUE(desk.desk().take_job(job(7, std::vector<std::string>(9, "ann@example.org"))));
   while (desk.has_work()) (void)desk.work(deliver, kNow);
   EXPECT_THAT(batches, ElementsAre(4, 2, 9));
+}
+
+TEST_F(JobDeskTest, ABatchIsBoundedByWhatFilesAreLongToo) {
+  const std::string content(JobDesk::kMaxBatchBytes / 4 + 1, 'x');
+  const auto sum = checksum(content, 0);
+  const auto hand = [&](spool_agent::JobId number, std::size_t recipients, std::uint64_t said) {
+    ASSERT_TRUE(desk.desk().take_job(
+        job_with_file(number, std::vector<std::string>(recipients, "ann@example.org"), content, said)));
+  };
+  hand(1, 2, sum);
+  hand(2, 2, sum);
+  hand(3, 3, sum);
+  hand(4, 2, sum + 1);
+  hand(5, 2, sum + 1);
+  std::vector<std::size_t> told;
+  while (desk.has_work()) {
+    const auto worked = desk.work(deliver, kNow);
+    told.push_back(worked.outcomes.size() + worked.unreadable.size());
+  }
+  EXPECT_THAT(batches, ElementsAre(2, 2, 3, 0, 0));
+  EXPECT_THAT(told, ElementsAre(1, 1, 1, 1, 1)) << "what is read in vain takes time as well";
 }
 
 TEST_F(JobDeskTest, ANewSpoolIsToldOfEveryJobAndGivenTheOutcomesAgain) {
