@@ -104,14 +104,14 @@ class Probe {
     control::Start frame;
     frame.confinement =
         confinement_of(row, ::geteuid() == 0, kDefaultUidBase, {}, false, tcp_ports_of(row, settings));
-    process_->send(frame, {file->get(), empty_root->get(), anchor->get()});
+    process_->send_copies(frame, {file->get(), empty_root->get(), anchor->get()});
     return {};
   }
 
   Result<void> connect() {
     auto pair = make_channel_pair();
     if (!pair) return fail_with(std::move(pair));
-    process_->send(control::Peer{Compartment::router, 1}, {pair->second.get()});
+    process_->send(control::Peer{Compartment::router, 1}, {to_shared(std::move(pair->second))});
     channel_ = std::make_unique<Channel<dns::FromDns, dns::ToDns>>(
         loop_, std::move(pair->first), FrameLimits{.max_frame = dns::kMaxFrame}, traffic_,
         Channel<dns::FromDns, dns::ToDns>::Handlers{
