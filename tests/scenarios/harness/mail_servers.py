@@ -20,6 +20,7 @@ from harness.listeners import is_listening
 from harness.waiting import wait_for
 
 START_SECONDS = 30
+DELIVERY_SECONDS = 30
 
 
 class MailServer:
@@ -134,7 +135,10 @@ class Postfix(MailServer):
             pass
 
     def messages(self):
-        """What was delivered, with the fields that Postfix adds."""
+        """What was delivered, with the fields that Postfix adds. It takes mail first, and delivers it then."""
+        queues = [self.folder / "queue" / name for name in ("incoming", "active", "deferred")]  # the way of a file
+        wait_for(lambda: not any(path.is_file() for queue in queues for path in queue.rglob("*")), DELIVERY_SECONDS,
+                 lambda: f"all that Postfix took to be delivered\n{self.log()}")
         return [path.read_bytes() for path in sorted((self.folder / "mail/user/new").glob("*"))]
 
 
