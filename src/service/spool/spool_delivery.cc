@@ -166,6 +166,7 @@ void SpoolService::forget_qmgr() {
   stepped_over_.clear();
   pull_again_.clear();
   queue_.drop_decisions();
+  fresh_envelopes_.clear();
 }
 
 Result<void> SpoolService::from_qmgr(spool_qmgr::ToSpool&& frame) {
@@ -252,15 +253,16 @@ void SpoolService::answer_pull() {
 /// Passes over what cannot be read for good. Temporary where the disk fails.
 Result<void> SpoolService::append_pulled(spool_qmgr::Pulled& pulled, QueueId id, std::size_t& bytes) {
   if (!engine_->contains(id)) return {};
-  auto message = pulled_message(*engine_, jobs_, id);
-  if (message) {
+  auto fresh = fresh_envelopes_.take(id);
+  auto envelope = fresh ? Result<mail::Envelope>(std::move(*fresh)) : engine_->read_envelope(id);
+  if (envelope) {
     read_failures_.forget(id);
-    bytes += encode(*message).size();
-    pulled.messages.push_back(std::move(*message));
+    pulled.messages.push_back(pulled_message(*engine_, jobs_, id, std::move(*envelope)));
+    bytes += encode(pulled.messages.back()).size();
     return {};
   }
-  if (!step_over(id, message.error())) return fail_with(std::move(message));
-  set_aside(id, message.error());
+  if (!step_over(id, envelope.error())) return fail_with(std::move(envelope));
+  set_aside(id, envelope.error());
   stepped_over_.insert(id);
   return {};
 }

@@ -167,22 +167,26 @@ void SpoolService::schedule_commit() {
   }
 }
 
-/// Once before each commit: processes that are ready to run go first, and what they send shares the sync.
-/// Costs nothing where none is, and halves the syncs where there are more of them than cores.
+/// Processes that are ready to run go first, and what they send shares the sync.
 bool SpoolService::gives_way() {
-  if (!queue_.urgent() || std::exchange(gave_way_, true)) return false;
+  if (!queue_.urgent() || !company_.gives_way()) return false;
+  const auto before = std::chrono::steady_clock::now();
   std::this_thread::yield();
+  company_.gave_way(std::chrono::steady_clock::now() - before);
   work_at_end_.schedule();
   return true;
 }
 
 void SpoolService::work() {
   if (!queue_.empty() && (queue_.urgent() || !company_waiting_)) {
-    gave_way_ = company_waiting_ = false;
+    company_waiting_ = false;
     company_timer_.cancel();
     ++commits_;
     upkeep_ = spool::Upkeep::pressing;
-    answer(queue_.run(*engine_));
+    const auto before = std::chrono::steady_clock::now();
+    auto settled = queue_.run(*engine_);
+    company_.committed(std::chrono::steady_clock::now() - before);
+    answer(std::move(settled));
     remove_discarded();
     note_pressure();
     tell_load();
@@ -287,6 +291,7 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
                             if (one.result && qmgr_) qmgr_->send(spool_qmgr::HoldChanged{id, true});
                           }},
                one.origin);
+    note_envelope(one);
   }
   for (const auto& [channel, frame] : committed) {
     if (const auto at = intakes_.find(channel); at != intakes_.end()) at->second->send(frame);
@@ -296,6 +301,14 @@ void SpoolService::answer(std::vector<Settled>&& settled) {
   }
   if (!qmgr_) return;
   for (const auto& frame : recorded_frames(outcomes)) qmgr_->send(frame);
+}
+
+void SpoolService::note_envelope(Settled& settled) {
+  if (auto* added = std::get_if<spool::AddMessage>(&settled.op)) {
+    if (settled.result && qmgr_) fresh_envelopes_.keep(added->id, std::move(added->envelope));
+  } else if (const auto* replaced = std::get_if<spool::ReplaceEnvelope>(&settled.op)) {
+    fresh_envelopes_.forget(replaced->id);
+  }
 }
 
 void SpoolService::drain(bool) {

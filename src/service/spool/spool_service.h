@@ -20,7 +20,9 @@
 #include "runtime/channel/end_of_turn.h"
 #include "runtime/service.h"
 #include "service/spool/commit_queue.h"
+#include "service/spool/company.h"
 #include "service/spool/content_thread.h"
+#include "service/spool/fresh_envelopes.h"
 #include "service/spool/intake_desk.h"
 #include "service/spool/job_book.h"
 #include "service/spool/notice_protocol.h"
@@ -146,6 +148,7 @@ class SpoolService final : public Service {
   void work();
   void end_when_drained();
   void answer(std::vector<Settled>&& settled);
+  void note_envelope(Settled& settled);
   void answer_admin(const ByAdmin& by, const Settled& settled);
   void record_act(Decision decision, QueueId id, std::uint32_t uid);
   void note_pressure();
@@ -191,13 +194,14 @@ class SpoolService final : public Service {
   std::set<QueueId> stepped_over_;         ///< qmgr was not told of them, for they cannot be read
   std::deque<QueueId> pull_again_;         ///< of those, released since
   std::set<QueueId> setting_aside_;        ///< their hold is not durable yet
+  FreshEnvelopes fresh_envelopes_;
   ReadFailures read_failures_;
   std::map<Compartment, OrderQueue> orders_;  ///< not handed yet, by the row that takes them
   std::unique_ptr<BounceChannel> bounce_;
   std::map<spool_notice::JobId, Notice> notices_;
   spool_notice::JobId next_notice_ = 1;
 
-  bool gave_way_ = false;  ///< since the last commit
+  Company company_;
   EndOfTurn work_at_end_;
   EndOfTurn maintain_at_end_;
   boost::asio::steady_timer company_timer_;    ///< outcomes wait for more

@@ -42,25 +42,24 @@ bool fits_in_frames(const mail::Envelope& envelope) {
              kRest / 2;
 }
 
-Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const JobBook& jobs, QueueId id) {
-  auto envelope = engine.read_envelope(id);
-  if (!envelope) return fail_with(std::move(envelope));
+spool_qmgr::PulledMessage pulled_message(const spool::Engine& engine, const JobBook& jobs, QueueId id,
+                                         mail::Envelope&& envelope) {
   const auto message = *engine.find(id);
   spool_qmgr::PulledMessage pulled{id,
-                                   envelope->arrival,
+                                   envelope.arrival,
                                    message.content_bytes(),
                                    message.state.held,
-                                   std::move(envelope->reverse_path),
+                                   std::move(envelope.reverse_path),
                                    {},
                                    {},
                                    message.state.warned};
   pulled.recipients.reserve(message.state.open());
-  for (std::uint32_t i = 0; i < envelope->recipients.size(); ++i) {
+  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
     if (message.state.is_owing(i)) pulled.owing.push_back(i);
     if (!message.state.is_open(i)) continue;
     const auto* attempted = message.state.find(i);
     pulled.recipients.push_back(
-        {i, std::move(envelope->recipients[i]), attempted == nullptr ? 0 : attempted->attempts,
+        {i, std::move(envelope.recipients[i]), attempted == nullptr ? 0 : attempted->attempts,
          attempted == nullptr ? WallTime{} : attempted->last.attempted, jobs.in_hand(id, i)});
   }
   return pulled;

@@ -13,8 +13,9 @@ namespace sternpost::spool_service {
 /// Bytes of messages or entries after which a frame gets no more; the last one may go beyond it.
 inline constexpr std::size_t kFrameTarget = 64 * 1024;
 
-/// The open recipients of a live message.
-Result<spool_qmgr::PulledMessage> pulled_message(spool::Engine& engine, const JobBook& jobs, QueueId id);
+/// The open recipients of a live message, which has this envelope.
+spool_qmgr::PulledMessage pulled_message(const spool::Engine& engine, const JobBook& jobs, QueueId id,
+                                         mail::Envelope&& envelope);
 
 /// The addresses of the open recipients of a live message.
 Result<spool_qmgr::AddressedMessage> addressed_message(spool::Engine& engine, QueueId id);
