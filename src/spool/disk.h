@@ -37,6 +37,9 @@ class DiskFile {
   /// What was written and the size are durable when this succeeds. After a failure nothing is known, and a
   /// later success says nothing about what was written before the failure: write it again.
   virtual Result<void> sync() = 0;
+  /// Has the disk write what was written here, so that a later sync() finds little to do. Makes nothing
+  /// durable.
+  virtual Result<void> write_out(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) { return {}; }
   virtual Result<std::uint64_t> size() = 0;
   /// Gives back what the file takes. After a crash all of it may be there again.
   virtual Result<void> clear() = 0;

@@ -72,6 +72,16 @@ class PosixFile : public DiskFile {
     return {};
   }
 
+  Result<void> write_out(std::uint64_t offset, std::uint64_t bytes) override {
+    constexpr unsigned kWriteAndWait =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes), kWriteAndWait) !=
+        0) {
+      return fail_errno("writing out " + name_);
+    }
+    return {};
+  }
+
   Result<void> clear() override {
     while (::ftruncate(fd_.get(), 0) != 0) {
       if (errno != EINTR) return fail_errno("emptying " + name_);

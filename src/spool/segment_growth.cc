@@ -1,10 +1,26 @@
 // How a SegmentLog grows by segments and gives them back.
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "spool/segment_log.h"
 
 namespace sternpost::spool {
+namespace {
+
+/// Zeroes, without memory for all of them.
+Result<void> write_zeroes(DiskFile& file, std::uint64_t offset, std::uint64_t bytes) {
+  static constexpr std::array<char, 64UL * 1024> kZeroes{};
+  std::vector<std::string_view> pieces;
+  for (auto left = bytes; left > 0; left -= pieces.back().size()) {
+    pieces.emplace_back(kZeroes.data(), std::min<std::uint64_t>(left, kZeroes.size()));
+  }
+  return file.write_pieces(offset, pieces);
+}
+
+}  // namespace
 
 std::uint64_t SegmentLog::total_bytes() const {
   std::uint64_t total = 0;
@@ -56,11 +72,11 @@ Result<bool> SegmentLog::prepare_step(Stream stream, std::uint64_t bytes) {
   Result<void> step;
   if (volume.prepared_bytes < options_.segment_bytes) {
     bytes = std::min(round_up_to_block(bytes), options_.segment_bytes - volume.prepared_bytes);
-    step = segment.file->write(volume.prepared_bytes, std::string(bytes, '\0'));
-    if (step) step = segment.file->sync();  // so that no sync takes longer than a step
+    step = write_zeroes(*segment.file, volume.prepared_bytes, bytes);
+    // So that no sync of this disk, the last one here or a commit's, takes longer than a step.
+    if (step) step = segment.file->write_out(volume.prepared_bytes, bytes);
     volume.prepared_bytes += bytes;
     counters_.bytes_written += bytes;
-    ++counters_.syncs;
   } else {
     step = finish_preparing(volume);
     if (step) return false;
@@ -74,10 +90,11 @@ Result<bool> SegmentLog::prepare_step(Stream stream, std::uint64_t bytes) {
 
 Result<void> SegmentLog::finish_preparing(Volume& volume) {
   auto& segment = segments_[*volume.preparing];
-  auto done = volume.disk->sync_directory();
+  auto done = segment.file->sync();  // before the header says that this is a spare
+  if (done) done = volume.disk->sync_directory();
   if (!done) return done;
   segment.named = true;
-  counters_.syncs += 2;  // with the header's
+  counters_.syncs += 3;  // with the header's
   const SegmentHeader header{.slot = *volume.preparing,
                              .generation = next_generation_++,
                              .segment_bytes = options_.segment_bytes,

@@ -30,6 +30,7 @@ ERRORS = {
     "pwritev2": ("EDQUOT", "EROFS", "EINTR"),
     "fdatasync": ("EDQUOT", "EROFS", "EINTR"),
     "fsync": ("EINTR",),
+    "sync_file_range": ("EINTR",),
     "ftruncate": ("EROFS", "EINTR"),
     "pread64": ("EINTR",),
 }

@@ -23,6 +23,10 @@ class SimDisk::File : public spool::DiskFile {
     return n;
   }
   Result<void> sync() override { return disk_.sync(*inode_); }
+  Result<void> write_out(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) override {
+    disk_.count_call();
+    return disk_.may_fail(disk_.rates_.other, "writing out");
+  }
   Result<std::uint64_t> size() override {
     disk_.count_call();
     return inode_->cache.size();
