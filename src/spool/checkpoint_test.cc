@@ -108,6 +108,21 @@ TEST_F(checkpoint, spares_a_start_the_log_that_it_covers) {
   EXPECT_GT(add("x"), later) << "no id is given twice";
 }
 
+TEST_F(checkpoint, shows_that_what_is_damaged_at_the_end_of_the_log_was_acknowledged) {
+  const auto before = add("before");
+  const auto last = add(std::string(2000, 'x'));
+  const auto place = engine_->outline(last)->data;
+  write_checkpoint();
+  flip(place.slot, place.offset + place.bytes() - 1);
+  for (int life = 0; life < 3; ++life) {
+    start();
+    EXPECT_EQ(report().torn_tails, 0U) << "in life " << life;
+    ASSERT_EQ(report().quarantined.size(), 1U) << "in life " << life << ", also without the checkpoint";
+    EXPECT_EQ(report().quarantined[0].id, last);
+    EXPECT_EQ(engine_->read_content(before), "before");
+  }
+}
+
 TEST_F(checkpoint, is_written_by_upkeep_when_there_is_enough_to_cover) {
   for (int i = 0; i < 100; ++i) (void)add(std::string(4000, 'x'));
   maintain_all();

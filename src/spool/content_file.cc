@@ -24,6 +24,14 @@ Result<std::unique_ptr<DiskFile>> open_content(Disk& disk, QueueId id) {
   return opened;
 }
 
+/// Answers how long it is.
+Result<std::uint64_t> sync_content(Disk& disk, QueueId id) {
+  const auto file = disk.open_existing(content_name(id));
+  if (!file) return std::unexpected(file.error());
+  if (auto synced = (*file)->sync(); !synced) return fail_with(std::move(synced));
+  return (*file)->size();
+}
+
 }  // namespace
 
 std::string content_name(QueueId id) {
@@ -75,7 +83,7 @@ Result<void> read_content(Disk& disk, QueueId id, const ContentFile& file, const
   const auto opened = open_content(disk, id);
   if (!opened) return std::unexpected(opened.error());
   RunningChecksum checksum(kContentSeed);
-  std::string piece(std::min<std::uint64_t>(kContentStep, file.bytes + 1), '\0');
+  std::string piece(std::min<std::uint64_t>(kContentStep - 1, file.bytes) + 1, '\0');
   std::uint64_t at = 0;
   for (;;) {
     const auto read = (*opened)->read(at, piece);
@@ -108,11 +116,10 @@ Result<std::string> read_beginning(Disk& disk, QueueId id, const ContentFile& fi
   return beginning;
 }
 
-Result<std::string> fault_of_content(Disk& disk, QueueId id, std::uint64_t bytes) {
-  const auto opened = disk.open_existing(content_name(id));
-  if (!opened && is_absence(opened.error())) return "the content file is missing";
-  if (!opened) return std::unexpected(opened.error());
-  const auto size = (*opened)->size();
+Result<std::string> keep_content(Disk& disk, QueueId id, std::uint64_t bytes) {
+  const auto size = read_patiently([&] { return sync_content(disk, id); });
+  if (!size && is_absence(size.error())) return "the content file is missing";
+  if (!size && is_unreadable(size.error())) return "the disk does not give the content file back";
   if (!size) return std::unexpected(size.error());
   if (*size == bytes) return "";
   return "the content file has " + std::to_string(*size) + " octets instead of " + std::to_string(bytes);

@@ -28,13 +28,18 @@ inline constexpr std::size_t kContentStep = 64UL << 10U;
 
 /// What a message record says of such a file. On the disk: it stands in the place of the content.
 struct ContentFile {
-  std::uint64_t bytes = 0;     ///< more than 0
+  std::uint64_t bytes = 0;     ///< more than 0, at most kMaxContentFile
   std::uint64_t checksum = 0;  ///< of all of them, with kContentSeed
 
   bool operator==(const ContentFile&) const = default;
   static constexpr auto fields() { return std::tuple(&ContentFile::bytes, &ContentFile::checksum); }
 };
 inline constexpr std::uint64_t kContentSeed = 0;
+/// Longer ones are not ours, so that what all have together can be counted.
+inline constexpr std::uint64_t kMaxContentFile = 1ULL << 40U;
+constexpr bool is_possible(const ContentFile& file) {
+  return file.bytes > 0 && file.bytes <= kMaxContentFile;
+}
 
 /// "content-1k9fz"
 std::string content_name(QueueId id);
@@ -80,7 +85,8 @@ Result<void> read_content(Disk& disk, QueueId id, const ContentFile& file, const
 /// octets is not noticed. Errors as above.
 Result<std::string> read_beginning(Disk& disk, QueueId id, const ContentFile& file, std::size_t bytes);
 
-/// What is wrong with the file by its length alone; empty where nothing is. Temporary where the disk fails.
-Result<std::string> fault_of_content(Disk& disk, QueueId id, std::uint64_t bytes);
+/// At a start: makes durable what memory alone may have of the file, where the folder is a copy, and says
+/// what is wrong with it by its length alone; empty where nothing is. Temporary where the disk fails.
+Result<std::string> keep_content(Disk& disk, QueueId id, std::uint64_t bytes);
 
 }  // namespace sternpost::spool

@@ -148,6 +148,27 @@ TEST_F(content_file, is_held_against_its_checksum_when_it_is_read) {
   EXPECT_NE(content.error().text.find("longer"), std::string::npos);
 }
 
+TEST_F(content_file, that_cannot_be_opened_keeps_nothing_else_from_a_start) {
+  const auto id = add_file(large());
+  const auto other = add("other");
+  disk_->unopenable = content_name(id);
+  start();
+  ASSERT_EQ(engine_->recovery().quarantined.size(), 1U);
+  EXPECT_EQ(engine_->recovery().quarantined[0].id, id);
+  EXPECT_FALSE(engine_->read_content(id));
+  EXPECT_EQ(engine_->read_content(other), "other");
+  disk_->unopenable.clear();
+  start();
+  EXPECT_EQ(engine_->read_content(id), large());
+}
+
+TEST_F(content_file, is_durable_after_a_start_also_where_the_folder_is_a_copy) {
+  const auto id = add_file(large());
+  disk_->synced.clear();
+  start();
+  EXPECT_TRUE(disk_->synced.contains(content_name(id)));
+}
+
 TEST_F(content_file, that_cannot_be_read_just_now_is_no_damage) {
   const auto id = add_file(large());
   disk_->unreadable = {content_name(id), 70'000, 70'001};

@@ -84,6 +84,15 @@ inline bool is_unreadable(const Error& error) {
 }
 /// How often it is asked for them nevertheless.
 inline constexpr unsigned kReadTries = 3;
+/// Calls `read` until it gives something else than that, at most so often.
+template <class Read>
+auto read_patiently(const Read& read) {
+  auto result = read();
+  for (unsigned tries = 1; tries < kReadTries && !result && is_unreadable(result.error()); ++tries) {
+    result = read();
+  }
+  return result;
+}
 
 class Clock {
  public:

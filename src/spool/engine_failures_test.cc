@@ -69,6 +69,22 @@ TEST_F(engine_on_a_bad_disk, reports_and_keeps_a_segment_with_a_damaged_record) 
   EXPECT_EQ(engine_->recovery().quarantined.size(), 1U) << "still there";
 }
 
+TEST_F(engine_on_a_bad_disk, does_not_take_a_segment_whose_first_block_is_gone_for_an_empty_one) {
+  const auto id = add("content");
+  const auto slot = engine_->outline(id)->data.slot;
+  engine_.reset();
+  {
+    std::fstream file(folder_ + "/" + segment_name(slot), std::ios::in | std::ios::out | std::ios::binary);
+    file << std::string(kBlock, '\0');
+  }
+  std::ofstream(folder_ + "/" + content_name(id)) << "may be needed";
+  start();
+  ASSERT_EQ(engine_->recovery().quarantined.size(), 1U);
+  EXPECT_EQ(engine_->recovery().quarantined[0].file, segment_name(slot));
+  EXPECT_TRUE(engine_->recovery().orphans.empty());
+  EXPECT_EQ(engine_->quarantined(), std::vector<std::uint32_t>{slot});
+}
+
 TEST_F(engine_on_a_bad_disk, finds_a_group_again_when_the_disk_can_read_it_again) {
   (void)add("before");
   const auto id = add("content");

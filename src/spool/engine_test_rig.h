@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 
 #include "spool/engine.h"
 #include "spool/posix_disk.h"
@@ -33,6 +34,7 @@ class FailingDisk : public Disk {
     return failing(name, disk_.open(name));
   }
   Result<std::unique_ptr<DiskFile>> open_existing(const std::string& name) override {
+    if (name == unopenable) return fail_errno("opening", EIO);
     return failing(name, disk_.open_existing(name));
   }
   Result<std::unique_ptr<DiskFile>> create(const std::string& name) override {
@@ -53,6 +55,8 @@ class FailingDisk : public Disk {
   };
 
   int failing_syncs = 0;
+  std::string unopenable;        ///< for reading
+  std::set<std::string> synced;  ///< names of files
   Range unreadable;
   Range unwritable;
   bool quota_is_used_up = false;  ///< no file grows, whatever `free` says
@@ -85,6 +89,7 @@ class FailingDisk : public Disk {
         --disk_.failing_syncs;
         return fail_errno("syncing", EIO);
       }
+      disk_.synced.insert(name_);
       return file_->sync();
     }
     Result<std::uint64_t> size() override { return file_->size(); }

@@ -117,7 +117,8 @@ Result<std::unique_ptr<DiskFile>> OverlayDisk::open_existing(const std::string& 
   const auto there = exists(name);
   if (!there) return fail_with(Result<bool>(there));
   if (!*there) return fail_errno("opening " + name, ENOENT);
-  return open(name);
+  // No descriptor is kept of what is only read: there may be more content files than a process may open.
+  return files_.contains(name) ? open(name) : below_.open_existing(name);
 }
 
 Result<std::unique_ptr<DiskFile>> OverlayDisk::create(const std::string& name) {

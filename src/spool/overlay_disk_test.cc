@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -49,6 +51,18 @@ TEST_F(overlay_disk, lets_a_spool_be_opened_and_written_without_touching_its_fil
   }
   ::chmod(folder_.c_str(), 0700);
   EXPECT_EQ(files(), before);
+}
+
+TEST_F(overlay_disk, keeps_no_descriptor_of_what_was_only_read) {
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  auto below = for_reading();
+  OverlayDisk overlay(below);
+  for (int i = 0; i < 10; ++i) std::ofstream(folder_ + "/content-" + std::to_string(i)) << "content";
+  const auto before = descriptors();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(overlay.open_existing("content-" + std::to_string(i)));
+  EXPECT_EQ(descriptors(), before);
 }
 
 TEST_F(overlay_disk, gives_back_what_was_written_over_what_is_below) {

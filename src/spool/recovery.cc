@@ -48,6 +48,9 @@ class Recovery {
                    .log_sequence = last_log_sequence_ + 1,
                    .spool = spool_.value_or(gave_up_ ? kAnySpool : options_.salt)});
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
+    // The next start must not take for a torn tail what only the checkpoint showed to be damage. Where there
+    // is no spare for it, the first commit does it.
+    for (const auto stream : ends_to_name_) std::ignore = log_.activate(stream);
     report_.live = index_.live();
     report_.finished = index_.finished();
     if (auto checked = check_content_files(); !checked) return fail_with(std::move(checked));
@@ -106,10 +109,7 @@ class Recovery {
   Result<void> read_header(std::uint32_t slot, std::size_t volume) {
     Found found;
     found.segment.volume = volume;
-    auto file = disks_[volume]->open(segment_name(slot));
-    for (unsigned tries = 1; !file && is_unreadable(file.error()) && tries < kReadTries; ++tries) {
-      file = disks_[volume]->open(segment_name(slot));
-    }
+    auto file = read_patiently([&] { return disks_[volume]->open(segment_name(slot)); });
     if (!file && is_unreadable(file.error())) return give_up(std::move(found), slot, "it cannot be opened");
     if (!file) return fail_with(std::move(file));
     found.segment.file = std::move(*file);
@@ -127,6 +127,9 @@ class Recovery {
     const auto header = decode_segment_header(block, fault);
     if (header && header->slot == slot) return take_header(std::move(found), *header);
     if (!header && fault == HeaderFault::blank) {
+      const auto blank = is_blank(*found.segment.file, found.file_bytes);
+      if (!blank) return fail_with(Result<bool>(blank));
+      if (!*blank) return give_up(std::move(found), slot, "the segment's header is damaged");
       log_.adopt_blank(slot, volume);
       return {};
     }
@@ -134,6 +137,19 @@ class Recovery {
       return fail(ErrorClass::internal, "written by another version of Sternpost");
     }
     return give_up(std::move(found), slot, "the segment's header is damaged");
+  }
+
+  /// Nothing but zeroes: a file that was only being prepared. What cannot be read may be anything.
+  static Result<bool> is_blank(DiskFile& file, std::uint64_t bytes) {
+    constexpr std::uint64_t kStep = 1024UL * 1024;
+    std::string step;
+    for (std::uint64_t at = 0; at < bytes; at += kStep) {
+      step.resize(std::min(kStep, bytes - at));
+      const auto lost = read_blocks(file, at, step);
+      if (!lost) return fail_with(Result<std::vector<std::uint64_t>>(lost));
+      if (!lost->empty() || step.find_first_not_of('\0') != std::string::npos) return false;
+    }
+    return true;
   }
 
   /// The file is kept, and nothing in it is used. It may be the newest log, may name the end of the one
@@ -155,6 +171,7 @@ class Recovery {
     if (!opened) return fail_with(std::move(opened));
     if (!*opened && report_.no_checkpoint.empty()) return {};
     if (*opened) report_.no_checkpoint = misfit_of(**opened);
+    if (*opened && !report_.no_checkpoint.empty()) note_synced_ends(**opened);
     if (!report_.no_checkpoint.empty()) return CheckpointBase::discard_all(*disks_[0]);
     base_ = std::move(**opened);
     const auto restored = base_->restore(with_records_, index_, committed_);
@@ -188,6 +205,17 @@ class Recovery {
       if (checks && last_block(covered) != covered.last_block) return name + " is not as it was written then";
     }
     return {};
+  }
+
+  /// A checkpoint that is not used nevertheless tells what was synced when it was written: what is not there
+  /// any more is damaged, and no torn tail.
+  void note_synced_ends(const CheckpointBase& base) {
+    if (base.head().spool != *spool_) return;
+    for (const auto& covered : base.head().segments) {
+      const auto at = with_records_.find(covered.slot);
+      if (at == with_records_.end() || at->second.generation != covered.generation) continue;
+      synced_ends_.emplace(covered.slot, covered.end);
+    }
   }
 
   std::uint64_t last_block(const CoveredSegment& covered) {
@@ -234,6 +262,8 @@ class Recovery {
   Result<void> take_spare(Found found) {
     const auto& header = found.segment.header;
     if (found.file_bytes < header.segment_bytes || header.segment_bytes != options_.segment_bytes) {
+      // A reset that is in memory only, and not made durable before the file is emptied, could be undone.
+      if (auto kept = write_header(found.segment); !kept) return kept;
       log_.adopt_blank(header.slot, found.segment.volume);
       return found.segment.file->clear();
     }
@@ -303,7 +333,9 @@ class Recovery {
     const auto& header = segment.header;
     const auto* covered = base_ ? base_->find(header) : nullptr;
     if (covered != nullptr && !base_->head().coverage.is_newest(header)) return skip(found, newest, *covered);
-    const auto start = covered == nullptr ? ScanStart{} : ScanStart{covered->end, covered->next_sequence};
+    auto start = covered == nullptr ? ScanStart{} : ScanStart{covered->end, covered->next_sequence};
+    if (const auto at = synced_ends_.find(header.slot); at != synced_ends_.end())
+      start.synced_end = at->second;
     auto scanned = scan_file(*segment.file, found.file_bytes, header, named_ends_, newest, start);
     if (!scanned) return fail_with(std::move(scanned));
     report_.bytes_read += scanned->bytes_read;
@@ -335,6 +367,9 @@ class Recovery {
     }
     const bool whole = scan.damage.empty() && !reading.damaged;
     if (!whole) segment.state = SegmentState::quarantined;
+    if (!whole && reading.newest && synced_ends_.contains(slot)) {
+      ends_to_name_.push_back(stream_of(segment.header.role));
+    }
     if (scan.torn_tail) ++report_.torn_tails;
     ++report_.segments;
     if (reading.newest) {
@@ -402,7 +437,7 @@ class Recovery {
     for (const auto id : index_.with_files()) {
       content_files_.erase(id);
       const auto bytes = index_.outline(id)->file_bytes;
-      auto fault = fault_of_content(*disks_[0], id, bytes);
+      auto fault = keep_content(*disks_[0], id, bytes);
       if (!fault) return fail_with(std::move(fault), content_name(id));
       if (!fault->empty()) missing.push_back({content_name(id), 0, bytes, id, std::move(*fault)});
     }
@@ -424,6 +459,9 @@ class Recovery {
   std::vector<Disk*> disks_;  ///< by volume
   std::optional<CheckpointBase> base_;
   bool does_not_fit_ = false;
+  std::unordered_map<std::uint32_t, std::uint64_t>
+      synced_ends_;  ///< by slot, of a checkpoint that is not used
+  std::vector<Stream> ends_to_name_;
   std::unordered_map<std::uint32_t, SegmentHeader> with_records_;  ///< by slot
   SegmentLogOptions options_;
   SegmentLog& log_;

@@ -20,7 +20,7 @@ ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& 
   auto head = decode<MessageHead>(record.head);
   if (!head) return ReplayFault::malformed;
   const auto file = head->kind == ContentKind::file ? decode<ContentFile>(record.content) : std::nullopt;
-  if (head->kind == ContentKind::file && (!file || file->bytes == 0)) return ReplayFault::malformed;
+  if (head->kind == ContentKind::file && (!file || !is_possible(*file))) return ReplayFault::malformed;
   const auto place = place_of(record, slot, head->state);
   auto state = state_of(std::move(head->state), place);
   if (!state || state->settled()) return ReplayFault::malformed;

@@ -46,7 +46,8 @@ TEST_F(replay_of, a_message_whose_content_is_in_a_file_knows_how_long_that_is) {
 }
 
 TEST_F(replay_of, a_message_that_does_not_say_what_its_content_file_is_is_malformed) {
-  for (const auto& content : {std::string(), encode(ContentFile{0, 5}), encode(ContentFile{1, 5}) + "x"}) {
+  for (const auto& content : {std::string(), encode(ContentFile{0, 5}), encode(ContentFile{1, 5}) + "x",
+                              encode(ContentFile{kMaxContentFile + 1, 5})}) {
     EXPECT_EQ(put_message(1, ContentKind::file, content), ReplayFault::malformed);
   }
   EXPECT_FALSE(index_.find(kId));

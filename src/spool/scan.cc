@@ -9,7 +9,10 @@ namespace {
 class Scanner {
  public:
   Scanner(std::string_view bytes, const SegmentHeader& header, EndKnowledge knowledge, const ScanStart& start)
-      : bytes_(bytes), identity_(header), knowledge_(knowledge) {
+      : bytes_(bytes),
+        identity_(header),
+        knowledge_(knowledge),
+        synced_end_(std::min<std::uint64_t>(start.synced_end, bytes.size())) {
     scan_.end = start.offset;
     scan_.next_sequence = start.sequence;
   }
@@ -55,7 +58,7 @@ class Scanner {
   }
 
   [[nodiscard]] bool was_synced(const Found& group) const {
-    if (knowledge_ != EndKnowledge::newest) return true;
+    if (knowledge_ != EndKnowledge::newest || group.offset < synced_end_) return true;
     for (auto offset = group.offset + group.header.extent(); offset < bytes_.size(); offset += kBlock) {
       const auto next = parse_group_header(bytes_.substr(offset), identity_);
       if (next && next->sequence > group.header.sequence) return true;
@@ -67,6 +70,10 @@ class Scanner {
     if (knowledge_ == EndKnowledge::named) {
       take_damaged_block(bytes_.size());
       return false;
+    }
+    if (scan_.end < synced_end_) {
+      take_damaged_block(synced_end_);
+      return true;
     }
     const auto rest = bytes_.substr(scan_.end);
     if (knowledge_ == EndKnowledge::newest) {
@@ -128,6 +135,7 @@ class Scanner {
   std::string_view bytes_;
   SegmentIdentity identity_;
   EndKnowledge knowledge_;
+  std::uint64_t synced_end_;
   SegmentScan scan_;
 };
 

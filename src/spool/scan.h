@@ -39,6 +39,8 @@ struct SegmentScan {
 struct ScanStart {
   std::uint64_t offset = kBlock;
   std::uint64_t sequence = 0;  ///< of the group there
+  /// All before it was synced, whatever else is known: no group that begins there is a torn tail.
+  std::uint64_t synced_end = 0;
 };
 
 /// `bytes` are the segment from its header block on, up to its known end; views in the result are into it.

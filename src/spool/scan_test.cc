@@ -34,9 +34,10 @@ class Image {
   [[nodiscard]] std::uint64_t end() const { return end_; }
   std::string& bytes() { return bytes_; }
 
-  SegmentScan scan(EndKnowledge knowledge) {
+  SegmentScan scan(EndKnowledge knowledge, std::uint64_t synced_end = 0) {
     const auto limit = knowledge == EndKnowledge::named ? end_ : bytes_.size();
-    return scan_segment(std::string_view(bytes_).substr(0, limit), header(), knowledge);
+    return scan_segment(std::string_view(bytes_).substr(0, limit), header(), knowledge,
+                        {.synced_end = synced_end});
   }
 
  private:
@@ -120,6 +121,34 @@ TEST(scan, uses_records_whose_group_header_is_damaged) {
   EXPECT_EQ(ids(scan), (std::vector<std::uint64_t>{1, 2, 3}));
   ASSERT_EQ(scan.damage.size(), 1U);
   EXPECT_EQ(scan.damage[0].offset, first);
+}
+
+TEST(scan, takes_no_group_for_torn_that_is_known_to_have_been_synced) {
+  Image image;
+  image.append({1});
+  const auto last = image.append({2, 3}, 100);
+  image.flip(last + kGroupHeaderBytes + kRecordHeaderBytes + 50);
+  EXPECT_TRUE(image.scan(EndKnowledge::newest).torn_tail);
+  const auto scan = image.scan(EndKnowledge::newest, image.end());
+  EXPECT_FALSE(scan.torn_tail);
+  EXPECT_EQ(ids(scan), (std::vector<std::uint64_t>{1, 3}));
+  ASSERT_EQ(scan.damage.size(), 1U);
+  EXPECT_EQ(scan.damage[0].id, QueueId{2});
+}
+
+TEST(scan, misses_what_was_synced_and_is_gone_and_reads_on_behind_it) {
+  Image image;
+  const auto gone = image.append({1});
+  const auto behind = image.end();
+  image.erase(gone, behind);
+  auto scan = image.scan(EndKnowledge::newest, behind);
+  ASSERT_EQ(scan.damage.size(), 1U);
+  EXPECT_EQ(scan.damage[0].offset, gone);
+  EXPECT_EQ(scan.damage[0].length, behind - gone);
+  EXPECT_EQ(scan.end, behind);
+  image.append({2});
+  scan = image.scan(EndKnowledge::newest, behind);
+  EXPECT_EQ(ids(scan), (std::vector<std::uint64_t>{2}));
 }
 
 TEST(scan, stops_at_the_closing_mark_whatever_follows) {

@@ -58,6 +58,7 @@ std::optional<SegmentHeader> decode_segment_header(std::string_view block, Heade
   const auto covered = block.substr(0, block.size() - decoder.rest().size());
   std::uint64_t sum = 0;
   if (!decoder.get(sum) || sum != checksum(covered, kHeaderSeed)) return {};
+  if (head.header.segments > kMaxSlots) return {};
   return head.header;
 }
 
@@ -70,7 +71,7 @@ std::optional<std::uint32_t> parse_segment_name(std::string_view name) {
   const auto digits = name.substr(kNamePrefix.size());
   std::uint32_t slot = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), slot);
-  if (error != std::errc() || segment_name(slot) != name) return {};
+  if (error != std::errc() || slot >= kMaxSlots || segment_name(slot) != name) return {};
   return slot;
 }
 

@@ -102,6 +102,9 @@ enum class HeaderFault : unsigned char {
 /// The header, or what is in its place. `block` has kBlock bytes.
 std::optional<SegmentHeader> decode_segment_header(std::string_view block, HeaderFault& fault);
 
+/// More than there are at a time: those of both logs at their largest. A number beyond it is none of ours.
+inline constexpr std::uint32_t kMaxSlots = 65'536;
+
 /// "segment-0007"
 std::string segment_name(std::uint32_t slot);
 /// The inverse; nothing for any other name.

@@ -46,12 +46,22 @@ TEST(segment, reads_the_header_of_the_version_before) {
   EXPECT_EQ(decode_segment_header(block, fault), example());
 }
 
+TEST(segment, header_of_more_segments_than_there_can_be_is_damaged) {
+  auto header = example();
+  auto fault = HeaderFault::blank;
+  header.segments = kMaxSlots;
+  EXPECT_EQ(decode_segment_header(encode_segment_header(header), fault), header);
+  header.segments = kMaxSlots + 1;
+  EXPECT_FALSE(decode_segment_header(encode_segment_header(header), fault));
+  EXPECT_EQ(fault, HeaderFault::damaged);
+}
+
 TEST(segment, names_are_parsed_strictly) {
   EXPECT_EQ(segment_name(7), "segment-0007");
   EXPECT_EQ(parse_segment_name("segment-0007"), 7U);
   EXPECT_EQ(parse_segment_name(segment_name(12345)), 12345U);
-  for (const auto* name :
-       {"segment-7", "segment-", "segment-00007", "segment-0007.old", "lost+found", "segment--001"}) {
+  for (const auto* name : {"segment-7", "segment-65536", "segment-4294967295", "segment-", "segment-00007",
+                           "segment-0007.old", "lost+found", "segment--001"}) {
     EXPECT_FALSE(parse_segment_name(name)) << name;
   }
 }

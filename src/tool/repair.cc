@@ -126,8 +126,8 @@ class Repair {
   }
 
   static bool is_readable(spool::Engine& engine, QueueId id) {
-    const auto envelope = engine.read_envelope(id);
-    const auto content = engine.read_content(id, [](std::string_view) { return Result<void>(); });
+    const auto envelope = spool::read_patiently([&] { return engine.read_envelope(id); });
+    const auto content = read_through(engine, id);
     return (envelope || !is_damage(envelope.error())) && (content || !is_damage(content.error()));
   }
 

@@ -10,10 +10,6 @@ namespace {
 constexpr std::size_t kPage = 1'000;
 constexpr std::size_t kLongest = 1'024;  // of an address
 
-Result<void> read_whole(spool::Engine& engine, QueueId id) {
-  return engine.read_content(id, [](std::string_view) { return Result<void>(); });
-}
-
 /// Holds each live message against its checksums, one at a time.
 Outcome<std::vector<UnreadableMessage>> read_messages(spool::Engine& engine) {
   std::vector<UnreadableMessage> unreadable;
@@ -22,8 +18,8 @@ Outcome<std::vector<UnreadableMessage>> read_messages(spool::Engine& engine) {
     if (page.empty()) return unreadable;
     for (const auto& [at, id] : page) {
       position = at;
-      const auto envelope = engine.read_envelope(id);
-      const auto content = read_whole(engine, id);
+      const auto envelope = spool::read_patiently([&] { return engine.read_envelope(id); });
+      const auto content = read_through(engine, id);
       if (envelope && content) continue;
       const auto& why = envelope ? content.error() : envelope.error();
       if (!is_damage(why))
@@ -53,6 +49,11 @@ void append_json(JsonWriter& writer, const LostMessage& lost) {
 }
 
 }  // namespace
+
+Result<void> read_through(spool::Engine& engine, QueueId id) {
+  return spool::read_patiently(
+      [&] { return engine.read_content(id, [](std::string_view) { return Result<void>(); }); });
+}
 
 bool is_damage(const Error& error) {
   return error.what_to_do == ErrorClass::permanent || spool::is_unreadable(error);

@@ -30,6 +30,9 @@ struct Findings {
 /// Bytes that are not what was written, or that the disk does not give back; else it is worth another try.
 bool is_damage(const Error& error);
 
+/// Reads all content of a message, for what comes of that.
+Result<void> read_through(spool::Engine& engine, QueueId id);
+
 /// Reads every message of an engine that was opened on `disks` without a checkpoint.
 Outcome<Findings> examine(std::string path, const spool::Disks& disks, spool::Engine& engine);
 
