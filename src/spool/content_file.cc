@@ -24,14 +24,6 @@ Result<std::unique_ptr<DiskFile>> open_content(Disk& disk, QueueId id) {
   return opened;
 }
 
-/// Answers how long it is.
-Result<std::uint64_t> sync_content(Disk& disk, QueueId id) {
-  const auto file = disk.open_existing(content_name(id));
-  if (!file) return std::unexpected(file.error());
-  if (auto synced = (*file)->sync(); !synced) return fail_with(std::move(synced));
-  return (*file)->size();
-}
-
 }  // namespace
 
 std::string content_name(QueueId id) {
@@ -117,9 +109,12 @@ Result<std::string> read_beginning(Disk& disk, QueueId id, const ContentFile& fi
 }
 
 Result<std::string> keep_content(Disk& disk, QueueId id, std::uint64_t bytes) {
-  const auto size = read_patiently([&] { return sync_content(disk, id); });
-  if (!size && is_absence(size.error())) return "the content file is missing";
-  if (!size && is_unreadable(size.error())) return "the disk does not give the content file back";
+  const auto file = read_patiently([&] { return disk.open_existing(content_name(id)); });
+  if (!file && is_absence(file.error())) return "the content file is missing";
+  if (!file && is_unreadable(file.error())) return "the disk does not open the content file";
+  if (!file) return std::unexpected(file.error());
+  if (auto synced = (*file)->sync(); !synced) return fail_with(std::move(synced));
+  const auto size = (*file)->size();
   if (!size) return std::unexpected(size.error());
   if (*size == bytes) return "";
   return "the content file has " + std::to_string(*size) + " octets instead of " + std::to_string(bytes);
