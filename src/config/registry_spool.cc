@@ -66,9 +66,10 @@ constexpr Parameter kParameters[] = {
      .seen_by = "spool",
      .summary = "The most memory for content that is on its way to its file, all clients together.",
      .details =
-         "Of messages of more than 64 KiB. At most 1 MiB of each is on its way at a time, and 8 MiB from "
-         "each worker: clients that send faster than the disk takes it are slowed down. A message that "
-         "finds no room is refused with 452."},
+         "Of messages of more than 64 KiB, with their recipients, and of notices. At most 1 MiB of each is "
+         "on its way at a time, and 8 MiB from each worker: clients that send faster than the disk takes it "
+         "are slowed down. No worker gets more than is left for the others. A message that finds no room is "
+         "refused with 452."},
 };
 
 }  // namespace

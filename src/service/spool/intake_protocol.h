@@ -25,7 +25,8 @@
 
 namespace sternpost::spool_intake {
 
-/// The most content in one frame. Longer content goes ahead in Piece frames; Commit carries the last piece.
+/// The most content in one frame. Longer content goes ahead in Piece frames of exactly so many octets; Commit
+/// carries the last piece.
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
 /// Of one message, the most octets in Piece frames that spool has not said to have taken. An intake that
 /// sends more breaks the protocol; the last piece, in Commit, does not count.
