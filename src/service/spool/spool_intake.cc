@@ -94,7 +94,8 @@ void SpoolService::content_finished(QueueId id, Result<spool::ContentFile> file)
   auto& [message, origin, asked] = node.mapped();
   desk_.finished(id);
   for (const auto channel : asked) ask_committed(channel, id);
-  if (file) {
+  const bool durable = file.has_value();
+  if (durable) {
     message.file = *file;
     queue_.add(std::move(message), origin);
   } else {
@@ -103,7 +104,7 @@ void SpoolService::content_finished(QueueId id, Result<spool::ContentFile> file)
     answer(std::move(settled));
   }
   if (draining_) return end_when_drained();
-  file ? schedule_commit() : work_at_end_.schedule();
+  durable ? schedule_commit() : work_at_end_.schedule();
 }
 
 void SpoolService::remove_discarded() {
