@@ -77,7 +77,7 @@ bool IntakeDesk::has_room(ChannelId channel, std::uint64_t bytes, std::size_t fi
   const auto own = at == shares_.end() ? Share{} : at->second;
   const bool memory =
       fits(bytes, own.bytes, all_.bytes, limits_.max_buffered_bytes, spool_intake::kWindowBytes);
-  return memory && (files == 0 || fits(files, own.files, all_.files, kMaxLargeAtOnce, 0));
+  return memory && (files == 0 || fits(files, own.files, all_.files, limits_.max_large, 0));
 }
 
 /// Why no more is taken of it; code 0 where it is.

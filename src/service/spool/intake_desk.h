@@ -25,15 +25,18 @@ namespace sternpost::spool_service {
 /// Names a channel in this process; higher is newer.
 using ChannelId = std::uint64_t;
 
+inline constexpr std::size_t kMaxLargeAtOnce = 1024;
+
 struct IntakeLimits {
   std::uint64_t max_message_bytes = 0;
   /// In memory, of messages with a content file that are not committed: pieces, envelopes and notices, all
   /// channels together. Looked at before an envelope or a notice is added, so that one may exceed it.
   std::uint64_t max_buffered_bytes = 0;
+  /// Large messages of which content is arriving or being synced, all channels together: each is an open
+  /// file.
+  std::size_t max_large = kMaxLargeAtOnce;
 };
 
-/// Large messages of which content is arriving or being synced, all channels together: each is an open file.
-inline constexpr std::size_t kMaxLargeAtOnce = 1024;
 /// Messages of one channel of which only pieces are there, those included that are refused. As many as it may
 /// have sessions.
 inline constexpr std::size_t kMaxPartial = 65'536;

@@ -167,6 +167,23 @@ TEST_F(spool_contents, are_refused_where_their_file_cannot_be_made) {
   EXPECT_TRUE(is_committed(*intake, send(*intake).id)) << "others are taken";
 }
 
+TEST_F(spool_contents, are_as_many_at_once_as_the_process_has_descriptors_for) {
+  max_descriptors_ = 32;  // a quarter is for content, and half of that for one intake
+  start();
+  const auto intake = connect<Intake>(Compartment::smtpd);
+  const auto first = lease(*intake, 5);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    send_pieces(*intake, {first.value + i}, 1);
+    settle();
+  }
+  EXPECT_EQ(content_files().size(), 4U);
+  intake->send(spool_intake::Commit{{first.value + 4}, envelope(1), "end", false});
+  intake->send(spool_intake::Commit{first, envelope(1), "end", false});
+  settle();
+  EXPECT_EQ(refusal(*intake, {first.value + 4}), 452);
+  EXPECT_TRUE(is_committed(*intake, first));
+}
+
 TEST_F(spool_contents, that_are_missing_hold_their_message_and_nothing_else) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto qmgr = connect<Qmgr>(Compartment::qmgr);

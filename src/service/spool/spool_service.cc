@@ -30,8 +30,10 @@ spool::EngineOptions engine_options(const config::SpoolSlice& slice, std::uint64
   return options;
 }
 
-IntakeLimits intake_limits(const config::SpoolSlice& slice) {
-  return {slice.max_message_bytes, slice.max_buffered_bytes};
+/// Of the descriptors, three quarters are left to segments and channels, and to files that are handed out.
+IntakeLimits intake_limits(const config::SpoolSlice& slice, std::uint64_t max_descriptors) {
+  return {slice.max_message_bytes, slice.max_buffered_bytes,
+          std::min<std::size_t>(kMaxLargeAtOnce, max_descriptors / 4)};
 }
 
 Result<std::uint64_t> random_number() {
@@ -69,7 +71,7 @@ SpoolService::SpoolService(ServiceContext&& context, const config::SpoolSlice& s
       slice_(slice),
       disks_(std::move(disks)),
       salt_(random),
-      desk_(intake_limits(slice),
+      desk_(intake_limits(slice, context_.max_descriptors),
             [this](std::uint64_t bytes, std::uint64_t being_written) {
               return engine_->may_take_content(bytes, being_written);
             }),
@@ -335,7 +337,7 @@ Result<void> SpoolService::new_slice(std::string_view encoded, bool commit) {
   }
   if (!commit) return {};
   slice_ = *slice;
-  desk_.set_limits(intake_limits(*slice));
+  desk_.set_limits(intake_limits(*slice, context_.max_descriptors));
   maintain_at_end_.schedule();
   return engine_->reconfigure(options);
 }

@@ -79,7 +79,8 @@ class SpoolServiceRig : public testing::Test {
                                [this](Compartment row, const Error& why, bool last) {
                                  EXPECT_FALSE(last) << "spool's peers see to new channels";
                                  if (why.what_to_do == ErrorClass::peer) breaches_.push_back(row);
-                               }};
+                               },
+                           .max_descriptors = max_descriptors_};
     for (int folder = 0; folder < 2; ++folder) {  // both logs are in one
       context.folders.emplace_back(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     }
@@ -188,6 +189,7 @@ class SpoolServiceRig : public testing::Test {
                             .max_spool_bytes = 16 << 20U,
                             .min_free_bytes = 0,
                             .max_buffered_bytes = 1 << 20U};
+  std::uint64_t max_descriptors_ = 65'536;
   Records records_;
   TrafficCounters traffic_;
   bool exited_ = false;
