@@ -314,6 +314,22 @@ TEST_F(ChannelTest, each_descriptor_arrives_with_its_frame_although_frames_are_s
   }
 }
 
+/// While it lives, this process has no room for another descriptor.
+class WithoutDescriptors {
+ public:
+  WithoutDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit none{1, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~WithoutDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  WithoutDescriptors(const WithoutDescriptors&) = delete;
+  WithoutDescriptors& operator=(const WithoutDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 TEST_F(ChannelTest, goes_on_without_a_descriptor_that_there_is_no_room_for) {
   const FrameLimits limits{.max_frame = 4096};
   std::vector<Parcel> parcels;
@@ -326,12 +342,10 @@ TEST_F(ChannelTest, goes_on_without_a_descriptor_that_there_is_no_room_for) {
   Sender sender(loop_, std::move(a_), limits, counters_,
                 {[](Answers&&) -> Result<void> { return {}; }, [](const Error&) {}});
   for (std::uint32_t i = 0; i < 4; ++i) sender.send(Parcel{"text", numbered(i)});
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit none{1, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  wait_while([&] { return parcels.size() < 4; });
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  {
+    const WithoutDescriptors shortage;
+    wait_while([&] { return parcels.size() < 4; });
+  }
   for (const auto& parcel : parcels) {
     ASSERT_TRUE(parcel.descriptor);
     EXPECT_FALSE(*parcel.descriptor);
@@ -354,12 +368,10 @@ TEST_F(ChannelTest, needs_no_descriptor_to_send_one) {
       loop_, std::move(a_), limits, counters_,
       {[](Answers&&) -> Result<void> { return {}; }, [](const Error& why) { ADD_FAILURE() << why.text; }});
   Parcel parcel{"text", numbered(7)};
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit none{1, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  sender.send(parcel);
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  {
+    const WithoutDescriptors shortage;
+    sender.send(parcel);
+  }
   parcel.descriptor.reset();
   wait_while([&] { return parcels.empty(); });
   ASSERT_EQ(parcels.size(), 1U);

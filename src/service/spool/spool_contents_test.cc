@@ -32,6 +32,18 @@ class spool_contents : public SpoolServiceRig {
     settle();
     return sent;
   }
+  /// The same, and its recipient failed.
+  Sent send_in_vain(Intake& intake, Qmgr& qmgr) {
+    const auto hands = agent();
+    auto sent = send(intake);
+    qmgr.send(order(sent.id, {0}));
+    settle();
+    auto outcome = delivered(hands->of<spool_agent::Job>().front());
+    outcome.recipients[0].disposition = mail::Disposition::failed;
+    hands->send(outcome);
+    settle();
+    return sent;
+  }
   [[nodiscard]] std::vector<std::string> content_files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
@@ -269,14 +281,7 @@ TEST_F(spool_contents, that_no_notice_can_be_made_of_hold_their_message) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto qmgr = connect<Qmgr>(Compartment::qmgr);
   const auto bounce = connect<Bounce>(Compartment::bounce);
-  const auto hands = agent();
-  const auto sent = send(*intake);
-  qmgr->send(order(sent.id, {0}));
-  settle();
-  auto outcome = delivered(hands->of<spool_agent::Job>().front());
-  outcome.recipients[0].disposition = mail::Disposition::failed;
-  hands->send(outcome);
-  settle();
+  const auto sent = send_in_vain(*intake, *qmgr);
   std::filesystem::resize_file(content_files().front(), sent.content.size() - 1);
   qmgr->send(spool_qmgr::Tell{sent.id, false, {0}, {}});
   settle();
@@ -327,15 +332,7 @@ TEST_F(spool_contents, of_a_notice_are_in_a_file_too) {
   const auto intake = connect<Intake>(Compartment::smtpd);
   const auto qmgr = connect<Qmgr>(Compartment::qmgr);
   const auto bounce = connect<Bounce>(Compartment::bounce);
-  const auto hands = agent();
-  const auto sent = send(*intake);
-  qmgr->send(order(sent.id, {0}));
-  settle();
-  const auto job = hands->of<spool_agent::Job>().front();
-  auto outcome = delivered(job);
-  outcome.recipients[0].disposition = mail::Disposition::failed;
-  hands->send(outcome);
-  settle();
+  const auto sent = send_in_vain(*intake, *qmgr);
   qmgr->send(spool_qmgr::Tell{sent.id, false, {0}, {}});
   settle();
   const auto wanted = bounce->of<spool_notice::Job>();
