@@ -11,6 +11,15 @@ std::string_view protocol_of(const mail::ReversePath& told_of) {
   return told_of ? spool_notice::kProtocol : spool_notice::kDoubleProtocol;
 }
 
+/// Of the recipients that qmgr names, those that the sender is not told of yet.
+std::vector<std::uint32_t> still_to_tell_of(const spool::Message& message, const spool_qmgr::Tell& tell) {
+  auto wanted = tell.recipients;
+  std::erase_if(wanted, [&](std::uint32_t i) {
+    return tell.delayed ? !message.state.is_open(i) : !message.state.is_owing(i);
+  });
+  return wanted;
+}
+
 /// A text from bounce as it may stand in a record.
 std::string bounded(std::string text) {
   constexpr std::size_t kLongest = 512;
@@ -71,10 +80,7 @@ bool SpoolService::order_notice(spool_qmgr::Tell& tell) {
   if (busy) return false;
   std::ranges::sort(tell.recipients);
   tell.recipients.erase(std::ranges::unique(tell.recipients).begin(), tell.recipients.end());
-  auto wanted = tell.recipients;
-  std::erase_if(wanted, [&](std::uint32_t i) {
-    return tell.delayed ? !message->state.is_open(i) : !message->state.is_owing(i);
-  });
+  const auto wanted = still_to_tell_of(*message, tell);
   if (wanted.empty() || (tell.delayed && message->state.warned)) {
     // An earlier qmgr saw to it.
     if (qmgr_) qmgr_->send(spool_qmgr::Told{tell.id, std::move(tell.recipients), message->state.warned});
