@@ -186,6 +186,24 @@ TEST_F(SpoolRepair, TakesNoSegmentOfAnotherSpoolForItsOwn) {
   expect_whole();
 }
 
+TEST_F(SpoolRepair, DoesNotTouchAQueueWhoseOtherFolderIsOfAnotherSpoolAlone) {
+  fill();
+  const auto [name, foreign] = *files(place_.directory).rbegin();
+  ASSERT_TRUE(spool::parse_segment_name(name)) << name;
+  place_.directory = make_queue("other");
+  ASSERT_FALSE(files(place_.directory).contains(name));
+  place_.deferred_directory = base_ / "deferred";
+  fs::create_directory(place_.deferred_directory);
+  write(fs::path(place_.deferred_directory) / name, foreign);
+  const auto before = files(place_.directory);
+  const auto done = repair_into("evidence", true);
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().text.find("segments of another spool alone"), std::string::npos)
+      << done.error().text;
+  EXPECT_EQ(files(place_.directory), before);
+  EXPECT_FALSE(fs::exists(base_ / "evidence"));
+}
+
 TEST_F(SpoolRepair, MendsBothFolders) {
   fill();
   place_.deferred_directory = base_ / "deferred";
