@@ -14,8 +14,9 @@ namespace {
 
 /// As many messages come before one of the late half ends: eight segments of them.
 constexpr std::size_t kLate = 32768;
-/// The live ones would fill four segments and a half; a segment's turn comes after 20,000 messages or so.
-constexpr std::uint32_t kFewSegments = 14;
+/// The live ones would fill four segments and a half, and nine hold what comes until the late half of the
+/// first is dead: with three spares there are fewer, so that some of each segment must be moved.
+constexpr std::uint32_t kFewSegments = 11;
 constexpr std::size_t kWarmUpGroup = 128;
 constexpr std::uint64_t kBytesInLog = kMessageBytes + 512;
 
