@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint32_t kMaxLease = 65536;
 constexpr std::size_t kMaxIdIntervals = 65536;
 /// What a step of upkeep writes at least while mail comes in, where there is as much to write.
-constexpr std::uint64_t kLeastStep = 64 * 1024;
+constexpr std::uint64_t kLeastStep = 32 * 1024;
 
 CommitLimits commit_limits(const EngineOptions& options) {
   return {options.max_group_bytes, options.max_message_bytes};

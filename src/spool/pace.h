@@ -26,10 +26,10 @@ class Pace {
     if (bytes > 0) last_ = bytes;
     credit_ = std::min(credit_ + bytes / 4 * kQuarters, kMost);
   }
-  /// Bytes that a step may write now, no more than twice what commits wrote last, however much they did
+  /// Bytes that a step may write now, no more than commits that wrote last are worth, however much they did
   /// before while there was nothing to do; 0: it is to wait for more of them.
   [[nodiscard]] std::uint64_t step() const {
-    return credit_ < least_ ? 0 : std::min(credit_, std::max(least_, 2 * last_));
+    return credit_ < least_ ? 0 : std::min(credit_, std::max(least_, last_ / 4 * kQuarters));
   }
   /// A step wrote so many. One that wrote little read something, or waited for a sync nevertheless.
   void spend(std::uint64_t bytes) { credit_ -= std::min(credit_, std::max(bytes, least_ / 2)); }
