@@ -31,7 +31,7 @@ spool::EngineOptions options_for(const Site& site, bool moves) {
   return options;
 }
 
-class MovingStore : public Store {
+class MovingStore final : public Store {
  public:
   MovingStore(const Site& site, bool moves)
       : moves_(moves),
