@@ -18,10 +18,7 @@ Result<std::vector<std::uint64_t>> read_blocks(DiskFile& file, std::uint64_t off
       lost.push_back(offset + at);
       continue;
     }
-    auto got = file.read(offset + at, block);
-    for (unsigned tries = 1; !got && is_unreadable(got.error()) && tries < kReadTries; ++tries) {
-      got = file.read(offset + at, block);
-    }
+    auto got = read_patiently([&] { return file.read(offset + at, block); });
     if (!got && !is_unreadable(got.error())) return fail_with(std::move(got));
     if (got) continue;
     std::ranges::fill(block, '\0');

@@ -314,6 +314,15 @@ TEST_F(ChannelTest, each_descriptor_arrives_with_its_frame_although_frames_are_s
   }
 }
 
+/// Keeps what comes; the channel must not close.
+Receiver::Handlers gather(std::vector<Parcel>& parcels) {
+  return {[&parcels](Parcels&& frame) -> Result<void> {
+            parcels.push_back(std::get<Parcel>(std::move(frame)));
+            return {};
+          },
+          [](const Error& why) { ADD_FAILURE() << why.text; }};
+}
+
 /// While it lives, this process has no room for another descriptor.
 class WithoutDescriptors {
  public:
@@ -333,12 +342,7 @@ class WithoutDescriptors {
 TEST_F(ChannelTest, goes_on_without_a_descriptor_that_there_is_no_room_for) {
   const FrameLimits limits{.max_frame = 4096};
   std::vector<Parcel> parcels;
-  Receiver receiver(loop_, std::move(b_), limits, counters_,
-                    {[&](Parcels&& frame) -> Result<void> {
-                       parcels.push_back(std::get<Parcel>(std::move(frame)));
-                       return {};
-                     },
-                     [](const Error& why) { ADD_FAILURE() << why.text; }});
+  Receiver receiver(loop_, std::move(b_), limits, counters_, gather(parcels));
   Sender sender(loop_, std::move(a_), limits, counters_,
                 {[](Answers&&) -> Result<void> { return {}; }, [](const Error&) {}});
   for (std::uint32_t i = 0; i < 4; ++i) sender.send(Parcel{"text", numbered(i)});
@@ -358,12 +362,7 @@ TEST_F(ChannelTest, goes_on_without_a_descriptor_that_there_is_no_room_for) {
 TEST_F(ChannelTest, needs_no_descriptor_to_send_one) {
   const FrameLimits limits{.max_frame = 4096};
   std::vector<Parcel> parcels;
-  Receiver receiver(loop_, std::move(b_), limits, counters_,
-                    {[&](Parcels&& frame) -> Result<void> {
-                       parcels.push_back(std::get<Parcel>(std::move(frame)));
-                       return {};
-                     },
-                     [](const Error& why) { ADD_FAILURE() << why.text; }});
+  Receiver receiver(loop_, std::move(b_), limits, counters_, gather(parcels));
   Sender sender(
       loop_, std::move(a_), limits, counters_,
       {[](Answers&&) -> Result<void> { return {}; }, [](const Error& why) { ADD_FAILURE() << why.text; }});
