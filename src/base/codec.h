@@ -10,6 +10,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -34,13 +35,6 @@ class Encoder {
   void put(const T& value);
 
  private:
-  template <std::integral I>
-  void put_integer(I value) {
-    char bytes[sizeof(I)];
-    std::memcpy(bytes, &value, sizeof(I));
-    out_.append(bytes, sizeof(I));
-  }
-
   std::string& out_;
 };
 
@@ -90,15 +84,93 @@ struct IsVariant : std::false_type {};
 template <class... T>
 struct IsVariant<std::variant<T...>> : std::true_type {};
 
-/// A type whose invariant only its parser can establish: text out, text in or nothing.
+/// A type whose invariant only its parser can establish: text out, text in or nothing. write_wire() writes
+/// wire_size() bytes and returns their end.
 template <class T>
-concept Parsed = requires(const T& value, std::string_view text) {
-  { value.to_wire() } -> std::convertible_to<std::string>;
+concept Parsed = requires(const T& value, std::string_view text, char* to) {
+  { value.wire_size() } -> std::same_as<std::size_t>;
+  { value.write_wire(to) } -> std::same_as<char*>;
   { T::from_wire(text) } -> std::same_as<std::optional<T>>;
 };
 
 template <class T>
 concept Fielded = requires { T::fields(); };
+
+/// What a walk() over a value goes to: first it counts the bytes, then it writes them where there is room for
+/// so many.
+class ByteCounter {
+ public:
+  void bytes(const void*, std::size_t size) { count_ += size; }
+  template <Parsed T>
+  void wire(const T& value) {
+    count_ += sizeof(std::uint32_t) + value.wire_size();
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+
+ private:
+  std::size_t count_ = 0;
+};
+
+class ByteWriter {
+ public:
+  explicit ByteWriter(char* to) : to_(to) {}
+
+  void bytes(const void* from, std::size_t size) {
+    std::memcpy(to_, from, size);
+    to_ += size;
+  }
+  /// As a string of what write_wire() writes.
+  template <Parsed T>
+  void wire(const T& value) {
+    auto* const text = to_ + sizeof(std::uint32_t);
+    auto* const end = value.write_wire(text);
+    const auto size = static_cast<std::uint32_t>(end - text);
+    bytes(&size, sizeof size);
+    to_ = end;
+  }
+
+ private:
+  char* to_;
+};
+
+template <class Out, std::integral I>
+void walk_integer(Out& out, I value) {
+  out.bytes(&value, sizeof(I));
+}
+
+template <class Out>
+void walk_size(Out& out, std::size_t size) {
+  walk_integer(out, static_cast<std::uint32_t>(size));
+}
+
+template <class Out, class T>
+void walk(Out& out, const T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    walk_integer(out, static_cast<std::uint8_t>(value));
+  } else if constexpr (std::is_enum_v<T>) {
+    static_assert(kEnumBound<T> > 0, "specialise kEnumBound for this enum");
+    walk_integer(out, static_cast<std::uint8_t>(value));
+  } else if constexpr (std::is_integral_v<T>) {
+    walk_integer(out, value);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    walk_size(out, value.size());
+    out.bytes(value.data(), value.size());
+  } else if constexpr (IsVector<T>::value) {
+    walk_size(out, value.size());
+    for (const auto& element : value) walk(out, element);
+  } else if constexpr (IsOptional<T>::value) {
+    walk_integer(out, static_cast<std::uint8_t>(value.has_value()));
+    if (value) walk(out, *value);
+  } else if constexpr (IsVariant<T>::value) {
+    walk_integer(out, static_cast<std::uint8_t>(value.index()));
+    std::visit([&out](const auto& alternative) { walk(out, alternative); }, value);
+  } else if constexpr (Parsed<T>) {
+    out.wire(value);
+  } else {
+    static_assert(Fielded<T>, "give this type a fields() list");
+    std::apply([&](auto... member) { (walk(out, value.*member), ...); }, T::fields());
+  }
+}
 
 template <class V, std::size_t I = 0>
 bool get_alternative(Decoder& in, std::size_t index, V& value) {
@@ -118,32 +190,16 @@ constexpr std::uint64_t mix(std::uint64_t state, std::uint64_t value) {
 
 template <class T>
 void Encoder::put(const T& value) {
-  using namespace codec_detail;
-  if constexpr (std::is_same_v<T, bool>) {
-    put_integer(static_cast<std::uint8_t>(value));
-  } else if constexpr (std::is_enum_v<T>) {
-    static_assert(kEnumBound<T> > 0, "specialise kEnumBound for this enum");
-    put_integer(static_cast<std::uint8_t>(value));
-  } else if constexpr (std::is_integral_v<T>) {
-    put_integer(value);
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    put_integer(static_cast<std::uint32_t>(value.size()));
-    out_.append(value);
-  } else if constexpr (IsVector<T>::value) {
-    put_integer(static_cast<std::uint32_t>(value.size()));
-    for (const auto& element : value) put(element);
-  } else if constexpr (IsOptional<T>::value) {
-    put_integer(static_cast<std::uint8_t>(value.has_value()));
-    if (value) put(*value);
-  } else if constexpr (IsVariant<T>::value) {
-    put_integer(static_cast<std::uint8_t>(value.index()));
-    std::visit([this](const auto& alternative) { this->put(alternative); }, value);
-  } else if constexpr (Parsed<T>) {
-    put(std::string(value.to_wire()));
-  } else {
-    static_assert(Fielded<T>, "give this type a fields() list");
-    std::apply([&](auto... member) { (put(value.*member), ...); }, T::fields());
-  }
+  codec_detail::ByteCounter counter;
+  codec_detail::walk(counter, value);
+  const auto before = out_.size();
+  const auto after = before + counter.count();
+  // Not the size that the operation is given: libstdc++ 12 gives it the capacity.
+  out_.resize_and_overwrite(after, [&](char* to, std::size_t) {
+    codec_detail::ByteWriter writer(to + before);
+    codec_detail::walk(writer, value);
+    return after;
+  });
 }
 
 template <class T>
@@ -201,6 +257,13 @@ std::string encode(const T& value) {
   std::string out;
   Encoder(out).put(value);
   return out;
+}
+
+/// Puts the value over the bytes at `at`; there must be as many as it takes.
+template <class T>
+void overwrite(std::string& out, std::size_t at, const T& value) {
+  codec_detail::ByteWriter writer(out.data() + at);
+  codec_detail::walk(writer, value);
 }
 
 /// The value that `in` holds, all of it; nothing where it is malformed, cut short or followed by more.

@@ -1,6 +1,6 @@
 #include "base/packed.h"
 
-#include <algorithm>
+#include <cstring>
 
 namespace sternpost {
 namespace {
@@ -8,12 +8,15 @@ namespace {
 constexpr unsigned kMore = 0x80;
 constexpr unsigned kBitsOfByte = 7;
 constexpr unsigned kBitsOfNumber = 64;
+constexpr std::size_t kMostOfNumber = 10;
 
 }  // namespace
 
 void PackedWriter::number(std::uint64_t value) {
-  for (; value >= kMore; value >>= kBitsOfByte) octet(kMore | static_cast<unsigned>(value & (kMore - 1)));
-  octet(static_cast<unsigned>(value));
+  auto* to = room(kMostOfNumber);
+  for (; value >= kMore; value >>= kBitsOfByte) *to++ = static_cast<char>(kMore | (value & (kMore - 1)));
+  *to++ = static_cast<char>(value);
+  size_ = static_cast<std::size_t>(to - bytes_.data());
 }
 
 void PackedWriter::step(std::uint64_t from, std::uint64_t to) {
@@ -23,13 +26,29 @@ void PackedWriter::step(std::uint64_t from, std::uint64_t to) {
 
 void PackedWriter::text(std::string_view text) {
   number(text.size());
-  bytes_.insert(bytes_.end(), text.begin(), text.end());
+  text.copy(room(text.size()), text.size());
+  size_ += text.size();
 }
 
 std::unique_ptr<const char[]> PackedWriter::block() const {
-  auto block = std::make_unique_for_overwrite<char[]>(bytes_.size());
-  std::ranges::copy(bytes_, block.get());
+  auto block = std::make_unique_for_overwrite<char[]>(size_);
+  std::memcpy(block.get(), bytes_.data(), size_);
   return block;
+}
+
+std::unique_ptr<const char[]> PackedWriter::counted_block() const {
+  PackedWriter counted;
+  counted.number(size_);
+  auto block = std::make_unique_for_overwrite<char[]>(counted.size_ + size_);
+  std::memcpy(block.get(), counted.bytes_.data(), counted.size_);
+  std::memcpy(block.get() + counted.size_, bytes_.data(), size_);
+  return block;
+}
+
+PackedReader PackedReader::of_counted(const char* block) {
+  auto in = of_own(block);
+  in.left_ = in.number();
+  return in;
 }
 
 unsigned PackedReader::octet() {

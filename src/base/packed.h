@@ -14,7 +14,12 @@ namespace sternpost {
 
 class PackedWriter {
  public:
-  void octet(unsigned value) { bytes_.push_back(static_cast<char>(value)); }
+  PackedWriter() : bytes_(kUsual, boost::container::default_init) {}
+
+  void octet(unsigned value) {
+    *room(1) = static_cast<char>(value);
+    ++size_;
+  }
   void number(std::uint64_t value);
   /// From one number to another that is near it, in either direction. Wraps, so that all values are good.
   void step(std::uint64_t from, std::uint64_t to);
@@ -22,11 +27,20 @@ class PackedWriter {
 
   /// What was written, and no byte more.
   [[nodiscard]] std::unique_ptr<const char[]> block() const;
-  [[nodiscard]] std::string take() const { return {bytes_.begin(), bytes_.end()}; }
+  /// The same behind the number of its bytes.
+  [[nodiscard]] std::unique_ptr<const char[]> counted_block() const;
+  [[nodiscard]] std::string take() const { return {bytes_.data(), size_}; }
 
  private:
   static constexpr std::size_t kUsual = 128;
-  boost::container::small_vector<char, kUsual> bytes_;
+  /// Where so many bytes more may be written.
+  char* room(std::size_t bytes) {
+    if (bytes_.size() - size_ < bytes) bytes_.resize(2 * (size_ + bytes), boost::container::default_init);
+    return bytes_.data() + size_;
+  }
+
+  boost::container::small_vector<char, kUsual> bytes_;  ///< more than is used
+  std::size_t size_ = 0;
 };
 
 /// What a file says needs bounds, and failed() tells of a breach: what is read then is zero or empty. A block
@@ -35,6 +49,8 @@ class PackedReader {
  public:
   explicit PackedReader(std::string_view bytes) : PackedReader(bytes.data(), bytes.size()) {}
   static PackedReader of_own(const char* block) { return {block, std::numeric_limits<std::size_t>::max()}; }
+  /// Of what a counted_block() has.
+  static PackedReader of_counted(const char* block);
 
   unsigned octet();
   std::uint64_t number();

@@ -56,6 +56,22 @@ TEST(packed, a_block_is_read_without_a_bound) {
   EXPECT_EQ(in.at() - block.get(), 4);
 }
 
+TEST(packed, a_counted_block_ends_where_it_says) {
+  for (const std::size_t size : {0U, 1U, 200U, 20'000U}) {
+    PackedWriter out;
+    out.text(std::string(size, 'x'));
+    const auto block = out.counted_block();
+    auto in = PackedReader::of_counted(block.get());
+    std::string text;
+    in.text(text);
+    EXPECT_EQ(text.size(), size);
+    EXPECT_FALSE(in.failed());
+    EXPECT_EQ(in.left(), 0U);
+    EXPECT_EQ(in.octet(), 0U) << "behind the end";
+    EXPECT_TRUE(in.failed());
+  }
+}
+
 TEST(packed, fails_beyond_the_end_and_reads_nothing) {
   PackedReader empty(std::string_view{});
   EXPECT_EQ(empty.number(), 0U);

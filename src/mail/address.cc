@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -84,14 +85,22 @@ std::optional<std::string> take_quoted(std::string_view& text) {
   return std::nullopt;
 }
 
-std::string quoted(std::string_view local) {
-  std::string out = "\"";
+constexpr bool is_escaped(char c) {
+  return c == '"' || c == '\\';
+}
+
+std::size_t quoted_size(std::string_view local) {
+  return 1 + local.size() + static_cast<std::size_t>(std::ranges::count_if(local, is_escaped)) + 1;
+}
+
+char* write_quoted(std::string_view local, char* to) {
+  *to++ = '"';
   for (const char c : local) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
+    if (is_escaped(c)) *to++ = '\\';
+    *to++ = c;
   }
-  out.push_back('"');
-  return out;
+  *to++ = '"';
+  return to;
 }
 
 }  // namespace
@@ -145,18 +154,27 @@ std::optional<Mailbox> Mailbox::from_wire(std::string_view text) {
   return mailbox;
 }
 
+char* Domain::write_wire(char* to) const {
+  return to + text_.copy(to, text_.size());
+}
+
 std::string Mailbox::to_wire() const {
-  if (domain_.to_wire().empty()) return local_;
-  std::string out;
-  out.reserve(local_.size() + 1 + domain_.to_wire().size());
-  if (is_dot_string(local_)) {
-    out += local_;
-  } else {
-    out += quoted(local_);
-  }
-  out.push_back('@');
-  out += domain_.to_wire();
+  std::string out(wire_size(), '\0');
+  write_wire(out.data());
   return out;
+}
+
+std::size_t Mailbox::wire_size() const {
+  if (domain_.wire_size() == 0) return local_.size();
+  return (is_dot_string(local_) ? local_.size() : quoted_size(local_)) + 1 + domain_.wire_size();
+}
+
+char* Mailbox::write_wire(char* to) const {
+  const bool bare = domain_.wire_size() == 0;
+  to = bare || is_dot_string(local_) ? to + local_.copy(to, local_.size()) : write_quoted(local_, to);
+  if (bare) return to;
+  *to++ = '@';
+  return domain_.write_wire(to);
 }
 
 Mailbox Mailbox::at(const Domain& domain) const {

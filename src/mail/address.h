@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ class Domain {
   /// Nothing where `text` is neither a Domain nor an address-literal of RFC 5321.
   static std::optional<Domain> from_wire(std::string_view text);
   [[nodiscard]] const std::string& to_wire() const { return text_; }
+  [[nodiscard]] std::size_t wire_size() const { return text_.size(); }
+  /// Writes to_wire() and returns its end.
+  char* write_wire(char* to) const;
   [[nodiscard]] bool is_literal() const { return !text_.empty() && text_.front() == '['; }
 
   auto operator<=>(const Domain&) const = default;
@@ -38,6 +42,9 @@ class Mailbox {
   static std::optional<Mailbox> from_wire(std::string_view text);
   /// As it goes on the wire: the local part is quoted where it must be.
   [[nodiscard]] std::string to_wire() const;
+  [[nodiscard]] std::size_t wire_size() const;
+  /// Writes to_wire() and returns its end.
+  char* write_wire(char* to) const;
 
   [[nodiscard]] const std::string& local_part() const { return local_; }
   [[nodiscard]] const Domain& domain() const { return domain_; }

@@ -55,6 +55,7 @@ TEST(mailbox, keeps_the_local_part_as_it_means) {
   EXPECT_EQ(mailbox->local_part(), "a\"b c");
   EXPECT_EQ(mailbox->domain().to_wire(), "example.org");
   EXPECT_EQ(mailbox->to_wire(), R"("a\"b c"@example.org)");
+  EXPECT_EQ(mailbox->wire_size(), mailbox->to_wire().size());
   EXPECT_EQ(Mailbox::from_wire(R"("plain"@example.org)")->to_wire(), "plain@example.org");
   EXPECT_EQ(Mailbox::from_wire(R"("\p\l"@example.org)")->to_wire(), "pl@example.org");
   EXPECT_EQ(Mailbox::from_wire(R"(""@example.org)")->to_wire(), R"(""@example.org)");

@@ -135,6 +135,7 @@ Result<void> CheckpointWriter::write_piece(std::string_view body) {
 
 Result<void> CheckpointWriter::write_entries(const Coverage& coverage, std::uint64_t bytes) {
   CheckpointPiece piece{coverage, {}};
+  piece.entries.reserve(bytes / sizeof(CheckpointEntry));
   std::uint64_t taken = 0;
   while (taken < bytes) {
     const auto id = ids_.take();

@@ -48,7 +48,7 @@ class CheckpointWriter {
 
  private:
   static constexpr std::uint64_t kLeastRatio = 8;
-  static constexpr std::uint64_t kLate = 4;
+  static constexpr std::uint64_t kLate = 16;
 
   [[nodiscard]] bool is_due(std::uint64_t times) const;
   /// What is still to be done for the one that is being written.

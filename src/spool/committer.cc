@@ -10,15 +10,6 @@ std::unexpected<Error> unknown(QueueId id) {
   return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");
 }
 
-/// encode(), without growing step by step.
-std::string encoded(const mail::Envelope& envelope) {
-  constexpr std::size_t kBytesOfRecipient = 64;
-  std::string bytes;
-  bytes.reserve((envelope.recipients.size() + 4) * kBytesOfRecipient);
-  Encoder(bytes).put(envelope);
-  return bytes;
-}
-
 /// Recipients of `before` whose address is another one in `after`.
 std::vector<std::uint32_t> changed_recipients(const mail::Envelope& before, const mail::Envelope& after) {
   std::vector<std::uint32_t> changed;
@@ -155,36 +146,45 @@ Result<void> Committer::check(const AddMessage& op) const {
 Result<void> Committer::stage(const AddMessage& op) {
   if (auto checked = check(op); !checked) return checked;
   const auto recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
-  const auto kind = op.file ? ContentKind::file : ContentKind::inline_bytes;
-  MessageHead head{kind, {}, {op.held, false, recipients, {}, encoded(op.envelope)}};
+  begin_head(op);
   const auto settled = op.settles ? state_after(*op.settles) : MessageState();
   if (!settled) return fail_with(Result<MessageState>(settled));
   const auto file_bytes = op.file ? kContentFileBytes : 0;
-  const auto most = kRecordHeaderBytes + op.content.size() + file_bytes + head.state.envelope.size() +
+  const auto most = kRecordHeaderBytes + op.content.size() + file_bytes + head_.state.envelope.size() +
                     (recipients + 1ULL) * kBareStateBytes + settles_bytes(op);
   if (most > log_.capacity() / 2)
     return fail(ErrorClass::permanent, "the message is too large for a segment");
   if (auto works = housekeeper_.disk_works(); !works) return works;
   const auto need = op.settles ? added_need(op.settles->id, *settled, most) : 0;
   if (auto may = admit(most, most + need); !may) return may;
-  return add_message(op, std::move(head));
+  return add_message(op);
+}
+
+void Committer::begin_head(const AddMessage& op) {
+  head_.kind = op.file ? ContentKind::file : ContentKind::inline_bytes;
+  head_.settles.reset();
+  head_.state.held = op.held;
+  head_.state.recipients = static_cast<std::uint32_t>(op.envelope.recipients.size());
+  head_.state.envelope.clear();
+  Encoder(head_.state.envelope).put(op.envelope);
 }
 
 /// What is settled is looked at again: what was pending may have been written, or not.
-Result<void> Committer::add_message(const AddMessage& op, MessageHead head) {
+Result<void> Committer::add_message(const AddMessage& op) {
   std::optional<MessageState> settled;
   if (op.settles) {
     auto state = state_after(*op.settles);
     if (!state) return fail_with(std::move(state));
-    head.settles = Settles{*op.settles, state->settled()};
+    head_.settles = Settles{*op.settles, state->settled()};
     settled = std::move(*state);
   }
   if (op.file) {
-    group_.add(RecordType::message, op.id, head, encode(*op.file));
+    group_.add(RecordType::message, op.id, head_, encode(*op.file));
   } else {
-    group_.add_borrowing(RecordType::message, op.id, head, op.content);
+    group_.add_borrowing(RecordType::message, op.id, head_, op.content);
   }
-  pend(op.id, RecordType::message, MessageState(head.state.recipients, op.held), head.state.envelope.size());
+  pend(op.id, RecordType::message, MessageState(head_.state.recipients, op.held),
+       head_.state.envelope.size());
   if (op.file) pending_.back().file_bytes = op.file->bytes;
   if (settled) pend(op.settles->id, RecordType::outcome, std::move(*settled));
   return {};
@@ -210,7 +210,7 @@ Result<void> Committer::stage(const ReplaceEnvelope& op) {
   }
   state.resize(recipients, changed);
   if (auto read = reader_.texts(state); !read) return read;
-  auto envelope = encoded(op.envelope);
+  auto envelope = encode(op.envelope);
   const auto most = kRecordHeaderBytes + message->data.content_bytes + envelope.size() +
                     (recipients + 1ULL) * kBareStateBytes;
   if (most > log_.capacity() / 2)

@@ -59,7 +59,9 @@ class Committer {
   Result<void> stage(const Hold& op) { return stage_mark(op.id, MarkKind::hold); }
   Result<void> stage(const Release& op) { return stage_mark(op.id, MarkKind::release); }
   Result<void> stage_mark(QueueId id, MarkKind kind);
-  Result<void> add_message(const AddMessage& op, MessageHead head);
+  /// Sets head_, but for what the message settles.
+  void begin_head(const AddMessage& op);
+  Result<void> add_message(const AddMessage& op);
   [[nodiscard]] Result<MessageState> state_after(const RecordOutcomes& op) const;
   [[nodiscard]] Result<MessageState> state_after(const Settlement& settlement) const;
   template <class Change>
@@ -100,6 +102,7 @@ class Committer {
   Housekeeper& housekeeper_;
 
   GroupBuilder group_;
+  MessageHead head_;              ///< of the message that is being staged; keeps its memory
   std::size_t keep_spares_ = 1;   ///< while this group is written
   std::uint64_t group_need_ = 0;  ///< what moving it will take
   std::vector<Pending> pending_;

@@ -122,9 +122,9 @@ std::span<const std::string_view> GroupBuilder::finish(const SegmentIdentity& id
   header.records = static_cast<std::uint32_t>(records_.size());
   header.id_mark = stamp.id_mark;
   header.written = stamp.now;
-  buffer_.replace(0, kGroupHeaderBytes, encode(header));
+  overwrite(buffer_, 0, header);
   header.checksum = header_checksum(buffer_, identity);
-  buffer_.replace(0, kGroupHeaderBytes, encode(header));
+  overwrite(buffer_, 0, header.checksum);
   cut_into_pieces();
   return pieces_;
 }

@@ -39,12 +39,6 @@ const Index::Finished* Index::find_finished(QueueId id) const {
 }
 
 void Index::put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes) {
-  if (finished_.contains(id)) {  // only a damaged log says so; what is finished stays finished
-    account(id, finished_.at(id), false);
-    extra_copies_[id].push_back(data.slot);
-    account(id, finished_.at(id), true);
-    return;
-  }
   remembered_.erase(id);
   const Message message{data, data, std::move(state), {}, file_bytes};
   account(message, true);
@@ -57,6 +51,12 @@ void Index::put_message(QueueId id, const Place& data, MessageState state, std::
   account(before, false);
   if (before.data.slot != data.slot) extra_copies_[id].push_back(before.data.slot);
   at->second = PackedMessage(message);
+}
+
+void Index::put_copy_of_finished(QueueId id, std::uint32_t slot) {
+  account(id, finished_.at(id), false);
+  extra_copies_[id].push_back(slot);
+  account(id, finished_.at(id), true);
 }
 
 void Index::put_doubtful_copy(QueueId id, std::uint32_t slot) {

@@ -31,6 +31,8 @@ class Index {
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.
   void put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes = 0);
+  /// Another message record of a finished one.
+  void put_copy_of_finished(QueueId id, std::uint32_t slot);
   /// The segment may hold a message record of this id that was never confirmed.
   void put_doubtful_copy(QueueId id, std::uint32_t slot);
   /// A record in `slot` left a live message in this state, which is not settled; `envelope` where

@@ -156,23 +156,22 @@ std::optional<Message> get(PackedReader& in) {
 PackedMessage::PackedMessage(const Message& message) {
   PackedWriter out;
   put(out, message);
-  bytes_ = out.block();
+  bytes_ = out.counted_block();
 }
 
 Message PackedMessage::unpack() const {
-  auto in = PackedReader::of_own(bytes_.get());
+  auto in = PackedReader::of_counted(bytes_.get());
   return *get(in);
 }
 
 Outline PackedMessage::outline() const {
-  auto in = PackedReader::of_own(bytes_.get());
+  auto in = PackedReader::of_counted(bytes_.get());
   return get_outline(in).outline;
 }
 
 std::string_view PackedMessage::bytes() const {
-  auto in = PackedReader::of_own(bytes_.get());
-  std::ignore = get(in);
-  return {bytes_.get(), static_cast<std::size_t>(in.at() - bytes_.get())};
+  const auto in = PackedReader::of_counted(bytes_.get());
+  return {in.at(), in.left()};
 }
 
 std::optional<Message> PackedMessage::parse(std::string_view bytes) {

@@ -59,14 +59,9 @@ void finish_record(std::string& buffer, std::size_t at, RecordHeader header, std
   header.slot = identity.slot;
   header.generation = identity.generation;
   header.content_checksum = checksum(content, identity.seed);
-  std::string encoded;
-  encoded.reserve(kRecordHeaderBytes);
-  Encoder(encoded).put(header);
-  encoded.copy(buffer.data() + at, kRecordHeaderBytes);
+  overwrite(buffer, at, header);
   header.checksum = head_checksum(std::string_view(buffer).substr(at), header.head_bytes, identity);
-  encoded.clear();
-  Encoder(encoded).put(header.checksum);
-  encoded.copy(buffer.data() + at, kChecksumBytes);
+  overwrite(buffer, at, header.checksum);
 }
 
 }  // namespace sternpost::spool

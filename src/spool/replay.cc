@@ -24,6 +24,10 @@ ReplayFault replay_message(const RecordView& record, std::uint32_t slot, Index& 
   const auto place = place_of(record, slot, head->state);
   auto state = state_of(std::move(head->state), place);
   if (!state || state->settled()) return ReplayFault::malformed;
+  if (index.find_finished(record.header.id) != nullptr) {
+    index.put_copy_of_finished(record.header.id, slot);  // only a damaged log says so
+    return ReplayFault::none;
+  }
   index.put_message(record.header.id, place, std::move(*state), file ? file->bytes : 0);
   return ReplayFault::none;
 }

@@ -94,6 +94,15 @@ TEST_F(replay_of, a_dead_list_finishes_what_it_names) {
   EXPECT_EQ(index_.find_finished(kId)->certificate, 4U);
 }
 
+TEST_F(replay_of, what_is_finished_stays_finished_whatever_a_damaged_log_says) {
+  EXPECT_EQ(put_message(1), ReplayFault::none);
+  EXPECT_EQ(put(RecordType::outcome, kId, outcome(0, mail::Disposition::delivered, true)), ReplayFault::none);
+  const auto copies = index_.copies(kId).size();
+  EXPECT_EQ(put_message(1), ReplayFault::none);
+  EXPECT_FALSE(index_.find(kId));
+  EXPECT_EQ(index_.copies(kId).size(), copies + 1);
+}
+
 TEST_F(replay_of, records_of_unknown_messages_are_leftovers) {
   EXPECT_EQ(put(RecordType::outcome, kId, outcome(9, mail::Disposition::deferred)), ReplayFault::none);
   EXPECT_EQ(put(RecordType::mark, kId, Mark{MarkKind::hold}), ReplayFault::none);
