@@ -7,11 +7,13 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <random>
 #include <utility>
 #include <vector>
 
+#include "dice.h"
 #include "model.h"
+#include "operations.h"
+#include "sim_clock.h"
 #include "spool/engine.h"
 #include "spool/log_walk.h"
 
@@ -24,41 +26,29 @@ constexpr std::size_t kDense = 100;
 
 constexpr auto kYear = Seconds(86400 * 365);
 
-class SimClock : public spool::Clock {
- public:
-  WallTime now() override { return wall_ + elapsed(); }
-  Microseconds elapsed() override { return elapsed_ += Milliseconds(100); }
-  /// Somebody sets the wall clock.
-  void step_to(WallTime time) { wall_ = time - elapsed_; }
-
- private:
-  WallTime wall_{1'700'000'000'000'000};  ///< when nothing had elapsed
-  Microseconds elapsed_{0};
-};
-
 class Life {
  public:
   Life(std::uint64_t seed, const Lies& lies)
-      : random_(seed),
-        disk_(random_, (6 + below(20)) * kSegment, lies),
-        second_disk_(random_, (2 + below(12)) * kSegment, lies) {
+      : dice_(seed),
+        disk_(dice_.random(), (6 + dice_.below(20)) * kSegment, lies),
+        second_disk_(dice_.random(), (2 + dice_.below(12)) * kSegment, lies) {
     options_.segment_bytes = kSegment;
     options_.checkpoint_bytes = 0;
-    options_.spare_segments = static_cast<std::uint32_t>(2 + below(3));
+    options_.spare_segments = static_cast<std::uint32_t>(2 + dice_.below(3));
     options_.max_message_bytes = kSegment;
-    options_.max_spool_bytes = (options_.spare_segments + 2 + below(16)) * kSegment;
-    options_.max_group_bytes = (1 + below(16)) * spool::kBlock;
-    if (chance(0.8)) options_.checkpoint_bytes = (1 + below(32)) * spool::kBlock;
-    target_live_ = 1 + below(60);
-    steps_ = 120 + below(200);
-    mean_calls_to_crash_ = 30 + below(400);
-    if (chance(0.6)) rates_ = {0.03 * unit(), 0.02 * unit(), 0.005 * unit()};
-    if (chance(0.2)) rates_.sync = 0.3 * unit();  // a disk that is about to die
-    if (chance(0.3)) stuff();
-    if (chance(0.5)) large_ = 0.3 * unit();
-    if (chance(0.1)) rots_at_ = below(steps_);
-    if (chance(0.3)) disks_.push_back(&second_disk_);
-    if (chance(0.5)) clock_steps_ = 0.2 * unit();
+    options_.max_spool_bytes = (options_.spare_segments + 2 + dice_.below(16)) * kSegment;
+    options_.max_group_bytes = (1 + dice_.below(16)) * spool::kBlock;
+    if (dice_.chance(0.8)) options_.checkpoint_bytes = (1 + dice_.below(32)) * spool::kBlock;
+    operations_.habits().target_live = 1 + dice_.below(60);
+    steps_ = 120 + dice_.below(200);
+    mean_calls_to_crash_ = 30 + dice_.below(400);
+    if (dice_.chance(0.6)) rates_ = {0.03 * dice_.unit(), 0.02 * dice_.unit(), 0.005 * dice_.unit()};
+    if (dice_.chance(0.2)) rates_.sync = 0.3 * dice_.unit();  // a disk that is about to die
+    if (dice_.chance(0.3)) stuff();
+    if (dice_.chance(0.5)) operations_.habits().large = 0.3 * dice_.unit();
+    if (dice_.chance(0.1)) rots_at_ = dice_.below(steps_);
+    if (dice_.chance(0.3)) disks_.push_back(&second_disk_);
+    if (dice_.chance(0.5)) clock_steps_ = 0.2 * dice_.unit();
   }
 
   LifeStory run() {
@@ -77,7 +67,7 @@ class Life {
       if (!engine_) throw Violation{"a working disk and no spool: " + why_not_};
       count_dead_lists();
       make_up_for_rot();
-      if (chance(0.5)) expire_all();
+      if (dice_.chance(0.5)) expire_all();
       finish_all();
       take_one_more();
     } catch (const Violation& violation) {
@@ -88,24 +78,18 @@ class Life {
   }
 
  private:
-  double unit() { return std::uniform_real_distribution<double>(0, 1)(random_); }
-  bool chance(double probability) { return unit() < probability; }
-  std::uint64_t below(std::uint64_t n) {
-    return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
-  }
-
   /// Deferrals fill the spool, and hardly anything frees it.
   void stuff() {
-    deferring_ = 0.97;
-    target_live_ = 400;
-    longest_reply_ = spool::kMaxReplyText;
-    options_.max_spool_bytes = (options_.spare_segments + 2 + below(4)) * kSegment;
+    operations_.habits().deferring = 0.97;
+    operations_.habits().target_live = 400;
+    operations_.habits().longest_reply = spool::kMaxReplyText;
+    options_.max_spool_bytes = (options_.spare_segments + 2 + dice_.below(4)) * kSegment;
     steps_ *= 2;
   }
 
   void rot() {
     ++story_.rots;
-    disks_[below(disks_.size())]->rot(1 + below(6));
+    disks_[dice_.below(disks_.size())]->rot(1 + dice_.below(6));
     model_.rot();
   }
 
@@ -114,7 +98,7 @@ class Life {
     for (const auto& [position, id] : engine_->messages_after(0, std::numeric_limits<std::size_t>::max())) {
       ids.push_back(id);
     }
-    std::ranges::shuffle(ids, random_);
+    std::ranges::shuffle(ids, dice_.random());
     return ids;
   }
 
@@ -124,12 +108,7 @@ class Life {
     for (const auto id : all_in_any_order()) {
       const auto state = engine_->find(id)->state;
       if (state.held) in_flight_.push_back(spool::Release{id});
-      spool::RecordOutcomes expired{id, {}};
-      for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-        if (!state.is_open(i)) continue;
-        const std::string text(below(longest_reply_ + 1), 'x');
-        expired.outcomes.push_back({i, mail::Disposition::failed, {550, {5, 4, 7}, text}, clock_.now()});
-      }
+      auto expired = operations_.expiry(id, state);
       if (!expired.outcomes.empty()) in_flight_.push_back(std::move(expired));
       if (in_flight_.size() >= kDense) commit_in_flight();
     }
@@ -140,13 +119,7 @@ class Life {
   /// However full the spool is: on a disk that works, whatever ends a message is recorded.
   void finish_all() {
     for (const auto id : all_in_any_order()) {
-      const auto state = engine_->find(id)->state;
-      spool::RecordOutcomes last{id, {}};
-      for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-        if (!state.is_open(i) && !state.is_owing(i)) continue;
-        last.outcomes.push_back({i, mail::Disposition::deleted, {250, {2, 0, 0}, "done"}, clock_.now()});
-      }
-      const std::vector<spool::Op> ops{std::move(last)};
+      const std::vector<spool::Op> ops{operations_.removal(id, engine_->find(id)->state)};
       auto results = engine_->commit(ops);
       // Rot that no start had to read may be met only now, and growing that failed waits for a time.
       for (unsigned tries = 0; !results.front() && rots_at_ < steps_ && tries < 100; ++tries) {
@@ -184,10 +157,10 @@ class Life {
       if (more && !*more) break;
     }
     if (engine_->stats().spares < 2) throw Violation{"an empty queue, and no spare segments"};
-    remove_discarded(1);
+    operations_.remove_discarded(*engine_, 1);
     if (rots_at_ >= steps_) check_no_orphans();
-    large_ = 0;
-    auto op = add();
+    operations_.habits().large = 0;
+    auto op = operations_.add(*engine_);
     if (!op) throw Violation{"an empty queue, and no ids"};
     const std::vector<spool::Op> ops{std::move(*op)};
     const auto results = engine_->commit(ops);
@@ -196,13 +169,14 @@ class Life {
   }
 
   void step() {
-    if (chance(clock_steps_)) step_clock();
+    if (dice_.chance(clock_steps_)) step_clock();
     try {
       if (!engine_) {
         // What keeps failing is repaired at last.
         for (auto* disk : disks_) disk->set_failures(failed_opens_ < 3 ? rates_ : FailureRates{});
-        if (failed_opens_ < 3 && chance(0.2)) disks_.back()->set_failures({0.9, 0.9, 0});  // only it, perhaps
-        for (auto* disk : disks_) disk->crash_after(1 + below(2 * mean_calls_to_crash_));
+        if (failed_opens_ < 3 && dice_.chance(0.2))
+          disks_.back()->set_failures({0.9, 0.9, 0});  // only it, perhaps
+        for (auto* disk : disks_) disk->crash_after(1 + dice_.below(2 * mean_calls_to_crash_));
         open();
         return;
       }
@@ -210,14 +184,13 @@ class Life {
     } catch (const Crash&) {
       ++story_.crashes;
       if (!in_flight_.empty()) model_.committed(in_flight_, nullptr);
-      end(chance(0.5));
+      end(dice_.chance(0.5));
     }
   }
 
   void end(bool power) {
     in_flight_.clear();
-    discarded_.clear();
-    leases_.clear();
+    operations_.forget();
     if (engine_) {
       story_.segments_reset += engine_->stats().log.segments_reset;
       story_.deferred_groups += engine_->stats().log.deferred_groups;
@@ -243,7 +216,7 @@ class Life {
   }
 
   void open() {
-    options_.salt = random_();
+    options_.salt = dice_.random()();
     auto opened = spool::Engine::open(all_disks(), clock_, options_);
     if (!opened) {
       ++failed_opens_;
@@ -288,48 +261,55 @@ class Life {
     static constexpr Seconds kMarks[] = {Seconds(0), Seconds(1LL << 31), Seconds(1LL << 32)};
     static constexpr Seconds kReach[] = {Seconds(10), Seconds(86400), 100 * kYear};
     ++story_.clock_steps;
-    if (chance(0.2)) return clock_.step_to({Microseconds(kMarks[below(3)]).count()});
-    const auto reach = static_cast<double>(Microseconds(kReach[below(3)]).count());
-    clock_.step_to({clock_.now().microseconds + std::llround((2 * unit() - 1) * reach)});
+    if (dice_.chance(0.2)) return clock_.step_to({Microseconds(kMarks[dice_.below(3)]).count()});
+    const auto reach = static_cast<double>(Microseconds(kReach[dice_.below(3)]).count());
+    clock_.step_to({clock_.now().microseconds + std::llround((2 * dice_.unit() - 1) * reach)});
+  }
+
+  void check_no_orphans() {
+    const auto names = disk_.list();
+    for (const auto& name : *names) {
+      if (spool::parse_content_name(name)) throw Violation{name + " has no message, and is not discarded"};
+    }
   }
 
   void act() {
-    if (chance(0.5)) remove_discarded(0.7);
-    const auto what = below(100);
+    if (dice_.chance(0.5)) operations_.remove_discarded(*engine_, 0.7);
+    const auto what = dice_.below(100);
     if (what < 60) {
       commit();
     } else if (what < 90) {
       // Recycling is where most depends on the order of things: sometimes it does not get to its end.
-      if (chance(0.1)) disks_[below(disks_.size())]->crash_after(1 + below(12));
-      for (auto n = below(6); n > 0; --n) maintain();
+      if (dice_.chance(0.1)) disks_[dice_.below(disks_.size())]->crash_after(1 + dice_.below(12));
+      for (auto n = dice_.below(6); n > 0; --n) maintain();
     } else if (what < 96) {
       check();
     } else if (what < 98) {
-      disks_[below(disks_.size())]->set_capacity((2 + below(24)) * kSegment);
+      disks_[dice_.below(disks_.size())]->set_capacity((2 + dice_.below(24)) * kSegment);
     } else {
-      if (chance(0.5) && !engine_->write_checkpoint()) ++story_.failed_calls;
-      if (chance(0.1)) damage_a_checkpoint();
-      end(chance(0.5));
+      if (dice_.chance(0.5) && !engine_->write_checkpoint()) ++story_.failed_calls;
+      if (dice_.chance(0.1)) damage_a_checkpoint();
+      end(dice_.chance(0.5));
     }
   }
 
   void damage_a_checkpoint() {
     disk_.set_calm(true);
-    const auto file = disk_.open(std::string(spool::kCheckpointNames.at(below(2))));
+    const auto file = disk_.open(std::string(spool::kCheckpointNames.at(dice_.below(2))));
     const auto size = *(*file)->size();
-    std::ignore = (*file)->write(below(size + 1), "damage");
+    std::ignore = (*file)->write(dice_.below(size + 1), "damage");
     std::ignore = (*file)->sync();
     disk_.set_calm(false);
   }
 
   void maintain() {
-    const auto upkeep = chance(0.5) ? spool::Upkeep::pressing : spool::Upkeep::all;
+    const auto upkeep = dice_.chance(0.5) ? spool::Upkeep::pressing : spool::Upkeep::all;
     if (!engine_->maintain(upkeep)) ++story_.failed_calls;
   }
 
   void commit() {
-    for (auto n = 1 + below(8); n > 0; --n) {
-      if (auto op = next_op()) in_flight_.push_back(std::move(*op));
+    for (auto n = 1 + dice_.below(8); n > 0; --n) {
+      if (auto op = operations_.next(*engine_)) in_flight_.push_back(std::move(*op));
     }
     commit_in_flight();
   }
@@ -349,155 +329,7 @@ class Life {
     model_.committed(ops, &results, in_memory > 0);
   }
 
-  std::optional<spool::Op> next_op() {
-    const auto live = model_.live();
-    if (live.empty() || (live.size() < target_live_ && chance(0.5)) || chance(0.1)) return add();
-    const auto id = live[below(live.size())];
-    const auto& state = model_.state(id);
-    if (state.owing() > 0 && chance(0.5)) return notice(id);
-    if (state.open() > 0 && !state.warned && chance(0.05)) return notice(id);
-    const auto what = below(20);
-    if (what < 13) return outcomes(id);
-    if (what < 16) return replace(id);
-    if (what < 18) return spool::Op(spool::Hold{id});
-    return spool::Op(spool::Release{id});
-  }
-
-  std::optional<spool::Op> add() {
-    if (leases_.empty()) {
-      // Large ones use up the mark within a segment.
-      const auto count = static_cast<std::uint32_t>(1 + below(chance(0.1) ? 60000 : 20));
-      const auto first = engine_->lease(count);
-      if (!first) {
-        ++story_.failed_calls;
-        return {};
-      }
-      model_.leased(*first, count);
-      for (std::uint32_t i = 0; i < std::min(count, 20U); ++i)
-        leases_.push_back({first->value + count - 1 - i});
-    }
-    const auto id = leases_.back();
-    leases_.pop_back();
-    ++story_.messages;
-    mail::Envelope envelope;
-    envelope.reverse_path = address();
-    for (auto n = 1 + below(4); n > 0; --n) envelope.recipients.push_back(address());
-    envelope.arrival = clock_.now();
-    envelope.origin = {"ESMTP", "192.0.2.1:25", "client.example", std::string(below(40), 's')};
-    spool::AddMessage message{id, std::move(envelope), content(), chance(0.1)};
-    if (chance(large_) && !write_file(message)) return {};
-    return message;
-  }
-
-  /// Moves the content of a message to a file, longer than what is in the log. What fails is an orphan, or
-  /// discarded as an intake does that was broken off.
-  bool write_file(spool::AddMessage& message) {
-    auto content = std::move(message.content) + std::string(1 + below(40'000), 'f');
-    message.content.clear();
-    if (!engine_->may_take_content(content.size(), 0)) {
-      ++story_.refused_full;
-      return false;
-    }
-    auto writer = spool::ContentWriter::create(disk_, message.id);
-    if (!writer) {
-      ++story_.failed_calls;
-      return false;
-    }
-    Result<void> done;
-    for (std::string_view rest = content; done && !rest.empty();) {
-      const auto piece = rest.substr(0, 1 + below(20'000));
-      done = writer->append(piece);
-      rest.remove_prefix(piece.size());
-    }
-    if (done && chance(0.05)) done = fail(ErrorClass::temporary, "the client went away");
-    auto file = done ? writer->finish() : fail_with(std::move(done));
-    if (file) done = disk_.sync_directory();
-    if (!file || !done) {
-      ++story_.failed_calls;
-      discarded_.push_back(message.id);
-      return false;
-    }
-    ++story_.content_files;
-    message.file = *file;
-    return true;
-  }
-
-  /// At any time, in any order, and not all at once.
-  void remove_discarded(double part) {
-    for (const auto id : engine_->take_discarded()) discarded_.push_back(id);
-    std::ranges::shuffle(discarded_, random_);
-    for (auto left = discarded_.size(); left > 0; --left) {
-      const auto id = discarded_.back();
-      if (!chance(part)) return;
-      if (!spool::remove_content(disk_, id)) return;
-      discarded_.pop_back();
-    }
-  }
-
-  void check_no_orphans() {
-    const auto names = disk_.list();
-    for (const auto& name : *names) {
-      if (spool::parse_content_name(name)) throw Violation{name + " has no message, and is not discarded"};
-    }
-  }
-
-  /// Tells the sender of some that failed, or that others are late.
-  std::optional<spool::Op> notice(QueueId about) {
-    auto op = add();
-    if (!op) return op;
-    const auto& state = model_.state(about);
-    spool::Settlement settlement{about, {}, !state.warned && state.open() > 0 && chance(0.3)};
-    for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-      if (state.is_owing(i) && chance(0.9)) settlement.recipients.push_back(i);
-    }
-    if (chance(0.02)) settlement.recipients.push_back(state.recipients());  // no such recipient
-    std::get<spool::AddMessage>(*op).settles = std::move(settlement);
-    ++story_.notices;
-    return op;
-  }
-
-  mail::Mailbox address() {
-    return *mail::Mailbox::from_wire(fmt::format("user{}@example.org", below(1000000)));
-  }
-
-  std::string content() {
-    static constexpr std::uint64_t kSizes[] = {1, 600, 4096, 9000, 16000};
-    std::string bytes(below(kSizes[below(5)]), '\0');
-    for (auto& byte : bytes) byte = static_cast<char>(random_());
-    return bytes;
-  }
-
-  spool::Op outcomes(QueueId id) {
-    const auto& state = model_.state(id);
-    std::vector<mail::RecipientOutcome> all;
-    for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-      if (state.is_owing(i) && chance(0.5)) all.push_back({i, mail::Disposition::deleted, {}, clock_.now()});
-      if (!state.is_open(i) || chance(0.3)) continue;
-      const auto disposition =
-          chance(deferring_) ? mail::Disposition::deferred : static_cast<mail::Disposition>(below(2));
-      const std::string text(below(longest_reply_ + 1), 'r');
-      all.push_back({i, disposition, {250, {2, 0, 0}, text}, clock_.now()});
-    }
-    if (chance(0.02))
-      all.push_back({state.recipients(), mail::Disposition::delivered, {}, {}});  // no such recipient
-    if (chance(0.02))
-      all.insert(all.begin(), {0, mail::Disposition::failed, {}, {}});  // maybe done, maybe twice
-    return spool::RecordOutcomes{id, std::move(all)};
-  }
-
-  spool::Op replace(QueueId id) {
-    const auto& state = model_.state(id);
-    auto envelope = model_.envelope(id);
-    for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
-      if (state.is_open(i) && chance(0.3)) envelope.recipients[i] = address();
-    }
-    if (envelope.recipients.size() < 12) {
-      for (auto n = below(3); n > 0; --n) envelope.recipients.push_back(address());
-    }
-    return spool::ReplaceEnvelope{id, std::move(envelope)};
-  }
-
-  std::mt19937_64 random_;
+  Dice dice_;
   SimDisk disk_;
   SimDisk second_disk_;
   std::vector<SimDisk*> disks_{&disk_};  ///< in use
@@ -506,20 +338,15 @@ class Life {
   FailureRates rates_;
   Model model_;
   std::unique_ptr<spool::Engine> engine_;
-  std::vector<QueueId> leases_;
   std::vector<spool::Op> in_flight_;
-  std::vector<QueueId> discarded_;  ///< content files that may be removed
-  std::uint64_t target_live_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t mean_calls_to_crash_ = 0;
-  double deferring_ = 0.3;
-  double large_ = 0;  ///< messages with content files
-  std::uint64_t longest_reply_ = 60;
   std::uint64_t rots_at_ = std::numeric_limits<std::uint64_t>::max();
   double clock_steps_ = 0;  ///< of all steps of this life
   unsigned failed_opens_ = 0;
   std::string why_not_;  ///< it did not open
   LifeStory story_;
+  Operations operations_{dice_, model_, disk_, clock_, story_};
 };
 
 }  // namespace
