@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "tool/evidence.h"
-#include "tool/removal.h"
+#include "tool/mending.h"
 
 namespace sternpost::tool {
 namespace {
-
-/// Beyond the limit of the queue, for what is moved: damaged segments give their place back later.
-constexpr std::uint64_t kSegmentsMore = 4;
 
 class Repair {
  public:
@@ -43,8 +39,11 @@ class Repair {
                       plan_.absent.size()));
     }
     if (auto kept = keep_evidence(); !kept) return unchanged(kept);
-    if (auto mended = mend(); !mended) return broken_off(mended);
-    return verify();
+    const auto progress = [this](const std::string& done) {
+      if (!json_) fmt::print("{}\n", done);
+    };
+    if (auto mended = mend(queue_, clock_, plan_, progress); !mended) return broken_off(mended);
+    return verify(queue_, clock_);
   }
 
   static Outcome<void> unchanged(const Outcome<void>& failed) {
@@ -79,75 +78,6 @@ class Repair {
     }
     if (auto added = folder->add("repair.json", report(false) + "\n"); !added) return added;
     return folder->sync();
-  }
-
-  Outcome<void> mend() {
-    auto absent = find_absent(queue_.disks);
-    if (!absent) return failed(absent.error());
-    if (absent->size() != plan_.absent.size())
-      return failure(ExitStatus::failed, "the folder has changed meanwhile");
-    if (auto put = put_placeholders(*absent); !put) return failed(put.error());
-    auto options = queue_.options;
-    options.max_spool_bytes = std::min(options.max_spool_bytes + kSegmentsMore * options.segment_bytes,
-                                       options.segment_bytes * spool::kMaxSegments);
-    options.min_free_bytes = 0;
-    const auto engine = spool::Engine::open(queue_.disks, clock_, options, spool::CheckpointUse::none);
-    if (!engine) return failed(engine.error());
-    if (auto taken = take_out_unreadable(**engine); !taken) return taken;
-    for (const auto slot : (*engine)->quarantined()) {
-      if (auto emptied = empty(**engine, slot); !emptied) return emptied;
-    }
-    if (auto removed = remove_discarded(**engine, *queue_.disks.main); !removed) return removed;
-    return remove_ownerless(**engine);
-  }
-
-  /// Last of all: until now a later start might have found whose they are.
-  Outcome<void> remove_ownerless(const spool::Engine& engine) {
-    for (const auto id : plan_.ownerless) {
-      if (engine.contains(id)) continue;
-      if (const auto removed = spool::remove_content(*queue_.disks.main, id); !removed)
-        return failed(removed.error());
-      if (!json_) fmt::print("removed {}\n", spool::content_name(id));
-    }
-    return {};
-  }
-
-  /// Nobody could ever be given it, and who is to be told is in the report.
-  Outcome<void> take_out_unreadable(spool::Engine& engine) {
-    for (const auto& one : plan_.found.unreadable) {
-      const auto id = one.message.id;
-      const auto message = engine.find(id);
-      if (!message || is_readable(engine, id)) continue;
-      const std::vector<spool::Op> ops{removal_of(id, message->state, "damaged, taken out by spool repair")};
-      if (const auto removed = engine.commit(ops).front(); !removed) return failed(removed.error());
-      if (!json_) fmt::print("took message {} out of the queue\n", to_string(id));
-    }
-    return {};
-  }
-
-  static bool is_readable(spool::Engine& engine, QueueId id) {
-    const auto envelope = spool::read_patiently([&] { return engine.read_envelope(id); });
-    const auto content = read_through(engine, id);
-    return (envelope || !is_damage(envelope.error())) && (content || !is_damage(content.error()));
-  }
-
-  Outcome<void> empty(spool::Engine& engine, std::uint32_t slot) {
-    const auto name = spool::segment_name(slot);
-    if (!plan_.is_damaged(slot)) {
-      return failure(ExitStatus::failed, name + " was not damaged before, and was not copied");
-    }
-    if (const auto emptied = engine.empty_quarantined(slot); !emptied) return failed(emptied.error());
-    if (!json_) fmt::print("emptied {}\n", name);
-    return {};
-  }
-
-  /// As the next start finds it.
-  Outcome<void> verify() {
-    auto now = plan_repair(queue_, clock_);
-    if (!now) return std::unexpected(now.error());
-    if (now->whole()) return {};
-    return failure(ExitStatus::failed, fmt::format("the queue is still damaged: {}; run `spool repair` again",
-                                                   summary_of(now->found)));
   }
 
   [[nodiscard]] std::string report(bool done) const {

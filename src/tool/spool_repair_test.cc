@@ -310,6 +310,48 @@ TEST_F(SpoolRepair, LosesNothingWhereverItEndsAndIsFinishedByTheNextRun) {
   EXPECT_GT(calls, 100U);
 }
 
+TEST_F(SpoolRepair, HasRoomHoweverMuchRepairsTookThatWereBrokenOff) {
+  fill();
+  with_engine(place_.directory, [](spool::Engine& engine) {
+    for (int i = 0; i < 20; ++i) {
+      // Two groups fill a segment, so that moving what is in it gains nothing.
+      std::vector<spool::Op> ops;
+      for (int n = 0; n < 20; ++n) {
+        spool::AddMessage message{*engine.lease(1), {}, std::string(1'250, 'a')};
+        message.envelope.recipients.push_back(*mail::Mailbox::from_wire("a@example.org"));
+        ops.emplace_back(std::move(message));
+      }
+      for (const auto& done : engine.commit(ops)) ASSERT_TRUE(done) << done.error().text;
+      while (engine.maintain().value_or(false)) {
+      }
+    }
+  });
+  damage("the one that is lost");
+  const auto expected = messages();
+  std::uint64_t segments = 0;
+  for (const auto& [name, content] : files(place_.directory)) {
+    constexpr std::size_t kRole = 32;
+    if (content.size() < kTestSegment) continue;
+    const bool spare = content[kRole] == 0;
+    if (spare) write(fs::path(place_.directory) / name, "");  // its space was given back
+    segments += spare ? 0 : 1;
+  }
+  constexpr std::uint64_t kTaken = 5;
+  ASSERT_GE(segments, kTaken + 4);
+  spool::PosixDisk disk(UniqueFd(::open(place_.directory.c_str(), O_RDONLY | O_DIRECTORY)));
+  spool::SystemClock clock;
+  const QueueOnDisk queue{place_.directory,
+                          {disk, nullptr},
+                          {.segment_bytes = kTestSegment,
+                           .spare_segments = 2,
+                           .max_message_bytes = kTestSegment * 4,
+                           .max_spool_bytes = (segments - kTaken) * kTestSegment,
+                           .salt = ++salt_}};
+  const auto done = run([&] { return repair(queue, clock, {true, base_ / "evidence", false}, false); });
+  EXPECT_TRUE(done) << done.error().text << out_;
+  EXPECT_EQ(messages(), expected);
+}
+
 TEST_F(SpoolRepair, IsRefusedBesideAServer) {
   fill();
   damage("the one that is lost");

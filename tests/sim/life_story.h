@@ -16,6 +16,8 @@ struct LifeStory {
   std::uint64_t failed_calls = 0;
   std::uint64_t clock_steps = 0;
   std::uint64_t rots = 0;
+  std::uint64_t repairs = 0;
+  std::uint64_t repairs_cut = 0;  ///< by a crash
   std::uint64_t refused_full = 0;
   std::uint64_t messages = 0;
   std::uint64_t notices = 0;  ///< of the messages, those that settle another one
@@ -72,10 +74,12 @@ constexpr auto LifeStory::counters() {
       {disaster, "orphaned content files", &LifeStory::orphans},
       {disaster, "torn tails", &LifeStory::torn_tails},
       {disaster, "disks that rot", &LifeStory::rots},
+      {disaster, "repairs cut short", &LifeStory::repairs_cut},
       {disaster, "checkpoints refused", &LifeStory::checkpoints_refused},
       {upkeep, "segments recycled", &LifeStory::segments_reset},
       {upkeep, "groups moved to the deferred log", &LifeStory::deferred_groups},
       {upkeep, "deferrals kept in memory", &LifeStory::deferrals_in_memory},
+      {upkeep, "repairs", &LifeStory::repairs},
       {upkeep, "checkpoints", &LifeStory::checkpoints},
       {upkeep, "starts from a checkpoint", &LifeStory::from_checkpoint},
   });

@@ -152,13 +152,54 @@ void Model::leased(QueueId first, std::uint32_t count) {
 Model::Fate Model::observe(spool::Engine& engine, QueueId id) {
   auto message = engine.find(id);
   if (!message) return {};
+  auto found = read(engine, std::move(*message), id);
+  if (!found) throw Violation{to_string(id) + ": " + found.error().text};
+  return std::move(*found);
+}
+
+Result<Model::Expected> Model::read(spool::Engine& engine, spool::Message message, QueueId id) {
   auto envelope = engine.read_envelope(id);
-  if (!envelope) throw Violation{to_string(id) + ": " + envelope.error().text};
-  auto content = engine.read_content(id);
-  if (!content) throw Violation{to_string(id) + ": " + content.error().text};
-  if (auto texts = engine.read_texts(*message); !texts)
-    throw Violation{to_string(id) + ": " + texts.error().text};
-  return Expected{std::move(*envelope), summary(*content), std::move(message->state)};
+  if (!envelope) return fail_with(std::move(envelope));
+  const auto content = engine.read_content(id);
+  if (!content) return std::unexpected(content.error());
+  if (auto texts = engine.read_texts(message); !texts) return fail_with(std::move(texts));
+  return Expected{std::move(*envelope), summary(*content), std::move(message.state)};
+}
+
+Model::Found Model::read(spool::Engine& engine) {
+  Found all;
+  for (const auto& [position, id] : engine.messages_after(0, std::numeric_limits<std::size_t>::max())) {
+    if (auto found = read(engine, *engine.find(id), id)) {
+      all.whole.emplace(id, std::move(*found));
+    } else {
+      all.unreadable.insert(id);
+    }
+  }
+  return all;
+}
+
+void Model::check_repair(const Found& before, const Found& after) {
+  const auto find = [](const Found& found, QueueId id) {
+    const auto at = found.whole.find(id);
+    return at == found.whole.end() ? Fate{} : Fate{at->second};
+  };
+  for (const auto& [id, expected] : before.whole) {
+    if (const auto now = find(after, id); !explains(expected, now, /*loose=*/false))
+      throw Violation{"after a repair, " + difference(id, expected, now)};
+  }
+  for (const auto& [id, found] : after.whole) {
+    if (!before.whole.contains(id) && !before.unreadable.contains(id))
+      throw Violation{"after a repair, " + difference(id, {}, found)};
+  }
+}
+
+void Model::repaired(const Found& found) {
+  messages_ = found.whole;
+  finished_ = added_;
+  for (const auto& [id, message] : messages_) finished_.erase(id);
+  open_ops_.clear();
+  loose_.clear();
+  rotten_ = false;
 }
 
 std::string Model::difference(QueueId id, const Fate& expected, const Fate& observed) {
@@ -178,7 +219,7 @@ std::string Model::difference(QueueId id, const Fate& expected, const Fate& obse
 
 /// Whether what a start found is what must be there, but for the texts of replies that nobody needs any more
 /// or that had no room, and attempts that were kept in memory.
-bool Model::explains(QueueId id, const Fate& expected, const Fate& observed) const {
+bool Model::explains(const Fate& expected, const Fate& observed, bool loose) {
   if (observed == expected) return true;
   if (!observed || !expected) return false;
   const auto& was = expected->state;
@@ -188,15 +229,14 @@ bool Model::explains(QueueId id, const Fate& expected, const Fate& observed) con
   for (std::uint32_t i = 0; i < was.recipients(); ++i) {
     const auto* before = was.find(i);
     const auto* after = now.find(i);
-    if (loose_.contains(id) && (was.is_open(i) || was.is_owing(i)) && now.is_open(i)) continue;
-    if (loose_.contains(id) && is_bounced(before) && is_bounced(after))
-      continue;  // of a failure that is forgotten
+    if (loose && (was.is_open(i) || was.is_owing(i)) && now.is_open(i)) continue;
+    if (loose && is_bounced(before) && is_bounced(after)) continue;  // of a failure that is forgotten
     if ((before == nullptr) != (after == nullptr)) return false;
     if (before == nullptr) continue;
     auto last = before->last;
     if (last.disposition != mail::Disposition::failed && after->last.reply.text.empty()) last.drop_texts();
     if (!(after->last == last)) return false;
-    if (after->attempts != before->attempts && !loose_.contains(id)) return false;
+    if (after->attempts != before->attempts && !loose) return false;
   }
   return true;
 }

@@ -28,6 +28,7 @@ class Model {
                  bool some_kept_in_memory = false);
   /// The disk begins to lose what was on it: from now on only what nobody ever sent is a violation.
   void rot() { rotten_ = true; }
+  [[nodiscard]] bool is_rotten() const { return rotten_; }
   /// Ids were leased.
   void leased(QueueId first, std::uint32_t count);
   /// The process ended; the next check is of a recovered engine.
@@ -36,6 +37,23 @@ class Model {
   /// Holds all that can be asked of the engine against all that is known. Throws Violation.
   void check(spool::Engine& engine);
 
+  struct Expected {
+    mail::Envelope envelope;
+    spool::ContentFile content;  ///< its length and checksum, wherever it is
+    spool::MessageState state;
+    bool operator==(const Expected&) const = default;
+  };
+  /// What is left in a spool that rots.
+  struct Found {
+    std::map<QueueId, Expected> whole;
+    std::set<QueueId> unreadable;  ///< in the queue, and nobody can be given them
+  };
+  static Found read(spool::Engine& engine);
+  /// A repair, finished or not, loses nothing that could be read and brings nothing back. Throws Violation.
+  static void check_repair(const Found& before, const Found& after);
+  /// What is not in `found` is given up, and the spool must keep its promises again.
+  void repaired(const Found& found);
+
   [[nodiscard]] std::vector<QueueId> live() const;
   [[nodiscard]] std::size_t finished() const { return finished_.size(); }
   /// The state of a live message.
@@ -43,12 +61,6 @@ class Model {
   [[nodiscard]] const mail::Envelope& envelope(QueueId id) const { return messages_.at(id).envelope; }
 
  private:
-  struct Expected {
-    mail::Envelope envelope;
-    spool::ContentFile content;  ///< its length and checksum, wherever it is
-    spool::MessageState state;
-    bool operator==(const Expected&) const = default;
-  };
   /// Live, or finished, or never there.
   using Fate = std::optional<Expected>;
 
@@ -68,11 +80,15 @@ class Model {
   void settle(QueueId id, const Fate& fate, bool existed);
   void settle_open_ops(spool::Engine& engine);
   void adopt_states(spool::Engine& engine);
-  [[nodiscard]] bool explains(QueueId id, const Fate& expected, const Fate& observed) const;
+  [[nodiscard]] bool explains(QueueId id, const Fate& expected, const Fate& observed) const {
+    return explains(expected, observed, loose_.contains(id));
+  }
+  static bool explains(const Fate& expected, const Fate& observed, bool loose);
   [[nodiscard]] bool is_same(QueueId id, const Fate& expected, const Fate& observed) const;
   static Fate without_deferred_texts(Fate fate);
   void check_rotten(spool::Engine& engine) const;
   static Fate observe(spool::Engine& engine, QueueId id);
+  static Result<Expected> read(spool::Engine& engine, spool::Message message, QueueId id);
   static std::string difference(QueueId id, const Fate& expected, const Fate& observed);
 
   std::map<QueueId, Expected> messages_;

@@ -179,6 +179,10 @@ void SimDisk::rot(std::size_t count) {
   }
 }
 
+void SimDisk::heal() {
+  for (const auto& [name, inode] : cached_names_) inode->unreadable.clear();
+}
+
 void SimDisk::lose_power() {
   std::set<std::string> names;
   for (const auto* directory : {&cached_names_, &durable_names_}) {

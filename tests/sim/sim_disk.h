@@ -54,6 +54,8 @@ class SimDisk : public spool::Disk {
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   /// From now on `count` sectors of what is there cannot be read, each until it is written.
   void rot(std::size_t count);
+  /// All sectors can be read again.
+  void heal();
   /// All that is left is on the disk: of what was not synced any part, in any order.
   void lose_power();
 

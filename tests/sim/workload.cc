@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "administrator.h"
 #include "dice.h"
 #include "model.h"
 #include "operations.h"
@@ -53,8 +54,8 @@ class Life {
 
   LifeStory run() {
     try {
-      for (std::uint64_t i = 0; i < steps_; ++i) {
-        if (i == rots_at_) rot();
+      for (; step_ < steps_; ++step_) {
+        if (step_ == rots_at_) rot();
         step();
       }
       if (engine_) check();
@@ -122,7 +123,7 @@ class Life {
       const std::vector<spool::Op> ops{operations_.removal(id, engine_->find(id)->state)};
       auto results = engine_->commit(ops);
       // Rot that no start had to read may be met only now, and growing that failed waits for a time.
-      for (unsigned tries = 0; !results.front() && rots_at_ < steps_ && tries < 100; ++tries) {
+      for (unsigned tries = 0; !results.front() && model_.is_rotten() && tries < 100; ++tries) {
         make_up_for_rot(1);
         results = engine_->commit(ops);
       }
@@ -138,14 +139,16 @@ class Life {
     check();
   }
 
-  /// Segments that rot made useless do not count: they may be those that were left for recycling, and `more`
-  /// that were not noticed to be so by the last start.
+  /// Segments that rot made useless do not count, nor what repairs took that were broken off: they may be
+  /// those that were left for recycling, and `more` that were not noticed to be so by the last start.
   void make_up_for_rot(std::uint64_t more = 0) {
-    const auto rotten = engine_->stats().quarantined + more;
+    const auto stats = engine_->stats();
+    const auto rotten = stats.quarantined + more;
     if (rotten == 0) return;
     for (auto* disk : disks_) disk->set_capacity(1ULL << 40U);
     auto options = options_;
-    options.max_spool_bytes += rotten * kSegment + engine_->stats().content_bytes;
+    options.max_spool_bytes =
+        std::max(options.max_spool_bytes, stats.bytes) + rotten * kSegment + stats.content_bytes;
     if (!engine_->reconfigure(options)) throw Violation{"limits that are not taken"};
   }
 
@@ -158,7 +161,7 @@ class Life {
     }
     if (engine_->stats().spares < 2) throw Violation{"an empty queue, and no spare segments"};
     operations_.remove_discarded(*engine_, 1);
-    if (rots_at_ >= steps_) check_no_orphans();
+    if (!model_.is_rotten()) check_no_orphans();
     operations_.habits().large = 0;
     auto op = operations_.add(*engine_);
     if (!op) throw Violation{"an empty queue, and no ids"};
@@ -178,6 +181,7 @@ class Life {
           disks_.back()->set_failures({0.9, 0.9, 0});  // only it, perhaps
         for (auto* disk : disks_) disk->crash_after(1 + dice_.below(2 * mean_calls_to_crash_));
         open();
+        if (engine_ && model_.is_rotten() && dice_.chance(is_damaged() ? 0.3 : 0.05)) repair();
         return;
       }
       act();
@@ -273,6 +277,17 @@ class Life {
     }
   }
 
+  [[nodiscard]] bool is_damaged() const { return !engine_->recovery().quarantined.empty(); }
+
+  /// Of what the start that has just succeeded found, and made durable.
+  void repair() {
+    for (auto* disk : disks_) disk->crash_after(0);
+    end(/*power=*/false);
+    options_.salt = dice_.random()();
+    administrator_.repair(model_, options_, rates_);
+    if (!model_.is_rotten() && dice_.chance(0.5)) rots_at_ = step_ + 1 + dice_.below(steps_);
+  }
+
   void act() {
     if (dice_.chance(0.5)) operations_.remove_discarded(*engine_, 0.7);
     const auto what = dice_.below(100);
@@ -340,6 +355,7 @@ class Life {
   std::unique_ptr<spool::Engine> engine_;
   std::vector<spool::Op> in_flight_;
   std::uint64_t steps_ = 0;
+  std::uint64_t step_ = 0;
   std::uint64_t mean_calls_to_crash_ = 0;
   std::uint64_t rots_at_ = std::numeric_limits<std::uint64_t>::max();
   double clock_steps_ = 0;  ///< of all steps of this life
@@ -347,6 +363,7 @@ class Life {
   std::string why_not_;  ///< it did not open
   LifeStory story_;
   Operations operations_{dice_, model_, disk_, clock_, story_};
+  Administrator administrator_{dice_, disks_, clock_, story_};
 };
 
 }  // namespace
