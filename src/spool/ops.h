@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/queue_id.h"
+#include "base/time.h"
 #include "mail/envelope.h"
 #include "mail/outcome.h"
 #include "spool/content_file.h"
@@ -49,6 +50,10 @@ struct Hold {
 struct Release {
   QueueId id;
 };
+
+/// Takes a message out of the queue: all recipients that are open or owed a notice are *deleted*; `why` is
+/// what is said of it.
+RecordOutcomes removal_of(QueueId id, const MessageState& state, const std::string& why, WallTime when);
 
 using Op = std::variant<AddMessage, ReplaceEnvelope, RecordOutcomes, Hold, Release>;
 

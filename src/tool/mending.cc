@@ -38,7 +38,8 @@ Outcome<void> take_out_unreadable(spool::Engine& engine, const RepairPlan& plan,
     const auto id = one.message.id;
     const auto message = engine.find(id);
     if (!message || is_readable(engine, id)) continue;
-    const std::vector<spool::Op> ops{removal_of(id, message->state, "damaged, taken out by spool repair")};
+    const std::vector<spool::Op> ops{
+        spool::removal_of(id, message->state, "damaged, taken out by spool repair", wall_now())};
     if (const auto removed = engine.commit(ops).front(); !removed) return failed(removed.error());
     progress("took message " + to_string(id) + " out of the queue");
   }

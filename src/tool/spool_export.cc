@@ -120,7 +120,8 @@ class Export {
     if (remove_) {
       std::vector<spool::Op> ops;
       for (const auto& one : written_) {
-        ops.emplace_back(removal_of(one.id, engine_.find(one.id)->state, "exported by the administrator"));
+        ops.emplace_back(spool::removal_of(one.id, engine_.find(one.id)->state,
+                                           "exported by the administrator", wall_now()));
       }
       removed = engine_.commit(ops);
     }

@@ -69,7 +69,7 @@ bool Operations::write_file(spool::Engine& engine, spool::AddMessage& message) {
     rest.remove_prefix(piece.size());
   }
   if (done && dice_.chance(0.05)) done = fail(ErrorClass::temporary, "the client went away");
-  auto file = done ? writer->finish() : fail_with(std::move(done));
+  auto file = done ? writer->finish() : fail_with(Result<void>(done));
   if (file) done = disk_.sync_directory();
   if (!file || !done) {
     ++story_.failed_calls;
@@ -157,15 +157,6 @@ spool::RecordOutcomes Operations::expiry(QueueId id, const spool::MessageState& 
     expired.outcomes.push_back({i, mail::Disposition::failed, {550, {5, 4, 7}, text}, clock_.now()});
   }
   return expired;
-}
-
-spool::RecordOutcomes Operations::removal(QueueId id, const spool::MessageState& state) {
-  spool::RecordOutcomes last{id, {}};
-  for (std::uint32_t i = 0; i < state.recipients(); ++i) {
-    if (!state.is_open(i) && !state.is_owing(i)) continue;
-    last.outcomes.push_back({i, mail::Disposition::deleted, {250, {2, 0, 0}, "done"}, clock_.now()});
-  }
-  return last;
 }
 
 void Operations::forget() {

@@ -35,8 +35,6 @@ class Operations {
   std::optional<spool::Op> add(spool::Engine& engine);
   /// All that is open fails for good.
   spool::RecordOutcomes expiry(QueueId id, const spool::MessageState& state);
-  /// Whoever is open or owed a notice is out of the queue.
-  spool::RecordOutcomes removal(QueueId id, const spool::MessageState& state);
 
   /// Removes content files that nobody needs: at any time, in any order, and not all at once.
   void remove_discarded(spool::Engine& engine, double part);

@@ -120,7 +120,7 @@ class Life {
   /// However full the spool is: on a disk that works, whatever ends a message is recorded.
   void finish_all() {
     for (const auto id : all_in_any_order()) {
-      const std::vector<spool::Op> ops{operations_.removal(id, engine_->find(id)->state)};
+      const std::vector<spool::Op> ops{spool::removal_of(id, engine_->find(id)->state, "done", clock_.now())};
       auto results = engine_->commit(ops);
       // Rot that no start had to read may be met only now, and growing that failed waits for a time.
       for (unsigned tries = 0; !results.front() && model_.is_rotten() && tries < 100; ++tries) {

@@ -208,19 +208,12 @@ void SpoolService::take_act(ChannelId channel, const spool_admin::Act& act) {
     case spool_admin::Action::release:
       queue_.add(spool::Release{act.id}, by);
       break;
-    case spool_admin::Action::remove: {
+    case spool_admin::Action::remove:
       if (jobs_.in_hand(act.id)) {
         return refuse_act(channel, act.request, "it is being delivered now; hold it and try again");
       }
-      spool::RecordOutcomes deleted{act.id, {}};
-      for (std::uint32_t i = 0; i < message->state.recipients(); ++i) {
-        if (!message->state.is_open(i) && !message->state.is_owing(i)) continue;
-        deleted.outcomes.push_back(
-            {i, mail::Disposition::deleted, {250, {2, 0, 0}, "deleted by the administrator"}, wall_now()});
-      }
-      queue_.add(std::move(deleted), by);
+      queue_.add(spool::removal_of(act.id, message->state, "deleted by the administrator", wall_now()), by);
       break;
-    }
   }
   schedule_commit();
 }
