@@ -102,8 +102,7 @@ void ContentThread::work(std::deque<Request> requests) {
     } else if (const auto* last = std::get_if<Finish>(&what)) {
       finished.push_back({id, complete(id, last->last_piece)});
     } else {
-      writers_.erase(id);
-      std::ignore = spool::remove_content(disk_, id);
+      remove_file(id);
     }
     if (finished.size() == kMostAtOnce) answer_finished(std::exchange(finished, {}));
   }
@@ -116,8 +115,9 @@ void ContentThread::answer_finished(std::vector<Answer> finished) {
   const auto named = disk_.sync_directory();
   for (auto& [id, what] : finished) {
     auto& file = std::get<Result<spool::ContentFile>>(what);
-    if (file && !named) file = std::unexpected(named.error());
-    if (!file) std::ignore = spool::remove_content(disk_, id);
+    if (named || !file) continue;
+    file = std::unexpected(named.error());
+    std::ignore = spool::remove_content(disk_, id);
   }
   answer(std::move(finished));
 }
@@ -128,7 +128,10 @@ Result<void> ContentThread::append(QueueId id, std::string_view piece) {
   auto& writer = at->second;
   if (!writer) return std::unexpected(writer.error());
   auto written = writer->append(piece);
-  if (!written) writer = std::unexpected(written.error());
+  if (!written) {
+    writer = std::unexpected(written.error());
+    std::ignore = spool::remove_content(disk_, id);
+  }
   return written;
 }
 
@@ -136,7 +139,15 @@ Result<spool::ContentFile> ContentThread::complete(QueueId id, std::string_view 
   auto written = append(id, last_piece);
   auto node = writers_.extract(id);
   if (!written) return fail_with(std::move(written));
-  return node.mapped()->finish();
+  auto file = node.mapped()->finish();
+  if (!file) std::ignore = spool::remove_content(disk_, id);
+  return file;
+}
+
+void ContentThread::remove_file(QueueId id) {
+  const auto node = writers_.extract(id);
+  if (node && !node.mapped()) return;
+  std::ignore = spool::remove_content(disk_, id);
 }
 
 void ContentThread::answer(std::vector<Answer> answers) {

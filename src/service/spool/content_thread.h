@@ -30,7 +30,7 @@ class ContentThread {
     /// A piece of so many octets has left memory, and waited for no later sync; after a failure what follows
     /// of this content is dropped.
     std::function<void(QueueId id, std::size_t bytes, const Result<void>& written)> on_written;
-    /// The file is durable with all of its content, or is not and will be removed.
+    /// The file is durable with all of its content, or is not and was removed, where it was made.
     std::function<void(QueueId id, Result<spool::ContentFile> file)> on_finished;
   };
 
@@ -48,7 +48,8 @@ class ContentThread {
   void write(QueueId id, std::string piece) { ask({id, Write{std::move(piece)}}); }
   /// Writes the last piece, which may be the only one; answered by on_finished.
   void finish(QueueId id, std::string last_piece) { ask({id, Finish{std::move(last_piece)}}); }
-  /// Also of what was not finished, or is not there. What cannot be removed is found by the next start.
+  /// Also of what was not finished, or is not there; not a file that was there before the first piece. What
+  /// cannot be removed is found by the next start.
   void remove(QueueId id) { ask({id, Remove{}}); }
 
   /// Asked for, and not answered; removals are not among them.
@@ -86,6 +87,7 @@ class ContentThread {
   void answer_finished(std::vector<Answer> finished);
   Result<void> append(QueueId id, std::string_view piece);
   Result<spool::ContentFile> complete(QueueId id, std::string_view last_piece);
+  void remove_file(QueueId id);
   void answer(std::vector<Answer> answers);
 
   Handlers handlers_;
@@ -100,7 +102,8 @@ class ContentThread {
 
   // The thread's own.
   spool::Disk& disk_;
-  std::map<QueueId, Result<spool::ContentWriter>> writers_;  ///< or why there is none any more
+  /// Or why there is none: no file was made, or it is removed already.
+  std::map<QueueId, Result<spool::ContentWriter>> writers_;
 
   std::thread thread_;
 };

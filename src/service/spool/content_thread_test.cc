@@ -138,6 +138,26 @@ TEST_F(content_thread, says_what_the_disk_did_not_sync_and_removes_it) {
   EXPECT_TRUE(is_durable(kOther));
 }
 
+TEST_F(content_thread, neither_writes_nor_removes_a_file_that_was_there_before) {
+  for (const auto id : {kFirst, kOther}) {
+    std::ofstream(folder_ + "/" + spool::content_name(id)) << "not ours";
+  }
+  thread_->write(kFirst, kPiece);
+  thread_->finish(kFirst, "end");
+  thread_->write(kOther, kPiece);
+  thread_->remove(kOther);
+  settle();
+  ASSERT_FALSE(is_durable(kFirst));
+  EXPECT_EQ(finished_.at(kFirst).error().errno_value, EEXIST);
+  EXPECT_EQ(written_[kOther], std::vector<bool>{false});
+  thread_.reset();  // has done all that was asked for
+  for (const auto id : {kFirst, kOther}) {
+    std::string content;
+    std::getline(std::ifstream(folder_ + "/" + spool::content_name(id)), content);
+    EXPECT_EQ(content, "not ours");
+  }
+}
+
 TEST_F(content_thread, calls_none_durable_whose_names_were_synced_together_and_failed) {
   hold_batch();
   disk_->folder_fails = true;

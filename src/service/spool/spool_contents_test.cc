@@ -1,4 +1,5 @@
 // Large messages: from pieces to a content file, and from there to an agent.
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -51,6 +52,25 @@ class spool_contents : public SpoolServiceRig {
     }
     return names;
   }
+  /// Open files of the folder in this process; descriptors that share one count once.
+  [[nodiscard]] std::size_t open_folders() const {
+    std::vector<int> descriptors;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code error;
+      if (std::filesystem::read_symlink(entry.path(), error) != folder_) continue;
+      descriptors.push_back(std::stoi(entry.path().filename().string()));
+    }
+    std::size_t count = 0;
+    while (!descriptors.empty()) {
+      ++count;
+      // A lock is of an open file: taken again by those that share it, refused to others.
+      std::ignore = ::flock(descriptors.front(), LOCK_EX | LOCK_NB);
+      const auto locked = descriptors.front();
+      std::erase_if(descriptors, [](int one) { return ::flock(one, LOCK_EX | LOCK_NB) == 0; });
+      std::ignore = ::flock(locked, LOCK_UN);
+    }
+    return count;
+  }
   static std::string read(const spool_agent::Job& job) {
     std::string bytes(job.file->bytes + 1, '\0');
     const auto count = ::pread(job.descriptor->get(), bytes.data(), bytes.size(), 0);
@@ -70,6 +90,10 @@ class spool_contents : public SpoolServiceRig {
     return 0;
   }
 };
+
+TEST_F(spool_contents, are_written_through_a_folder_that_is_open_on_its_own) {
+  EXPECT_EQ(open_folders(), 3U) << "two were given to the service, and the thread for contents has its own";
+}
 
 TEST_F(spool_contents, go_to_the_agent_as_a_descriptor_for_reading_and_are_removed_when_they_are_delivered) {
   const auto intake = connect<Intake>(Compartment::smtpd);
