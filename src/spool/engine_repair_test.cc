@@ -163,6 +163,23 @@ TEST_F(engine_repair, changes_nothing_for_good_where_there_is_no_room) {
   EXPECT_EQ(found_in(**open(*disk_)), before);
 }
 
+TEST_F(engine_repair, leaves_a_segment_as_it_was_where_the_one_that_it_names_cannot_be_closed) {
+  for (int i = 0; i < 30; ++i) add(std::string(7000, 'a'));  // leaves room for a closing mark
+  engine_.reset();
+  damage("record", 2);
+  auto engine = open(*disk_);
+  ASSERT_TRUE(engine) << engine.error().text;
+  const auto before = found_in(**engine);
+  ASSERT_EQ((*engine)->quarantined(), std::vector<std::uint32_t>{2});
+  disk_->unwritable = {segment_name(1), 0, kSegment};
+  ASSERT_FALSE((*engine)->empty_quarantined(2));
+  EXPECT_EQ((*engine)->quarantined(), std::vector<std::uint32_t>{2});
+  disk_->unwritable = {};
+  const auto emptied = (*engine)->empty_quarantined(2);
+  EXPECT_TRUE(emptied) << emptied.error().text;
+  EXPECT_EQ(found_in(**engine), before);
+}
+
 TEST_F(engine_repair, does_not_bring_back_what_was_finished_in_a_damaged_segment) {
   const auto kept = add(std::string(3000, 'k'));
   std::vector<QueueId> finished;

@@ -252,6 +252,7 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
 
 Result<void> SegmentLog::discard(std::uint32_t slot) {
   auto& segment = segments_[slot];
+  if (auto sealed = seal_named_by(segment); !sealed) return fail_with(std::move(sealed), "closing a segment");
   // Of no size that a segment may have: every start that finds such a spare empties the file.
   segment.header.segment_bytes = kBlock;
   segment.header.spool = spool_;

@@ -131,8 +131,8 @@ class SegmentLog {
   /// Writes the header of a spare over a segment in which nothing is needed any more. Until this has
   /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary.
   Result<void> reset(std::uint32_t slot);
-  /// The same of a quarantined segment; its file is emptied. It is quarantined no longer, even where this
-  /// fails.
+  /// The same of a quarantined segment; its file is emptied. Where the segment that it names cannot be closed
+  /// it stays quarantined, as it was; where its header cannot be written it is doubtful, as others are.
   Result<void> discard(std::uint32_t slot);
   /// Whether a spare can still be written: its header is, as it was. Tells one bad place from a bad disk
   /// where nothing else may be written.
