@@ -39,7 +39,8 @@ class EndingDisk : public Disk {
   }
   Result<std::uint64_t> free_bytes() override { return below_.free_bytes(); }
 
-  [[nodiscard]] bool ended() const { return left_ == 0; }
+  /// A call was refused.
+  [[nodiscard]] bool ended() const { return ended_; }
 
  private:
   class File : public DiskFile {
@@ -76,13 +77,15 @@ class EndingDisk : public Disk {
     return std::make_unique<File>(*this, std::move(*file));
   }
   Result<void> count() {
-    if (left_ == 0) return fail(ErrorClass::temporary, "the process ended");
+    ended_ = left_ == 0;
+    if (ended_) return fail(ErrorClass::temporary, "the process ended");
     --left_;
     return {};
   }
 
   Disk& below_;
   std::uint64_t left_;
+  bool ended_ = false;
 };
 
 }  // namespace sternpost::spool

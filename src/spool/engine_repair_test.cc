@@ -163,6 +163,21 @@ TEST_F(engine_repair, changes_nothing_for_good_where_there_is_no_room) {
   EXPECT_EQ(found_in(**open(*disk_)), before);
 }
 
+TEST_F(engine_repair, relies_on_nothing_of_a_damaged_spool_that_may_be_in_memory_alone) {
+  for (int i = 0; i < 30; ++i) add(std::string(7000, 'a'));
+  engine_.reset();
+  const auto opens_without_writing_the_end_of = [this](std::uint32_t slot) {
+    disk_->unwritable = {segment_name(slot), kSegment - 4 * kBlock, kSegment};
+    return open(*disk_).has_value();
+  };
+  EXPECT_TRUE(opens_without_writing_the_end_of(1)) << "its end is named, so that it was synced";
+  damage("record", 1);
+  EXPECT_FALSE(opens_without_writing_the_end_of(1));
+  EXPECT_TRUE(opens_without_writing_the_end_of(2));
+  damage("header", 0);
+  EXPECT_FALSE(opens_without_writing_the_end_of(2)) << "that header may have named its end";
+}
+
 TEST_F(engine_repair, leaves_a_segment_as_it_was_where_the_one_that_it_names_cannot_be_closed) {
   for (int i = 0; i < 30; ++i) add(std::string(7000, 'a'));  // leaves room for a closing mark
   engine_.reset();

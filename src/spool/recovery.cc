@@ -372,17 +372,26 @@ class Recovery {
     }
     if (scan.torn_tail) ++report_.torn_tails;
     ++report_.segments;
-    if (reading.newest) {
-      if (auto kept = keep_last(segment, scan); !kept) return fail_with(std::move(kept), segment_name(slot));
-    }
+    if (auto kept = keep_last(reading, whole); !kept) return fail_with(std::move(kept), segment_name(slot));
     const bool open_end = !scan.sealed && !reading.skipped;
     log_.adopt(slot, std::move(segment), reading.newest && whole && open_end && !gave_up_);
     return {};
   }
 
-  /// Only the newest header and the last group of a log can be in memory and not on the disk.
-  Result<void> keep_last(Segment& segment, const SegmentScan& scan) {
-    if (auto kept = write_header(segment); !kept) return kept;
+  /// Only the newest header and the last group of a log can be in memory and not on the disk; where there is
+  /// damage, also the last group of other segments: a closing mark, or what failed, may be known no longer to
+  /// a header that named the end before it.
+  Result<void> keep_last(const Reading& reading, bool whole) {
+    auto& segment = reading.found->segment;
+    const auto& scan = reading.scan;
+    if (reading.newest) {
+      if (auto kept = write_header(segment); !kept) return kept;
+    }
+    const bool is_durable = reading.skipped || (!reading.newest && whole && !gave_up_);
+    if (is_durable) return {};
+    if (scan.sealed && scan.end < segment.header.segment_bytes) {
+      if (auto kept = rewrite(segment, scan.end, kBlock); !kept) return kept;
+    }
     if (scan.groups.empty()) return {};
     return rewrite(segment, scan.groups.back().offset, scan.groups.back().extent);
   }

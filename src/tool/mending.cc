@@ -84,6 +84,8 @@ Outcome<void> mend(const QueueOnDisk& queue, spool::Clock& clock, const RepairPl
   if (const auto made = make_room(engine, queue.options); !made) return failed(made.error());
   if (auto taken = take_out_unreadable(engine, plan, progress); !taken) return taken;
   if (auto emptied = empty(engine, plan, progress); !emptied) return emptied;
+  // The server has not this much room, and may need spares to record what frees any.
+  for (auto more = engine.maintain(); more && *more;) more = engine.maintain();
   if (auto removed = remove_discarded(engine, *queue.disks.main); !removed) return removed;
   return remove_ownerless(engine, *queue.disks.main, plan, progress);
 }
