@@ -143,7 +143,7 @@ Result<bool> Engine::maintain(Upkeep upkeep) {
   if (bytes == 0) return false;
   auto more = step(upkeep, bytes);
   paced_bytes_ = bytes_written();
-  pace_.spend(paced_bytes_ - before);
+  if (at_a_pace) pace_.spend(paced_bytes_ - before);
   return more;
 }
 

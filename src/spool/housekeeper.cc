@@ -177,7 +177,8 @@ bool Housekeeper::may_grow(Stream stream) {
 }
 
 Result<bool> Housekeeper::grow(Stream stream) {
-  auto more = log_.prepare_step(stream, step_bytes_);
+  // Never in small steps, of which each is a request to the disk that costs as much as the bytes.
+  auto more = log_.prepare_step(stream, std::max(step_bytes_, kUpkeepStep));
   if (more) return true;
   growing_failed_.at(log_.volume_of(stream)) = {clock_.elapsed(), log_.counters().segments_reset};
   return more;

@@ -24,19 +24,23 @@ class Pace {
   /// Commits wrote so many bytes since the last step.
   void earn(std::uint64_t bytes) {
     if (bytes > 0) last_ = bytes;
-    credit_ = std::min(credit_ + bytes / 4 * kQuarters, kMost);
+    constexpr auto kMostEarned = std::uint64_t{1} << 60U;
+    const auto earned = static_cast<std::int64_t>(std::min(bytes, kMostEarned) / 4 * kQuarters);
+    credit_ = std::min(credit_ + earned, static_cast<std::int64_t>(kMost));
   }
   /// Bytes that a step may write now, no more than commits that wrote last are worth, however much they did
   /// before while there was nothing to do; 0: it is to wait for more of them.
   [[nodiscard]] std::uint64_t step() const {
-    return credit_ < least_ ? 0 : std::min(credit_, std::max(least_, last_ / 4 * kQuarters));
+    if (credit_ < static_cast<std::int64_t>(least_)) return 0;
+    return std::min(static_cast<std::uint64_t>(credit_), std::max(least_, last_ / 4 * kQuarters));
   }
-  /// A step wrote so many. One that wrote little read something, or waited for a sync nevertheless.
-  void spend(std::uint64_t bytes) { credit_ -= std::min(credit_, std::max(bytes, least_ / 2)); }
+  /// A step wrote so many: more than step() said where it could not be made shorter, and then the next ones
+  /// wait longer. One that wrote little read something, or waited for a sync nevertheless.
+  void spend(std::uint64_t bytes) { credit_ -= static_cast<std::int64_t>(std::max(bytes, least_ / 2)); }
 
  private:
   std::uint64_t least_;
-  std::uint64_t credit_ = 0;
+  std::int64_t credit_ = 0;
   std::uint64_t last_ = 0;
 };
 

@@ -35,6 +35,15 @@ TEST(pace, keeps_up_with_commits_of_any_size) {
   }
 }
 
+TEST(pace, makes_up_for_a_step_that_was_longer) {
+  Pace pace(kLeast);
+  pace.earn(kLeast);
+  pace.spend(4 * kLeast);
+  std::uint64_t committed = kLeast;
+  for (; pace.step() == 0; committed += 8192) pace.earn(8192);
+  EXPECT_GE(committed * Pace::kQuarters / 4, 4 * kLeast);
+}
+
 TEST(pace, bounds_what_a_time_without_upkeep_leaves) {
   Pace pace(kLeast);
   pace.earn(1ULL << 40U);
