@@ -1,23 +1,18 @@
 #include "base/packed.h"
 
+#include <array>
 #include <cstring>
 
 namespace sternpost {
+
+using packed_detail::kBitsOfOctet;
+using packed_detail::kMore;
+
 namespace {
 
-constexpr unsigned kMore = 0x80;
-constexpr unsigned kBitsOfByte = 7;
 constexpr unsigned kBitsOfNumber = 64;
-constexpr std::size_t kMostOfNumber = 10;
 
 }  // namespace
-
-void PackedWriter::number(std::uint64_t value) {
-  auto* to = room(kMostOfNumber);
-  for (; value >= kMore; value >>= kBitsOfByte) *to++ = static_cast<char>(kMore | (value & (kMore - 1)));
-  *to++ = static_cast<char>(value);
-  size_ = static_cast<std::size_t>(to - bytes_.data());
-}
 
 void PackedWriter::step(std::uint64_t from, std::uint64_t to) {
   const auto difference = static_cast<std::int64_t>(to - from);
@@ -37,11 +32,11 @@ std::unique_ptr<const char[]> PackedWriter::block() const {
 }
 
 std::unique_ptr<const char[]> PackedWriter::counted_block() const {
-  PackedWriter counted;
-  counted.number(size_);
-  auto block = std::make_unique_for_overwrite<char[]>(counted.size_ + size_);
-  std::memcpy(block.get(), counted.bytes_.data(), counted.size_);
-  std::memcpy(block.get() + counted.size_, bytes_.data(), size_);
+  std::array<char, kMostOfNumber> count;
+  const auto count_bytes = static_cast<std::size_t>(write_number(count.data(), size_) - count.data());
+  auto block = std::make_unique_for_overwrite<char[]>(count_bytes + size_);
+  std::memcpy(block.get(), count.data(), count_bytes);
+  std::memcpy(block.get() + count_bytes, bytes_.data(), size_);
   return block;
 }
 
@@ -62,7 +57,7 @@ unsigned PackedReader::octet() {
 
 std::uint64_t PackedReader::number() {
   std::uint64_t value = 0;
-  for (unsigned shift = 0; shift < kBitsOfNumber; shift += kBitsOfByte) {
+  for (unsigned shift = 0; shift < kBitsOfNumber; shift += kBitsOfOctet) {
     const auto byte = octet();
     value |= static_cast<std::uint64_t>(byte & (kMore - 1)) << shift;
     if (byte < kMore) return failed_ ? 0 : value;

@@ -12,6 +12,11 @@
 
 namespace sternpost {
 
+namespace packed_detail {
+inline constexpr unsigned kMore = 0x80;  ///< of an octet that another one follows
+inline constexpr unsigned kBitsOfOctet = 7;
+}  // namespace packed_detail
+
 class PackedWriter {
  public:
   PackedWriter() : bytes_(kUsual, boost::container::default_init) {}
@@ -20,7 +25,10 @@ class PackedWriter {
     *room(1) = static_cast<char>(value);
     ++size_;
   }
-  void number(std::uint64_t value);
+  void number(std::uint64_t value) {
+    auto* const to = room(kMostOfNumber);
+    size_ += static_cast<std::size_t>(write_number(to, value) - to);
+  }
   /// From one number to another that is near it, in either direction. Wraps, so that all values are good.
   void step(std::uint64_t from, std::uint64_t to);
   void text(std::string_view text);
@@ -33,6 +41,14 @@ class PackedWriter {
 
  private:
   static constexpr std::size_t kUsual = 128;
+  static constexpr std::size_t kMostOfNumber = 10;
+
+  static char* write_number(char* to, std::uint64_t value) {
+    using namespace packed_detail;
+    for (; value >= kMore; value >>= kBitsOfOctet) *to++ = static_cast<char>(kMore | (value & (kMore - 1)));
+    *to++ = static_cast<char>(value);
+    return to;
+  }
   /// Where so many bytes more may be written.
   char* room(std::size_t bytes) {
     if (bytes_.size() - size_ < bytes) bytes_.resize(2 * (size_ + bytes), boost::container::default_init);

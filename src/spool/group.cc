@@ -106,7 +106,7 @@ void GroupBuilder::cut_into_pieces() {
 
 std::span<const std::string_view> GroupBuilder::finish(const SegmentIdentity& identity,
                                                        const GroupStamp& stamp) {
-  for (const auto& record : records_) {
+  for (auto& record : records_) {
     const auto behind_head = record.at + kRecordHeaderBytes + record.header.head_bytes;
     const auto content = record.borrowed.empty()
                              ? std::string_view(buffer_).substr(behind_head, record.header.content_bytes)

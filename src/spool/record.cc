@@ -54,7 +54,7 @@ bool parse_head(std::string_view bytes, const SegmentIdentity& identity, RecordV
   return view.header.checksum == head_checksum(bytes, view.head.size(), identity);
 }
 
-void finish_record(std::string& buffer, std::size_t at, RecordHeader header, std::string_view content,
+void finish_record(std::string& buffer, std::size_t at, RecordHeader& header, std::string_view content,
                    const SegmentIdentity& identity) {
   header.slot = identity.slot;
   header.generation = identity.generation;

@@ -172,7 +172,7 @@ bool parse_head(std::string_view bytes, const SegmentIdentity& identity, RecordV
 
 /// Completes the record whose header and head start at `at` in `buffer`: header fields that depend on the
 /// segment, and checksums.
-void finish_record(std::string& buffer, std::size_t at, RecordHeader header, std::string_view content,
+void finish_record(std::string& buffer, std::size_t at, RecordHeader& header, std::string_view content,
                    const SegmentIdentity& identity);
 
 }  // namespace sternpost::spool
