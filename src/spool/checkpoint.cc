@@ -6,6 +6,8 @@ namespace sternpost::spool {
 namespace {
 
 constexpr std::string_view kMagic = "STERNCHK";
+constexpr std::string_view kSpentMagic = "STERNEND";
+static_assert(kMagic.size() == kSpentMagic.size());
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kSealSeed = 0;
 
@@ -31,7 +33,7 @@ bool Coverage::is_newest(const SegmentHeader& segment) const {
 }
 
 std::string encode_checkpoint_seal(const CheckpointSeal& seal) {
-  std::string block(kMagic);
+  std::string block(seal.spent ? kSpentMagic : kMagic);
   Encoder(block).put(kVersion);
   Encoder(block).put(seal);
   const auto sum = checksum(block, kSealSeed);
@@ -41,10 +43,11 @@ std::string encode_checkpoint_seal(const CheckpointSeal& seal) {
 }
 
 std::optional<CheckpointSeal> decode_checkpoint_seal(std::string_view block) {
-  if (!block.starts_with(kMagic)) return std::nullopt;
+  CheckpointSeal seal;
+  seal.spent = block.starts_with(kSpentMagic);
+  if (!seal.spent && !block.starts_with(kMagic)) return std::nullopt;
   Decoder decoder(block.substr(kMagic.size()));
   std::uint32_t version = 0;
-  CheckpointSeal seal;
   if (!decoder.get(version) || version != kVersion || !decoder.get(seal)) return std::nullopt;
   const auto covered = block.substr(0, block.size() - decoder.rest().size());
   std::uint64_t sum = 0;

@@ -94,6 +94,9 @@ struct CheckpointSeal {
   std::uint64_t pieces = 0;
   std::uint64_t last_log_sequence = 0;
   Coverage coverage;  ///< of the last piece
+  /// The log may have gone on without it, so that no start begins with it any more. What it says of what was
+  /// synced stays true. Another magic says it.
+  bool spent = false;
 
   static constexpr auto fields() {
     return std::tuple(&CheckpointSeal::serial, &CheckpointSeal::bytes, &CheckpointSeal::pieces,

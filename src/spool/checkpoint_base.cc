@@ -1,16 +1,16 @@
 #include "spool/checkpoint_base.h"
 
 #include <algorithm>
-#include <array>
+#include <functional>
 #include <utility>
 
 namespace sternpost::spool {
 namespace {
 
 struct Opened {
+  std::size_t number = 0;
   std::unique_ptr<DiskFile> file;
   std::optional<CheckpointSeal> seal;
-  bool is_void = false;  ///< its first block says nothing
 };
 
 /// What an error is about: nobody needs the file.
@@ -21,70 +21,66 @@ std::string said_of(std::size_t number) {
 Result<Opened> open_file(Disk& disk, std::size_t number) {
   auto file = disk.open(std::string(kCheckpointNames.at(number)));
   if (!file) return fail_with(std::move(file), said_of(number));
-  Opened opened{std::move(*file), std::nullopt, false};
+  Opened opened{number, std::move(*file), std::nullopt};
   std::string block(kBlock, '\0');
-  const auto read = opened.file->read(0, block);
-  // What cannot be read now may be read later.
-  if (!read) return opened;
-  opened.is_void = block.find_first_not_of('\0') == std::string::npos;
-  opened.seal = decode_checkpoint_seal(block);
+  if (opened.file->read(0, block)) opened.seal = decode_checkpoint_seal(block);
   return opened;
 }
 
-using Files = std::array<std::optional<Opened>, kCheckpointNames.size()>;
-
 /// Those of the two files that are there.
-Result<Files> open_files(Disk& disk) {
+Result<std::vector<Opened>> open_files(Disk& disk) {
   auto names = disk.list();
   if (!names) return fail_with(std::move(names));
-  Files files;
-  for (std::size_t i = 0; i < files.size(); ++i) {
+  std::vector<Opened> files;
+  for (std::size_t i = 0; i < kCheckpointNames.size(); ++i) {
     if (std::ranges::find(*names, kCheckpointNames.at(i)) == names->end()) continue;
     auto opened = open_file(disk, i);
     if (!opened) return fail_with(std::move(opened));
-    files.at(i) = std::move(*opened);
+    files.push_back(std::move(*opened));
   }
   return files;
 }
 
-Result<void> make_void(Files& files, std::optional<std::size_t> but) {
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    auto& file = files.at(i);
-    if (!file || file->is_void || i == but) continue;
-    auto done = file->file->clear();
-    if (done) done = file->file->sync();
-    if (!done) return fail_with(std::move(done), said_of(i));
+/// Also what is spent or empty already: it may be so in memory alone. What has no seal now, because it cannot
+/// be read, may have one later.
+Result<void> spend(Opened& opened) {
+  Result<void> done;
+  if (opened.seal) {
+    opened.seal->spent = true;
+    done = opened.file->write(0, encode_checkpoint_seal(*opened.seal));
+  } else {
+    done = opened.file->clear();
   }
-  return {};
+  if (done) done = opened.file->sync();
+  return done;
 }
 
 }  // namespace
 
-Result<void> CheckpointBase::discard_all(Disk& disk) {
+Result<void> CheckpointBase::spend_all_but(Disk& disk, std::optional<std::size_t> used) {
   auto files = open_files(disk);
   if (!files) return fail_with(std::move(files));
-  return make_void(*files, std::nullopt);
+  for (auto& opened : *files) {
+    if (opened.number == used) continue;
+    if (auto done = spend(opened); !done) return fail_with(std::move(done), said_of(opened.number));
+  }
+  return {};
 }
 
-Result<std::optional<CheckpointBase>> CheckpointBase::open(Disk& disk, std::string& why_not) {
+Result<std::vector<CheckpointBase>> CheckpointBase::open_all(Disk& disk) {
   auto files = open_files(disk);
   if (!files) return fail_with(std::move(files));
-  std::optional<std::size_t> newest;
-  for (std::size_t i = 0; i < files->size(); ++i) {
-    const auto& file = files->at(i);
-    if (!file || !file->seal) continue;
-    if (!newest || file->seal->serial > files->at(*newest)->seal->serial) newest = i;
+  std::vector<CheckpointBase> all;
+  for (auto& opened : *files) {
+    if (!opened.seal) continue;
+    CheckpointBase base(std::move(opened.file), opened.number, *opened.seal);
+    const auto whole = base.read_head();
+    if (!whole || !*whole) base.fault_ = whole ? "it is damaged" : whole.error().text;
+    all.push_back(std::move(base));
   }
-  if (auto done = make_void(*files, newest); !done) return fail_with(std::move(done));
-  if (!newest) return std::nullopt;
-  std::optional<CheckpointBase> base(CheckpointBase{});
-  base->number_ = *newest;
-  base->seal_ = *files->at(*newest)->seal;
-  base->file_ = std::move(files->at(*newest)->file);
-  auto whole = base->read_head();
-  if (whole && *whole) return base;
-  why_not = whole ? "it is damaged" : whole.error().text;
-  return std::nullopt;
+  std::ranges::sort(all, std::greater{},
+                    [](const CheckpointBase& one) { return std::pair(!one.seal_.spent, one.seal_.serial); });
+  return all;
 }
 
 Result<std::optional<std::string>> CheckpointBase::next_piece() {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -18,13 +19,14 @@ namespace sternpost::spool {
 
 class CheckpointBase {
  public:
-  /// Opens the newest checkpoint of the two and reads its head. Nothing where there is none; `why_not` says
-  /// what is wrong with one that is there. Every other one is made void: a later start must not take it for
-  /// newer than it is.
-  static Result<std::optional<CheckpointBase>> open(Disk& disk, std::string& why_not);
-  /// Makes all void.
-  static Result<void> discard_all(Disk& disk);
+  /// Opens those that are there and reads their heads: first the newest one that is not spent.
+  static Result<std::vector<CheckpointBase>> open_all(Disk& disk);
+  /// Before anything is written to the log: no later start begins with any but `used`, or would take it for
+  /// newer than it is. They stay there as proof of what was synced.
+  static Result<void> spend_all_but(Disk& disk, std::optional<std::size_t> used);
 
+  /// What is wrong with its head, which says nothing then; empty where it is whole.
+  [[nodiscard]] const std::string& fault() const { return fault_; }
   [[nodiscard]] const CheckpointHead& head() const { return head_; }
   [[nodiscard]] const CheckpointSeal& seal() const { return seal_; }
   [[nodiscard]] std::size_t file() const { return number_; }
@@ -42,7 +44,8 @@ class CheckpointBase {
   [[nodiscard]] std::uint64_t bytes_read() const { return kBlock + seal_.bytes; }
 
  private:
-  CheckpointBase() = default;
+  CheckpointBase(std::unique_ptr<DiskFile> file, std::size_t number, const CheckpointSeal& seal)
+      : file_(std::move(file)), number_(number), seal_(seal) {}
   Result<bool> read_head();
   Result<std::optional<std::string>> next_piece();
   bool restore(const CheckpointPiece& piece, Index& index, IdSet& committed);
@@ -53,9 +56,10 @@ class CheckpointBase {
   [[nodiscard]] bool is_there(std::uint32_t slot) const;
 
   std::unique_ptr<DiskFile> file_;
-  std::size_t number_ = 0;
+  std::size_t number_;
   CheckpointSeal seal_;
   CheckpointHead head_;
+  std::string fault_;
   std::unordered_map<std::uint32_t, CoveredSegment> covered_;  ///< by slot
   std::uint64_t next_ = kBlock;
   std::uint64_t pieces_ = 0;

@@ -5,19 +5,26 @@
 #include <filesystem>
 #include <fstream>
 
+#include "spool/ending_disk.h"
 #include "spool/engine_test_rig.h"
 
 namespace sternpost::spool {
 namespace {
 
 TEST(checkpoint_seal, is_read_from_what_was_written_and_from_nothing_else) {
-  const CheckpointSeal seal{7, 4096, 3, 99, {5, {1, 4, 8192}, {}}};
+  CheckpointSeal seal{7, 4096, 3, 99, {5, {1, 4, 8192}, {}}};
   auto block = encode_checkpoint_seal(seal);
   ASSERT_EQ(block.size(), kBlock);
   const auto read = decode_checkpoint_seal(block);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->serial, 7U);
   EXPECT_EQ(read->coverage.incoming, (SegmentEnd{1, 4, 8192}));
+  EXPECT_FALSE(read->spent);
+  seal.spent = true;
+  const auto spent = decode_checkpoint_seal(encode_checkpoint_seal(seal));
+  ASSERT_TRUE(spent);
+  EXPECT_TRUE(spent->spent);
+  EXPECT_EQ(spent->serial, 7U) << "without which its pieces cannot be read";
   block[20] ^= 1;
   EXPECT_FALSE(decode_checkpoint_seal(block));
   EXPECT_FALSE(decode_checkpoint_seal(std::string(kBlock, '\0')));
@@ -59,7 +66,7 @@ class checkpoint : public EngineRig {
       std::string block(kBlock, '\0');
       file.read(block.data(), static_cast<std::streamsize>(block.size()));
       const auto seal = decode_checkpoint_seal(block);
-      return seal ? seal->serial : 0;
+      return seal && !seal->spent ? seal->serial : 0;
     };
     return path(serial(1) > serial(0) ? 1 : 0);
   }
@@ -108,19 +115,111 @@ TEST_F(checkpoint, spares_a_start_the_log_that_it_covers) {
   EXPECT_GT(add("x"), later) << "no id is given twice";
 }
 
-TEST_F(checkpoint, shows_that_what_is_damaged_at_the_end_of_the_log_was_acknowledged) {
-  const auto before = add("before");
-  const auto last = add(std::string(2000, 'x'));
-  const auto place = engine_->outline(last)->data;
-  write_checkpoint();
-  flip(place.slot, place.offset + place.bytes() - 1);
-  for (int life = 0; life < 3; ++life) {
-    start();
-    EXPECT_EQ(report().torn_tails, 0U) << "in life " << life;
-    ASSERT_EQ(report().quarantined.size(), 1U) << "in life " << life << ", also without the checkpoint";
-    EXPECT_EQ(report().quarantined[0].id, last);
-    EXPECT_EQ(engine_->read_content(before), "before");
+class rotten_end : public checkpoint {
+ protected:
+  /// Of the last message, which a checkpoint covers.
+  void rot_at(std::uint64_t offset) {
+    before_ = add("before");
+    last_ = add(std::string(3 * kBlock, 'x'));
+    const auto place = engine_->outline(last_)->data;
+    write_checkpoint();
+    engine_.reset();
+    flip(place.slot, place.offset + std::min(offset, place.bytes() - 1));
   }
+
+  [[nodiscard]] std::vector<std::string> spares() const {
+    std::vector<std::string> paths;
+    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+      std::string block(kBlock, '\0');
+      std::ifstream(file.path(), std::ios::binary).read(block.data(), kBlock);
+      auto fault = HeaderFault::blank;
+      const auto header = decode_segment_header(block, fault);
+      if (header && header->role == SegmentRole::spare) paths.push_back(file.path());
+    }
+    return paths;
+  }
+
+  Result<std::unique_ptr<Engine>> open(Disk& disk, CheckpointUse use) {
+    ++options_.salt;
+    return Engine::open(disk, clock_, options_, use);
+  }
+
+  void expect_damage(CheckpointUse use, const std::string& when) {
+    const auto opened = open(*disk_, use);
+    ASSERT_TRUE(opened) << when << ": " << opened.error().text;
+    const auto& found = (*opened)->recovery();
+    EXPECT_EQ(found.torn_tails, 0U) << when;
+    ASSERT_EQ(found.quarantined.size(), 1U) << when;
+    EXPECT_EQ(found.quarantined[0].id, last_) << when;
+    EXPECT_EQ((*opened)->read_content(before_), "before") << when;
+  }
+
+  void expect_damage_wherever_a_life_ends(CheckpointUse use) {
+    const auto saved = folder_ + ".saved";
+    std::filesystem::copy(folder_, saved);
+    std::uint64_t calls = 0;
+    for (bool ended = true; ended && !HasFailure(); ++calls) {
+      std::filesystem::remove_all(folder_);
+      std::filesystem::copy(saved, folder_);
+      disk_ = std::make_unique<FailingDisk>(folder_);
+      EndingDisk ending(*disk_, calls);
+      if (auto opened = open(ending, use)) {
+        std::ignore = (*opened)->write_checkpoint();
+        while ((*opened)->maintain().value_or(false)) {
+        }
+      }
+      ended = ending.ended();
+      const auto when = "after " + std::to_string(calls) + " calls";
+      expect_damage(use, when);
+    }
+    EXPECT_GT(calls, 20U);
+    std::filesystem::remove_all(saved);
+  }
+
+  static constexpr std::uint64_t kInside = kBlock / 2;  ///< the last block is as it was: the checkpoint fits
+  static constexpr std::uint64_t kLastOctet = UINT64_MAX;
+  QueueId before_;
+  QueueId last_;
+};
+
+TEST_F(rotten_end, of_the_log_is_no_torn_tail_in_any_life) {
+  rot_at(kLastOctet);
+  for (int life = 0; life < 3; ++life) expect_damage(CheckpointUse::where_it_fits, std::to_string(life));
+}
+
+TEST_F(rotten_end, is_no_torn_tail_for_who_does_not_begin_with_the_checkpoint) {
+  rot_at(kInside);
+  for (int life = 0; life < 3; ++life) expect_damage(CheckpointUse::none, std::to_string(life));
+}
+
+TEST_F(rotten_end, is_no_torn_tail_beside_a_header_that_cannot_be_read) {
+  rot_at(kLastOctet);
+  const auto spare = spares().front();
+  flip_at(spare, 20);
+  for (const auto use : {CheckpointUse::where_it_fits, CheckpointUse::none}) {
+    const auto opened = open(*disk_, use);
+    ASSERT_TRUE(opened) << opened.error().text;
+    const auto& found = (*opened)->recovery();
+    EXPECT_EQ(found.torn_tails, 0U);
+    EXPECT_EQ(found.quarantined.size(), 2U);
+    EXPECT_EQ(found.quarantined.back().id, last_);
+  }
+}
+
+TEST_F(rotten_end, is_no_torn_tail_wherever_a_start_ended) {
+  rot_at(kLastOctet);
+  expect_damage_wherever_a_life_ends(CheckpointUse::where_it_fits);
+}
+
+TEST_F(rotten_end, is_no_torn_tail_wherever_a_start_ended_that_did_not_begin_with_the_checkpoint) {
+  rot_at(kInside);
+  expect_damage_wherever_a_life_ends(CheckpointUse::none);
+}
+
+TEST_F(rotten_end, is_no_torn_tail_wherever_a_start_ended_that_had_no_spare) {
+  rot_at(kLastOctet);
+  for (const auto& spare : spares()) std::filesystem::resize_file(spare, 0);
+  expect_damage_wherever_a_life_ends(CheckpointUse::where_it_fits);
 }
 
 TEST_F(checkpoint, is_written_by_upkeep_when_there_is_enough_to_cover) {

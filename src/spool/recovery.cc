@@ -48,8 +48,7 @@ class Recovery {
                    .log_sequence = last_log_sequence_ + 1,
                    .spool = spool_.value_or(gave_up_ ? kAnySpool : options_.salt)});
     if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
-    // The next start must not take for a torn tail what only the checkpoint showed to be damage. Where there
-    // is no spare for it, the first commit does it.
+    // So it is known without checkpoints, which may be removed. Without a spare the first commit does it.
     for (const auto stream : ends_to_name_) std::ignore = log_.activate(stream);
     report_.live = index_.live();
     report_.finished = index_.finished();
@@ -166,14 +165,15 @@ class Recovery {
 
   /// Begins with what a checkpoint knows, where there is one that fits to this log.
   Result<void> take_checkpoint(CheckpointUse use) {
-    if (use == CheckpointUse::none || gave_up_ || !spool_) return CheckpointBase::discard_all(*disks_[0]);
-    auto opened = CheckpointBase::open(*disks_[0], report_.no_checkpoint);
-    if (!opened) return fail_with(std::move(opened));
-    if (!*opened && report_.no_checkpoint.empty()) return {};
-    if (*opened) report_.no_checkpoint = misfit_of(**opened);
-    if (*opened && !report_.no_checkpoint.empty()) note_synced_ends(**opened);
-    if (!report_.no_checkpoint.empty()) return CheckpointBase::discard_all(*disks_[0]);
-    base_ = std::move(**opened);
+    auto found = CheckpointBase::open_all(*disks_[0]);
+    if (!found) return fail_with(std::move(found));
+    for (const auto& one : *found) note_what_it_proves(one);
+    const bool may = use == CheckpointUse::where_it_fits && !gave_up_ && spool_;
+    auto* newest = may && !found->empty() && !found->front().seal().spent ? &found->front() : nullptr;
+    if (newest != nullptr) report_.no_checkpoint = misfit_of(*newest);
+    if (newest != nullptr && report_.no_checkpoint.empty()) base_ = std::move(*newest);
+    const auto used = base_ ? std::optional(base_->file()) : std::nullopt;
+    if (auto spent = CheckpointBase::spend_all_but(*disks_[0], used); !spent || !used) return spent;
     const auto restored = base_->restore(with_records_, index_, committed_);
     if (!restored || !*restored) {
       does_not_fit_ = true;
@@ -181,7 +181,6 @@ class Recovery {
     }
     id_mark_ = std::max(id_mark_, base_->head().id_mark);
     last_log_sequence_ = base_->seal().last_log_sequence;
-    log_.continue_generations(base_->seal().coverage.next_generation);
     report_.from_checkpoint = true;
     report_.checkpoint_serial = base_->seal().serial;
     report_.checkpoint_file = base_->file();
@@ -192,6 +191,7 @@ class Recovery {
   /// Why a checkpoint is not one of this log; empty where it is. What was written to the log after it may
   /// have changed all but this: no segment is older than it was then, and none ends before its end of then.
   std::string misfit_of(const CheckpointBase& base) {
+    if (!base.fault().empty()) return base.fault();
     if (base.head().spool != *spool_) return "it belongs to another spool";
     for (const auto& covered : base.head().segments) {
       const auto at = with_records_.find(covered.slot);
@@ -207,14 +207,14 @@ class Recovery {
     return {};
   }
 
-  /// A checkpoint that is not used nevertheless tells what was synced when it was written: what is not there
-  /// any more is damaged, and no torn tail.
-  void note_synced_ends(const CheckpointBase& base) {
-    if (base.head().spool != *spool_) return;
+  /// What was synced when it was written, whether it is used or not: what is not there any more is damaged,
+  /// and no torn tail. And which generations were given, so that this stays true of those segments alone.
+  void note_what_it_proves(const CheckpointBase& base) {
+    if (base.head().spool != spool_) return;
+    log_.continue_generations(base.seal().coverage.next_generation);
     for (const auto& covered : base.head().segments) {
-      const auto at = with_records_.find(covered.slot);
-      if (at == with_records_.end() || at->second.generation != covered.generation) continue;
-      synced_ends_.emplace(covered.slot, covered.end);
+      auto& end = synced_ends_[{covered.slot, covered.generation}];
+      end = std::max(end, covered.end);
     }
   }
 
@@ -334,8 +334,8 @@ class Recovery {
     const auto* covered = base_ ? base_->find(header) : nullptr;
     if (covered != nullptr && !base_->head().coverage.is_newest(header)) return skip(found, newest, *covered);
     auto start = covered == nullptr ? ScanStart{} : ScanStart{covered->end, covered->next_sequence};
-    if (const auto at = synced_ends_.find(header.slot); at != synced_ends_.end())
-      start.synced_end = at->second;
+    const auto synced = synced_ends_.find({header.slot, header.generation});
+    if (synced != synced_ends_.end()) start.synced_end = synced->second;
     auto scanned = scan_file(*segment.file, found.file_bytes, header, named_ends_, newest, start);
     if (!scanned) return fail_with(std::move(scanned));
     report_.bytes_read += scanned->bytes_read;
@@ -367,7 +367,7 @@ class Recovery {
     }
     const bool whole = scan.damage.empty() && !reading.damaged;
     if (!whole) segment.state = SegmentState::quarantined;
-    if (!whole && reading.newest && synced_ends_.contains(slot)) {
+    if (!whole && reading.newest && synced_ends_.contains({slot, segment.header.generation})) {
       ends_to_name_.push_back(stream_of(segment.header.role));
     }
     if (scan.torn_tail) ++report_.torn_tails;
@@ -468,8 +468,8 @@ class Recovery {
   std::vector<Disk*> disks_;  ///< by volume
   std::optional<CheckpointBase> base_;
   bool does_not_fit_ = false;
-  std::unordered_map<std::uint32_t, std::uint64_t>
-      synced_ends_;  ///< by slot, of a checkpoint that is not used
+  /// By slot and generation, as checkpoints say.
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> synced_ends_;
   std::vector<Stream> ends_to_name_;
   std::unordered_map<std::uint32_t, SegmentHeader> with_records_;  ///< by slot
   SegmentLogOptions options_;

@@ -44,6 +44,7 @@ struct RecoveryReport {
   std::size_t checkpoint_file = 0;
 };
 
+/// What a start begins with. What a checkpoint says of what was synced counts in any case.
 enum class CheckpointUse : unsigned char { where_it_fits, none };
 
 /// Reads all segments, makes durable again what a crash of this process alone left in memory, and fills

@@ -154,6 +154,28 @@ TEST_F(SpoolRepair, MendsEveryKindOfDamage) {
   }
 }
 
+TEST_F(SpoolRepair, TakesTheRottenEndOfTheLogForDamageWhereNoServerStartedSince) {
+  fill();
+  const auto expected = messages();
+  for (const std::string where : {"begins", "ends"}) {
+    QueueId last;
+    with_engine(place_.directory, [&](spool::Engine& engine) {
+      spool::AddMessage message{*engine.lease(1), {}, "begins" + std::string(20'000, 'x') + "ends", false};
+      message.envelope.recipients.push_back(*mail::Mailbox::from_wire("a@example.org"));
+      last = message.id;
+      commit(engine, message);
+      EXPECT_TRUE(engine.write_checkpoint());
+    });
+    damage(where);
+    const auto done = repair_into(where);
+    ASSERT_TRUE(done) << done.error().text << out_;
+    EXPECT_TRUE(said("lost: message " + to_string(last))) << out_;
+    EXPECT_TRUE(said("emptied segment-")) << "and nothing was dropped without a word: " << out_;
+    expect_whole();
+    EXPECT_EQ(messages(), expected);
+  }
+}
+
 TEST_F(SpoolRepair, GivesUpMissingSegmentsOnlyWhereToldTo) {
   fill();
   fs::rename(segment(0), base_ / "elsewhere");

@@ -18,7 +18,8 @@ spool::Disks Administrator::disks() const {
   return {*disks_.front(), disks_.size() > 1 ? disks_.back() : nullptr};
 }
 
-/// As a start reads it that knows of no checkpoint, for a repair does not either. Nothing is written.
+/// As a start reads it that does not begin with a checkpoint, for a repair does not either. Nothing is
+/// written.
 Model::Found Administrator::look(const spool::EngineOptions& options) {
   for (auto* disk : disks_) disk->set_calm(true);
   spool::OverlayDisk main(*disks_.front());
