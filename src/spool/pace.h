@@ -13,8 +13,6 @@ namespace sternpost::spool {
 
 class Pace {
  public:
-  /// Of the bytes that commits write, so many quarters may be written for upkeep.
-  static constexpr std::uint64_t kQuarters = 5;
   /// What a step writes at most, however much was committed.
   static constexpr std::uint64_t kMost = 1024 * 1024;
 
@@ -25,14 +23,14 @@ class Pace {
   void earn(std::uint64_t bytes) {
     if (bytes > 0) last_ = bytes;
     constexpr auto kMostEarned = std::uint64_t{1} << 60U;
-    const auto earned = static_cast<std::int64_t>(std::min(bytes, kMostEarned) / 4 * kQuarters);
+    const auto earned = static_cast<std::int64_t>(std::min(bytes, kMostEarned));
     credit_ = std::min(credit_ + earned, static_cast<std::int64_t>(kMost));
   }
-  /// Bytes that a step may write now, no more than commits that wrote last are worth, however much they did
+  /// Bytes that a step may write now, no more than commits wrote last, however much they did
   /// before while there was nothing to do; 0: it is to wait for more of them.
   [[nodiscard]] std::uint64_t step() const {
     if (credit_ < static_cast<std::int64_t>(least_)) return 0;
-    return std::min(static_cast<std::uint64_t>(credit_), std::max(least_, last_ / 4 * kQuarters));
+    return std::min(static_cast<std::uint64_t>(credit_), std::max(least_, last_));
   }
   /// A step wrote so many: more than step() said where it could not be made shorter, and then the next ones
   /// wait longer. One that wrote little read something, or waited for a sync nevertheless.

@@ -26,12 +26,12 @@ TEST(pace, keeps_up_with_commits_of_any_size) {
       committed += commit;
       const auto bytes = pace.step();
       if (bytes == 0) continue;
-      EXPECT_LE(bytes, kLeast + commit + commit / 4);
+      EXPECT_LE(bytes, kLeast + commit);
       pace.spend(bytes);
       written += bytes;
     }
-    EXPECT_GT(written, committed + committed / 8) << commit;
-    EXPECT_LE(written, committed + committed / 4) << commit;
+    EXPECT_GT(written, committed - committed / 8) << commit;
+    EXPECT_LE(written, committed) << commit;
   }
 }
 
@@ -41,7 +41,7 @@ TEST(pace, makes_up_for_a_step_that_was_longer) {
   pace.spend(4 * kLeast);
   std::uint64_t committed = kLeast;
   for (; pace.step() == 0; committed += 8192) pace.earn(8192);
-  EXPECT_GE(committed * Pace::kQuarters / 4, 4 * kLeast);
+  EXPECT_GE(committed, 4 * kLeast);
 }
 
 TEST(pace, bounds_what_a_time_without_upkeep_leaves) {
@@ -55,7 +55,7 @@ TEST(pace, makes_no_step_much_longer_than_a_commit_out_of_what_was_saved) {
   for (int i = 0; i < 1000; ++i) pace.earn(8192);
   EXPECT_EQ(pace.step(), kLeast);
   pace.earn(2 * kLeast);
-  EXPECT_EQ(pace.step(), 2 * kLeast / 4 * Pace::kQuarters);
+  EXPECT_EQ(pace.step(), 2 * kLeast);
 }
 
 TEST(pace, lets_steps_that_write_nothing_wait_too) {
