@@ -1,9 +1,9 @@
 // Spools that were kept of each version of the format: what was in them is found, and they live on.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
