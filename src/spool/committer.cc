@@ -360,17 +360,15 @@ Result<void> Committer::remember(const RecordOutcomes& op) {
 
 void Committer::flush() {
   if (pending_.empty()) return;
-  auto place = log_.append(Stream::incoming, group_, keep_spares_);
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
-    if (place) {
-      take(pending_[i], group_.records()[pending_[i].record], *place);
-    } else {
-      (*results_)[pending_[i].op] = std::unexpected(place.error());
-    }
+  const auto place = log_.begin_append(Stream::incoming, group_, keep_spares_);
+  if (place) prepare(*place);
+  const auto durable = place ? log_.end_append() : Result<void>(std::unexpected(place.error()));
+  if (durable) {
+    take(place->slot);
+  } else {
+    refuse(durable.error());
   }
-  if (!place) {
-    for (const auto op : refused_on_pending_) (*results_)[op] = std::unexpected(place.error());
-  }
+  arrivals_.clear();
   refused_on_pending_.clear();
   group_.clear();
   group_need_ = 0;
@@ -378,19 +376,36 @@ void Committer::flush() {
   latest_.clear();
 }
 
-void Committer::take(Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& group) {
-  pending.state.group_written({group.slot, static_cast<std::uint32_t>(group.offset)});
-  const Place place{group.slot, static_cast<std::uint32_t>(group.offset + built.offset),
-                    built.header.head_bytes, built.header.content_bytes, pending.envelope_bytes};
-  if (pending.type == RecordType::message) {
-    committed_.insert(pending.id);
-    index_.put_message(pending.id, place, std::move(pending.state), pending.file_bytes);
-  } else if (pending.state.settled()) {
-    index_.finish(pending.id, group.slot);
-  } else {
-    index_.put_state(pending.id, group.slot, std::move(pending.state),
-                     pending.type == RecordType::envelope ? &place : nullptr);
+/// While the disk writes, what can be done before anyone may know of it.
+void Committer::prepare(const SegmentLog::GroupPlace& group) {
+  for (auto& pending : pending_) {
+    const auto& built = group_.records()[pending.record];
+    pending.state.group_written({group.slot, static_cast<std::uint32_t>(group.offset)});
+    pending.place = {group.slot, static_cast<std::uint32_t>(group.offset + built.offset),
+                     built.header.head_bytes, built.header.content_bytes, pending.envelope_bytes};
+    if (pending.type != RecordType::message) continue;
+    arrivals_.add(pending.id,
+                  {pending.place, pending.place, std::move(pending.state), {}, pending.file_bytes});
   }
+}
+
+void Committer::take(std::uint32_t slot) {
+  index_.put_messages(arrivals_);
+  for (auto& pending : pending_) {
+    if (pending.type == RecordType::message) {
+      committed_.insert(pending.id);
+    } else if (pending.state.settled()) {
+      index_.finish(pending.id, slot);
+    } else {
+      index_.put_state(pending.id, slot, std::move(pending.state),
+                       pending.type == RecordType::envelope ? &pending.place : nullptr);
+    }
+  }
+}
+
+void Committer::refuse(const Error& error) {
+  for (const auto& pending : pending_) (*results_)[pending.op] = std::unexpected(error);
+  for (const auto op : refused_on_pending_) (*results_)[op] = std::unexpected(error);
 }
 
 }  // namespace sternpost::spool

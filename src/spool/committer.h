@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "spool/arrivals.h"
 #include "spool/housekeeper.h"
 #include "spool/id_set.h"
 #include "spool/index.h"
@@ -50,6 +51,7 @@ class Committer {
     RecordType type = RecordType::message;
     std::uint32_t envelope_bytes = 0;  ///< of a record that has an envelope
     std::uint64_t file_bytes = 0;      ///< of a new message's content file
+    Place place = {};                  ///< as soon as the group has one
   };
 
   Result<void> stage(const AddMessage& op);
@@ -92,7 +94,11 @@ class Committer {
   bool may_defer(const RecordOutcomes& op, std::uint64_t record_bytes);
   Result<void> remember(const RecordOutcomes& op);
   void flush();
-  void take(Pending& pending, const BuiltRecord& built, const SegmentLog::GroupPlace& place);
+  void prepare(const SegmentLog::GroupPlace& group);
+  /// What is pending is durable in this segment.
+  void take(std::uint32_t slot);
+  /// What is pending may not be durable, and does not count.
+  void refuse(const Error& error);
 
   SegmentLog& log_;
   Index& index_;
@@ -106,6 +112,7 @@ class Committer {
   std::size_t keep_spares_ = 1;   ///< while this group is written
   std::uint64_t group_need_ = 0;  ///< what moving it will take
   std::vector<Pending> pending_;
+  Arrivals arrivals_;  ///< of these, the new messages
   boost::unordered_flat_map<QueueId, std::size_t, std::hash<QueueId>>
       latest_;  ///< the last pending change of an id
   /// Operations that do not apply after a pending one of the same id; where that one fails, they may apply

@@ -40,6 +40,8 @@ class DiskFile {
   /// Has the disk write what was written here, so that a later sync() finds little to do. Makes nothing
   /// durable.
   virtual Result<void> write_out(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) { return {}; }
+  /// Has the disk begin with what was written here, and waits for nothing. A failure is sync()'s to tell.
+  virtual void begin_write_out(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
   virtual Result<std::uint64_t> size() = 0;
   /// Gives back what the file takes. After a crash all of it may be there again.
   virtual Result<void> clear() = 0;

@@ -84,7 +84,7 @@ class Engine {
   /// there is more. What is pressing is done at the pace of commits (pace.h), while two spares are there.
   Result<bool> maintain(Upkeep upkeep = Upkeep::all);
   /// Sees to it that the next start has little to read. Nothing is lost where this fails or is left out.
-  Result<void> write_checkpoint() { return checkpoints_.finish(); }
+  Result<void> write_checkpoint();
 
   /// Why new messages are refused just now; success when they are taken.
   [[nodiscard]] Result<void> may_take_messages() const;

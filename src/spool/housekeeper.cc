@@ -155,7 +155,10 @@ bool Housekeeper::reset_one() {
   for (const auto slot : log_.doubtful()) {
     if (slot == recycler_.victim()) continue;
     auto reset = log_.reset(slot);
-    if (reset) return true;
+    if (reset) {
+      log_.make_spare(slot);
+      return true;
+    }
     trouble_ = std::move(reset.error());
   }
   return false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "spool/arrivals.h"
+
 namespace sternpost::spool {
 namespace {
 
@@ -14,6 +16,10 @@ std::uint64_t Index::state_bytes(const Message& message) {
   constexpr std::uint64_t kFields =
       1 + 1 + 1 + 1 + 4 + 4 + 4;  // of a MessageHead, beside what is counted here
   return kRecordHeaderBytes + kFields + message.envelope.envelope_bytes + message.state.record_bytes();
+}
+
+std::uint64_t Index::record_bytes(const Message& message) {
+  return state_bytes(message) + message.data.content_bytes;
 }
 
 bool Index::holds_state(const Message& message, std::uint32_t slot) {
@@ -51,6 +57,16 @@ void Index::put_message(QueueId id, const Place& data, MessageState state, std::
   account(before, false);
   if (before.data.slot != data.slot) extra_copies_[id].push_back(before.data.slot);
   at->second = PackedMessage(message);
+}
+
+void Index::put_messages(Arrivals& arrivals) {
+  live_.merge(arrivals.packed_);
+  for (const auto id : arrivals.ids_) positions_.emplace_back(next_position_++, id);
+  if (arrivals.slot_ >= needs_.size()) needs_.resize(arrivals.slot_ + 1ULL);
+  needs_[arrivals.slot_].bytes += arrivals.need_.bytes;
+  needs_[arrivals.slot_].items += arrivals.need_.items;
+  file_bytes_ += arrivals.file_bytes_;
+  arrivals.clear();
 }
 
 void Index::put_copy_of_finished(QueueId id, std::uint32_t slot) {
@@ -167,7 +183,7 @@ void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
 
 void Index::account(const Message& message, bool add) {
   file_bytes_ += add ? message.file_bytes : 0 - message.file_bytes;
-  add_need(message.data.slot, state_bytes(message) + message.data.content_bytes, add);
+  add_need(message.data.slot, record_bytes(message), add);
   for (const auto slot : message.state_slots) {
     if (slot != message.data.slot) add_need(slot, state_bytes(message), add);
   }

@@ -20,6 +20,8 @@
 
 namespace sternpost::spool {
 
+class Arrivals;
+
 class Index {
  public:
   /// Nothing for what is finished or unknown. What is not used all at once is kept packed, so that this is a
@@ -31,6 +33,8 @@ class Index {
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last.
   void put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes = 0);
+  /// The same of new messages that were made ready; none of them is left there.
+  void put_messages(Arrivals& arrivals);
   /// Another message record of a finished one.
   void put_copy_of_finished(QueueId id, std::uint32_t slot);
   /// The segment may hold a message record of this id that was never confirmed.
@@ -53,7 +57,8 @@ class Index {
   /// Slots of all message records of a known id, superseded ones included.
   [[nodiscard]] std::vector<std::uint32_t> copies(QueueId id) const;
 
-  /// The segment is a spare now, durably. `ids` are those of its message records. Nothing in it was needed.
+  /// The segment is empty now, durably; nothing in it was needed. `ids` are those of its message records, or
+  /// some of them: others follow before it is used again.
   void retire(std::uint32_t slot, std::span<const QueueId> ids);
 
   /// What must be written elsewhere before a segment can be reused.
@@ -66,6 +71,8 @@ class Index {
   static bool holds_state(const Message& message, std::uint32_t slot);
   /// The bytes of a record with all of a message's state but the content.
   static std::uint64_t state_bytes(const Message& message);
+  /// The same with the content.
+  static std::uint64_t record_bytes(const Message& message);
 
   /// Live messages by rising position, from the first behind `position`, with their positions.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, QueueId>> after(std::uint64_t position,

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "spool/arrivals.h"
+
 namespace sternpost::spool {
 namespace {
 
@@ -22,6 +24,50 @@ TEST(index, a_segment_needs_its_live_messages_only) {
   index.finish({2}, 0);
   EXPECT_EQ(index.need(0).items, 0U);
   EXPECT_EQ(index.need(0).bytes, 0U);
+}
+
+TEST(index, takes_new_messages_that_were_made_ready_in_their_order) {
+  Index made_ready;
+  Index one_by_one;
+  Arrivals arrivals;
+  for (const std::uint64_t id : {7U, 3U, 5U}) {
+    const Message message{in(2), in(2), MessageState(1, id == 3), {}, id};
+    arrivals.add({id}, message);
+    one_by_one.put_message({id}, in(2), message.state, id);
+  }
+  EXPECT_EQ(made_ready.live(), 0U);
+  for (int twice = 0; twice < 2; ++twice) made_ready.put_messages(arrivals);
+  EXPECT_EQ(made_ready.after(0, 9), one_by_one.after(0, 9));
+  EXPECT_EQ(made_ready.find({3}), one_by_one.find({3}));
+  EXPECT_EQ(made_ready.need(2).bytes, one_by_one.need(2).bytes);
+  EXPECT_EQ(made_ready.need(2).items, 3U);
+  EXPECT_EQ(made_ready.file_bytes(), 15U);
+}
+
+TEST(index, takes_nothing_of_what_was_dropped) {
+  Index index;
+  Arrivals arrivals;
+  arrivals.add(kId, {in(0), in(0), MessageState(1, false), {}, 9});
+  arrivals.clear();
+  index.put_messages(arrivals);
+  EXPECT_EQ(index.live(), 0U);
+  EXPECT_EQ(index.need(0).items, 0U);
+  EXPECT_EQ(index.file_bytes(), 0U);
+}
+
+TEST(index, forgets_a_segment_in_parts) {
+  Index index;
+  index.put_message(kId, in(0), MessageState(1, false));
+  index.put_message({2}, in(0), MessageState(1, false));
+  index.finish(kId, 1);
+  index.finish({2}, 1);
+  index.retire(0, std::vector{QueueId{2}});
+  EXPECT_EQ(index.find_finished({2}), nullptr);
+  EXPECT_NE(index.find_finished(kId), nullptr);
+  EXPECT_EQ(index.need(1).items, 1U);
+  index.retire(0, std::vector{kId});
+  EXPECT_EQ(index.finished(), 0U);
+  EXPECT_EQ(index.need(1).items, 0U);
 }
 
 TEST(index, a_certificate_is_needed_while_the_message_is_found_elsewhere) {

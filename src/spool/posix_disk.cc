@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <tuple>
 
 namespace sternpost::spool {
 namespace {
@@ -80,6 +81,12 @@ class PosixFile : public DiskFile {
       return fail_errno("writing out " + name_);
     }
     return {};
+  }
+
+  void begin_write_out(std::uint64_t offset, std::uint64_t bytes) override {
+    // Without the flags that wait, the kernel keeps what fails for the next fdatasync().
+    std::ignore = ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                                    SYNC_FILE_RANGE_WRITE);
   }
 
   Result<void> clear() override {

@@ -80,12 +80,18 @@ Result<std::string> Reader::envelope_bytes(const Place& place) {
   if (!bytes) return fail_with(Result<std::string>(bytes));
   RecordView view;
   if (!parse_head(*bytes, SegmentIdentity(log_.segments()[place.slot].header), view)) return damaged(place);
-  if (view.header.type == RecordType::message) {
-    if (auto head = decode<MessageHead>(view.head)) return std::move(head->state.envelope);
-  } else if (auto state = decode<FullState>(view.head)) {
+  auto envelope = envelope_bytes(view);
+  if (!envelope) return damaged(place);
+  return std::move(*envelope);
+}
+
+std::optional<std::string> Reader::envelope_bytes(const RecordView& record) {
+  if (record.header.type == RecordType::message) {
+    if (auto head = decode<MessageHead>(record.head)) return std::move(head->state.envelope);
+  } else if (auto state = decode<FullState>(record.head)) {
     return std::move(state->envelope);
   }
-  return damaged(place);
+  return std::nullopt;
 }
 
 Result<mail::Envelope> Reader::envelope(const Place& place) {

@@ -27,6 +27,8 @@ class Reader {
   Result<Content> content(const Place& place);
   /// The envelope as it is encoded.
   Result<std::string> envelope_bytes(const Place& place);
+  /// The same of a record that was read; nothing where it is malformed.
+  static std::optional<std::string> envelope_bytes(const RecordView& record);
   /// Brings the texts of outcomes into memory. What is damaged is dropped: a message does not depend on it.
   Result<void> texts(MessageState& state);
   /// Whether a whole record of this message is there.

@@ -1,7 +1,9 @@
 #include "spool/recycler.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <span>
 #include <tuple>
 
 #include "spool/lost_blocks.h"
@@ -14,6 +16,8 @@ namespace {
 constexpr unsigned kResetTries = 10;
 /// What a step reads, about, of a segment in which hardly anything is needed.
 constexpr std::uint64_t kMostRead = 1024 * 1024;
+/// Forgetting a message record takes as long as writing so many bytes.
+constexpr std::uint64_t kBytesOfForgetting = 128;
 
 }  // namespace
 
@@ -56,9 +60,10 @@ Result<void> Recycler::start_damaged(std::uint32_t slot) {
   const auto& segment = log_.segments()[slot];
   next_group_ = segment.end;
   if (segment.end == kBlock) return {};
-  group_bytes_.assign(segment.end, '\0');
+  group_bytes_.assign(segment.end, 0);
   if (auto read = read_blocks(*segment.file, 0, group_bytes_); !read) return failed(std::move(read.error()));
-  for (auto& group : scan_segment(group_bytes_, segment.header, EndKnowledge::named).groups) {
+  const std::string_view bytes(group_bytes_.data(), group_bytes_.size());
+  for (auto& group : scan_segment(bytes, segment.header, EndKnowledge::named).groups) {
     std::ranges::move(group.records, std::back_inserter(records_));
   }
   return {};
@@ -69,6 +74,7 @@ bool Recycler::is_damaged() const {
 }
 
 Result<bool> Recycler::step(std::uint64_t bytes) {
+  if (forgetting_) return forget_some();
   const auto slot = *victim_;
   if (log_.segments()[slot].state == SegmentState::closed || is_damaged()) {
     auto moved = move_some(std::clamp(bytes, least_step_, log_.capacity() / 4));
@@ -82,13 +88,28 @@ Result<bool> Recycler::step(std::uint64_t bytes) {
   resetting_ = true;
   auto reset = is_damaged() ? log_.discard(slot) : log_.reset(slot);
   if (!reset) return not_reset(std::move(reset.error()));
-  index_.retire(slot, copies_);
-  victim_.reset();
   resetting_ = false;
   deferred_failed_ = false;
   group_bytes_ = {};
+  forgetting_ = true;
+  return true;
+}
+
+/// False at the end.
+bool Recycler::forget_some() {
+  const auto some = std::min<std::size_t>(copies_.size(), least_step_ / kBytesOfForgetting);
+  index_.retire(*victim_, std::span(copies_).last(some));
+  copies_.resize(copies_.size() - some);
+  if (!copies_.empty()) return true;
+  log_.make_spare(*victim_);
+  victim_.reset();
+  forgetting_ = false;
   copies_ = {};
   return false;
+}
+
+void Recycler::forget() {
+  while (forgetting_) forget_some();
 }
 
 /// Its records may still be found, so that nothing is forgotten of what proves them to be old. A disk that
@@ -159,14 +180,17 @@ Result<void> Recycler::read_group() {
   const SegmentIdentity identity(segment.header);
   records_.clear();
   next_record_ = 0;
-  auto block = log_.read(*victim_, next_group_, kBlock);
-  if (!block) return unreadable(*victim_, next_group_, std::move(block.error()));
-  const auto header = parse_group_header(*block, identity);
+  std::array<char, kGroupHeaderBytes> front{};
+  if (auto read = log_.read(*victim_, next_group_, front); !read)
+    return unreadable(*victim_, next_group_, std::move(read.error()));
+  const auto header = parse_group_header({front.data(), front.size()}, identity);
   if (!header) return fail(ErrorClass::permanent, "a group's header is damaged");
-  auto bytes = log_.read(*victim_, next_group_, std::min(header->extent(), segment.end - next_group_));
-  if (!bytes) return unreadable(*victim_, next_group_, std::move(bytes.error()));
-  group_bytes_ = std::move(*bytes);
-  auto parsed = parse_group(group_bytes_, next_group_, *header, identity);
+  const auto extent = std::min(header->extent(), segment.end - next_group_);
+  if (group_bytes_.size() < extent) group_bytes_.resize(extent);
+  const auto bytes = std::span(group_bytes_).first(extent);
+  if (auto read = log_.read(*victim_, next_group_, bytes); !read)
+    return unreadable(*victim_, next_group_, std::move(read.error()));
+  auto parsed = parse_group({bytes.data(), bytes.size()}, next_group_, *header, identity);
   if (!parsed.damage.empty()) return fail(ErrorClass::permanent, parsed.damage.front().why);
   records_ = std::move(parsed.records);
   next_group_ += header->extent();
@@ -222,9 +246,8 @@ Result<void> Recycler::consider_message(const RecordView& record) {
   auto message = index_.find(id);
   const bool current = message && message->data.slot == *victim_ && message->data.offset == record.offset;
   if (current) {
-    auto envelope = reader_.envelope_bytes(message->envelope);
-    if (!envelope)
-      return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
+    auto envelope = read_envelope(*message, &record);
+    if (!envelope) return fail_with(std::move(envelope));
     if (auto read = read_texts(*message); !read) return read;
     const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
@@ -250,15 +273,25 @@ Result<void> Recycler::consider_state(QueueId id) {
   auto message = index_.find(id);
   if (!message || message->data.slot == *victim_) return {};
   if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
-  auto envelope = reader_.envelope_bytes(message->envelope);
-  if (!envelope)
-    return unreadable(message->envelope.slot, message->envelope.offset, std::move(envelope.error()));
+  auto envelope = read_envelope(*message);
+  if (!envelope) return fail_with(std::move(envelope));
   if (auto read = read_texts(*message); !read) return read;
   const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
   group_.add(RecordType::envelope, id,
              to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));
   moved(id, RecordType::envelope, envelope_bytes, std::move(*message));
   return {};
+}
+
+/// `record`, where given, is the one with the message's data, and often with its envelope.
+Result<std::string> Recycler::read_envelope(const Message& message, const RecordView* record) {
+  if (record != nullptr && message.envelope == message.data) {
+    if (auto envelope = Reader::envelope_bytes(*record)) return std::move(*envelope);
+  }
+  auto envelope = reader_.envelope_bytes(message.envelope);
+  if (!envelope)
+    return unreadable(message.envelope.slot, message.envelope.offset, std::move(envelope.error()));
+  return envelope;
 }
 
 /// What the disk fails to read is waited for, as everything else; what it will not read is dropped, for no

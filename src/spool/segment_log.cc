@@ -10,6 +10,8 @@ namespace {
 
 /// The mark is raised by this much, before half of it is used up where a group is written anyway.
 constexpr std::uint64_t kIdStep = 65536;
+/// Of a smaller group the disk has done its part before anything else is.
+constexpr std::uint64_t kWorthBeginning = 64UL * 1024;
 
 }  // namespace
 
@@ -154,6 +156,14 @@ Result<void> SegmentLog::activate(Stream stream) {
 
 Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& group,
                                                   std::size_t keep_spares) {
+  auto place = begin_append(stream, group, keep_spares);
+  if (!place) return place;
+  if (auto ended = end_append(); !ended) return fail_with(std::move(ended));
+  return place;
+}
+
+Result<SegmentLog::GroupPlace> SegmentLog::begin_append(Stream stream, GroupBuilder& group,
+                                                        std::size_t keep_spares) {
   if (group.extent() > capacity()) return fail(ErrorClass::permanent, "a group is larger than a segment");
   if (group.extent() > room(stream)) {
     if (spares(stream) <= keep_spares) return fail(ErrorClass::temporary, "the spool is full", ENOSPC);
@@ -164,25 +174,39 @@ Result<SegmentLog::GroupPlace> SegmentLog::append(Stream stream, GroupBuilder& g
   const auto mark = raised_mark();
   const auto pieces = group.finish(SegmentIdentity(segment.header),
                                    {segment.next_sequence, next_log_sequence_++, mark, clock_.now()});
-  auto written = segment.file->write_pieces(segment.end, pieces);
-  if (written) written = segment.file->sync();
-  if (!written) {
-    close(stream);
-    tail(stream).unsettled = true;
-    ++failures_in_row_;
-    ++counters_.failures;
+  if (auto written = segment.file->write_pieces(segment.end, pieces); !written) {
+    note_failed_append(stream);
     return fail_with(std::move(written), segment_name(place.slot));
+  }
+  begun_ = {stream, group.extent(), mark};
+  if (begun_.extent >= kWorthBeginning) segment.file->begin_write_out(segment.end, begun_.extent);
+  return place;
+}
+
+Result<void> SegmentLog::end_append() {
+  const auto stream = begun_.stream;
+  auto& segment = segments_[*active(stream)];
+  if (auto synced = segment.file->sync(); !synced) {
+    note_failed_append(stream);
+    return fail_with(std::move(synced), segment_name(segment.header.slot));
   }
   failures_in_row_ = 0;
   tail(stream).unsettled = false;
   ++counters_.groups;
   if (stream == Stream::deferred) ++counters_.deferred_groups;
   ++counters_.syncs;
-  counters_.bytes_written += group.extent();
-  segment.end += group.extent();
+  counters_.bytes_written += begun_.extent;
+  segment.end += begun_.extent;
   ++segment.next_sequence;
-  durable_mark_ = mark;
-  return place;
+  durable_mark_ = begun_.id_mark;
+  return {};
+}
+
+void SegmentLog::note_failed_append(Stream stream) {
+  close(stream);
+  tail(stream).unsettled = true;
+  ++failures_in_row_;
+  ++counters_.failures;
 }
 
 std::optional<Coverage> SegmentLog::coverage() const {
@@ -244,10 +268,15 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
     return fail_with(std::move(written), "resetting " + segment_name(slot));
   }
   ++counters_.segments_reset;
+  segment.state = SegmentState::emptied;
+  return {};
+}
+
+void SegmentLog::make_spare(std::uint32_t slot) {
+  auto& segment = segments_[slot];
   segment.state = SegmentState::spare;
   ++volumes_[segment.volume].spares;
-  if (header.segment_bytes != options_.segment_bytes) make_blank(segment);
-  return {};
+  if (segment.header.segment_bytes != options_.segment_bytes) make_blank(segment);
 }
 
 Result<void> SegmentLog::discard(std::uint32_t slot) {
@@ -284,14 +313,20 @@ std::vector<std::uint32_t> SegmentLog::doubtful() const {
   return slots;
 }
 
-Result<std::string> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) const {
+Result<void> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::span<char> out) const {
   if (slot >= segments_.size() || !segments_[slot].file) {
     return fail(ErrorClass::permanent, segment_name(slot) + " has no records");
   }
-  std::string bytes(length, '\0');
-  auto got = segments_[slot].file->read(offset, bytes);
+  auto got = segments_[slot].file->read(offset, out);
   if (!got) return fail_with(std::move(got));
-  if (*got != length) return fail(ErrorClass::internal, segment_name(slot) + " is shorter than it was", EIO);
+  if (*got != out.size())
+    return fail(ErrorClass::internal, segment_name(slot) + " is shorter than it was", EIO);
+  return {};
+}
+
+Result<std::string> SegmentLog::read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) const {
+  std::string bytes(length, '\0');
+  if (auto got = read(slot, offset, bytes); !got) return fail_with(std::move(got));
   return bytes;
 }
 

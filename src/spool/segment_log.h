@@ -30,7 +30,8 @@ namespace sternpost::spool {
 enum class SegmentState : unsigned char {
   absent,
   preparing,    ///< being filled with zeroes
-  spare,        ///< durably so
+  emptied,      ///< a spare, durably; takes nothing until nobody remembers what was in it
+  spare,        ///< the same, remembered by nobody
   active,       ///< takes the next group
   closed,       ///< holds records
   doubtful,     ///< nothing in it is needed, but writing its header failed: reset it before anything else
@@ -82,6 +83,10 @@ class SegmentLog {
   /// closed at its last durable end, and whether the group is on the disk is not known until the next write
   /// to the same log succeeds; after that it is not in it.
   Result<GroupPlace> append(Stream stream, GroupBuilder& group, std::size_t keep_spares);
+  /// The same in two parts, for whoever has something to do while the disk writes: the group has its place,
+  /// and is durable when end_append() succeeds. Until then the log is left alone.
+  Result<GroupPlace> begin_append(Stream stream, GroupBuilder& group, std::size_t keep_spares);
+  Result<void> end_append();
 
   /// Opens the next segment of a log; the one before is closed. Temporary where there is no spare.
   Result<void> activate(Stream stream);
@@ -129,11 +134,14 @@ class SegmentLog {
   void release_spare(Stream stream);
 
   /// Writes the header of a spare over a segment in which nothing is needed any more. Until this has
-  /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary.
+  /// succeeded the segment is doubtful, and nothing may be dropped that its records made necessary. It is a
+  /// spare after make_spare().
   Result<void> reset(std::uint32_t slot);
   /// The same of a quarantined segment; its file is emptied. Where the segment that it names cannot be closed
   /// it stays quarantined, as it was; where its header cannot be written it is doubtful, as others are.
   Result<void> discard(std::uint32_t slot);
+  /// Of a segment that was emptied nothing is remembered.
+  void make_spare(std::uint32_t slot);
   /// Whether a spare can still be written: its header is, as it was. Tells one bad place from a bad disk
   /// where nothing else may be written.
   [[nodiscard]] bool can_write_a_spare();
@@ -143,7 +151,9 @@ class SegmentLog {
   /// Segments whose activation or reset failed.
   [[nodiscard]] std::vector<std::uint32_t> doubtful() const;
 
-  /// Exactly `length` bytes of a segment.
+  /// Fills `out` from a segment.
+  Result<void> read(std::uint32_t slot, std::uint64_t offset, std::span<char> out) const;
+  /// Exactly `length` bytes of it.
   Result<std::string> read(std::uint32_t slot, std::uint64_t offset, std::uint64_t length) const;
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   void quarantine(std::uint32_t slot) { segments_[slot].state = SegmentState::quarantined; }
@@ -201,6 +211,13 @@ class SegmentLog {
   };
   [[nodiscard]] const Tail& tail(Stream stream) const { return tails_.at(static_cast<std::size_t>(stream)); }
   Tail& tail(Stream stream) { return tails_.at(static_cast<std::size_t>(stream)); }
+  /// A group that was written and not synced.
+  struct Begun {
+    Stream stream = Stream::incoming;
+    std::uint64_t extent = 0;
+    std::uint64_t id_mark = 0;
+  };
+  void note_failed_append(Stream stream);
   Result<void> write_header(Segment& segment, const SegmentHeader& header);
   Result<void> seal(Segment& segment);
   Result<void> seal_named_by(const Segment& segment);
@@ -230,6 +247,7 @@ class SegmentLog {
   SegmentLogOptions options_;
   std::vector<Segment> segments_;            ///< by slot
   std::array<Tail, kStreams.size()> tails_;  ///< by stream
+  Begun begun_;
   std::uint64_t spool_ = 0;
   std::uint64_t next_generation_ = 1;
   std::uint64_t next_log_sequence_ = 1;

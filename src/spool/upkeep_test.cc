@@ -25,16 +25,30 @@ class upkeep : public EngineRig {
   }
 
   /// In one group; the ids of its messages.
-  std::vector<QueueId> add_some(std::size_t count) {
+  std::vector<QueueId> add_some(std::size_t count, std::size_t bytes = 8000) {
     std::vector<Op> ops;
     std::vector<QueueId> ids;
     for (std::size_t i = 0; i < count; ++i) {
-      auto one = message(std::string(8000, 'x'));
+      auto one = message(std::string(bytes, 'x'));
       ids.push_back(one.id);
       ops.emplace_back(std::move(one));
     }
     commit_all(ops);
     return ids;
+  }
+
+  /// Segments that are soon full.
+  void make_segments_small() {
+    options_.segment_bytes = kMiB;
+    options_.max_spool_bytes = 8 * kMiB;
+    start();
+    maintain_all();
+  }
+
+  /// Until a segment is empty.
+  void maintain_until_reset() {
+    const auto before = engine_->stats().log.segments_reset;
+    while (engine_->stats().log.segments_reset == before) ASSERT_TRUE(engine_->maintain().value_or(false));
   }
 
   void end(std::span<const QueueId> ids) {
@@ -68,6 +82,45 @@ TEST_F(upkeep, reads_a_part_of_a_segment_in_one_step_although_nothing_is_needed_
   EXPECT_LE(most, kMiB + kMiB / 2) << "and of the group in which that ends the rest";
   for (int life = 0; life < 2; ++life, start())
     EXPECT_EQ(engine_->read_content(kept), std::string(8000, 'x'));
+}
+
+TEST_F(upkeep, forgets_a_segment_of_many_small_messages_in_steps_before_it_is_a_spare) {
+  make_segments_small();
+  std::vector<QueueId> kept;
+  for (int i = 0; i < 150; ++i) {
+    const auto ids = add_some(100, 10);
+    end(std::span(ids).first(99));
+    kept.push_back(ids.back());
+  }
+  const auto before = engine_->stats();
+  maintain_until_reset();
+  EXPECT_EQ(engine_->stats().spares, before.spares);
+  ASSERT_TRUE(engine_->maintain());
+  const auto forgotten = before.finished - engine_->stats().finished;
+  EXPECT_GT(forgotten, 0U);
+  EXPECT_LE(forgotten, 256U) << "and the others in other steps";
+  EXPECT_EQ(engine_->stats().spares, before.spares);
+  while (engine_->stats().spares == before.spares) ASSERT_TRUE(engine_->maintain().value_or(false));
+  EXPECT_GT(before.finished - engine_->stats().finished, 1000U);
+  for (int life = 0; life < 2; ++life, start()) {
+    EXPECT_EQ(engine_->stats().live, kept.size());
+    for (const auto id : kept) ASSERT_EQ(engine_->read_content(id), std::string(10, 'x'));
+  }
+}
+
+TEST_F(upkeep, writes_no_checkpoint_that_remembers_an_empty_segment) {
+  make_segments_small();
+  const auto kept = add_some(1).front();
+  for (int i = 0; i < 150; ++i) end(add_some(100, 10));
+  maintain_until_reset();
+  ASSERT_TRUE(engine_->write_checkpoint());
+  const auto finished = engine_->stats().finished;
+  start();
+  EXPECT_TRUE(engine_->recovery().from_checkpoint);
+  EXPECT_EQ(engine_->stats().finished, finished);
+  for (int i = 0; i < 150; ++i) end(add_some(100, 10));
+  maintain_all();
+  EXPECT_EQ(engine_->read_content(kept), std::string(8000, 'x'));
 }
 
 TEST_F(upkeep, keeps_up_with_commits_in_steps_like_theirs_while_much_of_each_segment_is_moved) {
