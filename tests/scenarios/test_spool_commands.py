@@ -31,9 +31,9 @@ def counter(instance, name):
     return next(process["counters"][name] for process in processes if process["program"] == "spool")
 
 
-def held(make_instance):
+def held(make_instance, smtp=None, spool=None):
     """An instance that has accepted a message for each of the users, and is stopped."""
-    instance = make_instance(smtp={"hold": True}).start()
+    instance = make_instance(smtp={"hold": True, **(smtp or {})}, spool=spool or {}).start()
     for user, content in CONTENTS.items():
         with Session(instance.port) as session:
             code, text = session.deliver("ann@client.example.net", [f"{user}@example.org"], content)
@@ -179,9 +179,9 @@ def test_damage_is_named(make_instance):
     assert "\nexported: 1 messages" in exported.stdout, exported.stdout
 
 
-def damaged(make_instance):
+def damaged(make_instance, **options):
     """A queue of two messages, the first of which cannot be read."""
-    instance = held(make_instance)
+    instance = held(make_instance, **options)
     segment = next(path for path in sorted((instance.state / "spool").iterdir()) if b".a dot" in path.read_bytes())
     segment.write_bytes(segment.read_bytes().replace(b".a dot", b".A dot"))
     return instance, segment
@@ -235,7 +235,7 @@ STEPS = ("pwritev2", "fdatasync", "fsync", "renameat2", "ftruncate")
 
 @pytest.mark.release_only  # LeakSanitizer cannot look at a traced process
 def test_a_repair_that_is_killed_loses_nothing_and_is_finished_by_the_next(make_instance, tmp_path):
-    instance, _ = damaged(make_instance)
+    instance, _ = damaged(make_instance, smtp={"max_message": "256 KiB"}, spool={"segment": "1 MiB"})
     queue, log = tmp_path / "queue", tmp_path / "strace"
 
     def repair(number, *before):
