@@ -7,6 +7,7 @@
 
 #include "spool/lost_blocks.h"
 #include "spool/segment_file.h"
+#include "spool/synced_ends.h"
 
 namespace sternpost::spool {
 namespace {
@@ -45,8 +46,11 @@ class Walk {
  public:
   explicit Walk(const std::function<void(const LogEntry&)>& use) : use_(use) {}
 
-  Result<void> run(std::vector<FoundSegment> segments) {
+  Result<void> run(Disk& main, std::vector<FoundSegment> segments) {
     for (auto& segment : segments) sort_in(std::move(segment));
+    auto checkpoints = CheckpointBase::open_all(main);
+    if (!checkpoints) return fail_with(std::move(checkpoints));
+    synced_ends_ = SyncedEnds(*checkpoints, spool_);
     for (auto& log : logs_) {
       std::ranges::sort(log.segments, {}, [](const FoundSegment& one) { return one.header->generation; });
     }
@@ -88,6 +92,7 @@ class Walk {
       return;
     }
     const auto& header = *segment.header;
+    if (header.spool != kAnySpool && !spool_) spool_ = header.spool;
     if (header.role == SegmentRole::spare) return;
     named_ends_.add(header.previous);
     logs_.at(static_cast<std::size_t>(stream_of(header.role))).segments.push_back(std::move(segment));
@@ -108,7 +113,8 @@ class Walk {
   }
 
   Result<std::unique_ptr<Reading>> open(const FoundSegment& segment, bool newest) {
-    auto scanned = scan_file(*segment.file, segment.file_bytes, *segment.header, named_ends_, newest);
+    const ScanStart start{.synced_end = synced_ends_.find(*segment.header)};
+    auto scanned = scan_file(*segment.file, segment.file_bytes, *segment.header, named_ends_, newest, start);
     if (!scanned) return fail_with(std::move(scanned));
     auto reading = std::make_unique<Reading>();
     reading->segment = &segment;
@@ -160,6 +166,8 @@ class Walk {
   const std::function<void(const LogEntry&)>& use_;
   std::array<Log, kStreams.size()> logs_;  ///< by stream
   NamedEnds named_ends_;
+  SyncedEnds synced_ends_;
+  std::optional<std::uint64_t> spool_;  ///< which one this is
 };
 
 }  // namespace
@@ -187,7 +195,7 @@ Result<std::vector<FoundSegment>> find_segments(const Disks& disks) {
 Result<void> walk_log(const Disks& disks, const std::function<void(const LogEntry&)>& use) {
   auto segments = find_segments(disks);
   if (!segments) return fail_with(std::move(segments));
-  return Walk(use).run(std::move(*segments));
+  return Walk(use).run(*disks.main, std::move(*segments));
 }
 
 }  // namespace sternpost::spool

@@ -46,7 +46,8 @@ struct LogEntry {
 };
 
 /// Calls `use` for all that is in the logs, and for what is damaged, group by group in the order of writing.
-/// Keeps at most one segment of each log in memory. Spares have nothing in them.
+/// What is damaged and what a torn tail it tells as a start does, checkpoints included. Keeps at most one
+/// segment of each log in memory. Spares have nothing in them.
 Result<void> walk_log(const Disks& disks, const std::function<void(const LogEntry&)>& use);
 
 }  // namespace sternpost::spool

@@ -89,6 +89,38 @@ TEST_F(log_walk, tells_what_is_damaged_where_it_stands) {
   EXPECT_EQ(seen[2].id, three);
 }
 
+TEST_F(log_walk, tells_a_rotten_end_that_a_checkpoint_knew_for_damage) {
+  add("one");
+  const auto last = add(std::string(2 * kBlock, 'x'));
+  const auto place = engine_->outline(last)->data;
+  ASSERT_TRUE(engine_->write_checkpoint());
+  engine_.reset();
+  flip(place.slot, place.offset + kBlock / 2);
+  const auto whose = [&] {
+    std::vector<QueueId> damaged;
+    for (const auto& seen : walk()) {
+      if (seen.what == "a record's checksum does not match") damaged.push_back(seen.id);
+    }
+    return damaged;
+  };
+  EXPECT_EQ(whose(), std::vector{last});
+  ++options_.salt;
+  ASSERT_TRUE(Engine::open(*disk_, clock_, options_, CheckpointUse::none));
+  EXPECT_EQ(whose(), std::vector{last}) << "also after a start that did not begin with it";
+}
+
+TEST_F(log_walk, tells_an_end_that_no_checkpoint_knew_for_a_torn_tail) {
+  add("one");
+  ASSERT_TRUE(engine_->write_checkpoint());
+  const auto last = add(std::string(2 * kBlock, 'x'));
+  const auto place = engine_->outline(last)->data;
+  engine_.reset();
+  flip(place.slot, place.offset + kBlock / 2);
+  const auto seen = walk();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[1].what, "a torn tail: never acknowledged, dropped");
+}
+
 TEST_F(log_walk, tells_what_the_disk_does_not_give_back_and_goes_on) {
   add("one");
   const auto two = add("two");

@@ -15,6 +15,7 @@
 #include "spool/reader.h"
 #include "spool/replay.h"
 #include "spool/segment_file.h"
+#include "spool/synced_ends.h"
 
 namespace sternpost::spool {
 namespace {
@@ -167,7 +168,11 @@ class Recovery {
   Result<void> take_checkpoint(CheckpointUse use) {
     auto found = CheckpointBase::open_all(*disks_[0]);
     if (!found) return fail_with(std::move(found));
-    for (const auto& one : *found) note_what_it_proves(one);
+    synced_ends_ = SyncedEnds(*found, spool_);
+    // So that what they prove stays true of the segments that it was said of, and of no others.
+    for (const auto& one : *found) {
+      if (one.head().spool == spool_) log_.continue_generations(one.seal().coverage.next_generation);
+    }
     const bool may = use == CheckpointUse::where_it_fits && !gave_up_ && spool_;
     auto* newest = may && !found->empty() && !found->front().seal().spent ? &found->front() : nullptr;
     if (newest != nullptr) report_.no_checkpoint = misfit_of(*newest);
@@ -205,17 +210,6 @@ class Recovery {
       if (checks && last_block(covered) != covered.last_block) return name + " is not as it was written then";
     }
     return {};
-  }
-
-  /// What was synced when it was written, whether it is used or not: what is not there any more is damaged,
-  /// and no torn tail. And which generations were given, so that this stays true of those segments alone.
-  void note_what_it_proves(const CheckpointBase& base) {
-    if (base.head().spool != spool_) return;
-    log_.continue_generations(base.seal().coverage.next_generation);
-    for (const auto& covered : base.head().segments) {
-      auto& end = synced_ends_[{covered.slot, covered.generation}];
-      end = std::max(end, covered.end);
-    }
   }
 
   std::uint64_t last_block(const CoveredSegment& covered) {
@@ -334,8 +328,7 @@ class Recovery {
     const auto* covered = base_ ? base_->find(header) : nullptr;
     if (covered != nullptr && !base_->head().coverage.is_newest(header)) return skip(found, newest, *covered);
     auto start = covered == nullptr ? ScanStart{} : ScanStart{covered->end, covered->next_sequence};
-    const auto synced = synced_ends_.find({header.slot, header.generation});
-    if (synced != synced_ends_.end()) start.synced_end = synced->second;
+    start.synced_end = synced_ends_.find(header);
     auto scanned = scan_file(*segment.file, found.file_bytes, header, named_ends_, newest, start);
     if (!scanned) return fail_with(std::move(scanned));
     report_.bytes_read += scanned->bytes_read;
@@ -367,7 +360,7 @@ class Recovery {
     }
     const bool whole = scan.damage.empty() && !reading.damaged;
     if (!whole) segment.state = SegmentState::quarantined;
-    if (!whole && reading.newest && synced_ends_.contains({slot, segment.header.generation})) {
+    if (!whole && reading.newest && synced_ends_.find(segment.header) > 0) {
       ends_to_name_.push_back(stream_of(segment.header.role));
     }
     if (scan.torn_tail) ++report_.torn_tails;
@@ -468,8 +461,7 @@ class Recovery {
   std::vector<Disk*> disks_;  ///< by volume
   std::optional<CheckpointBase> base_;
   bool does_not_fit_ = false;
-  /// By slot and generation, as checkpoints say.
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> synced_ends_;
+  SyncedEnds synced_ends_;
   std::vector<Stream> ends_to_name_;
   std::unordered_map<std::uint32_t, SegmentHeader> with_records_;  ///< by slot
   SegmentLogOptions options_;

@@ -17,7 +17,7 @@ class SpoolCheck : public TestSpool {
   }
 };
 
-class SpoolDump : public TestSpool {
+class SpoolDump : public SpoolCheck {
  protected:
   Outcome<void> dump(const std::string& id = "") {
     return run([&] { return spool_dump(options_, place_, id); });
@@ -205,6 +205,23 @@ TEST_F(SpoolDump, ShowsOneMessageAndWhatMayHaveBeenItsOwn) {
   const auto wrong = dump("not an id");
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().status, ExitStatus::usage);
+}
+
+TEST_F(SpoolDump, SaysOfARottenEndWhatACheckSays) {
+  QueueId last;
+  with_engine(place_.directory, [&](spool::Engine& engine) {
+    spool::AddMessage message{*engine.lease(1), {}, "the last one", false};
+    message.envelope.recipients.push_back(*mail::Mailbox::from_wire("a@example.org"));
+    last = message.id;
+    commit(engine, message);
+    EXPECT_TRUE(engine.write_checkpoint());
+  });
+  damage("the last one");
+  EXPECT_FALSE(check());
+  EXPECT_NE(out_.find(", of message " + to_string(last)), std::string::npos) << out_;
+  ASSERT_TRUE(dump());
+  EXPECT_NE(out_.find(" damaged   " + to_string(last)), std::string::npos) << out_;
+  EXPECT_EQ(out_.find("torn tail"), std::string::npos) << out_;
 }
 
 }  // namespace
