@@ -6,7 +6,6 @@ namespace sternpost::spool {
 namespace {
 
 constexpr std::string_view kMagic = "STERNCHK";
-constexpr std::string_view kSpentMagic = "STERNEND";
 static_assert(kMagic.size() == kSpentMagic.size());
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kSealSeed = 0;
@@ -33,7 +32,7 @@ bool Coverage::is_newest(const SegmentHeader& segment) const {
 }
 
 std::string encode_checkpoint_seal(const CheckpointSeal& seal) {
-  std::string block(seal.spent ? kSpentMagic : kMagic);
+  std::string block(kMagic);
   Encoder(block).put(kVersion);
   Encoder(block).put(seal);
   const auto sum = checksum(block, kSealSeed);
@@ -49,7 +48,8 @@ std::optional<CheckpointSeal> decode_checkpoint_seal(std::string_view block) {
   Decoder decoder(block.substr(kMagic.size()));
   std::uint32_t version = 0;
   if (!decoder.get(version) || version != kVersion || !decoder.get(seal)) return std::nullopt;
-  const auto covered = block.substr(0, block.size() - decoder.rest().size());
+  std::string covered(block.substr(0, block.size() - decoder.rest().size()));
+  covered.replace(0, kMagic.size(), kMagic);
   std::uint64_t sum = 0;
   if (!decoder.get(sum) || sum != checksum(covered, kSealSeed)) return std::nullopt;
   return seal;

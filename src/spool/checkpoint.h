@@ -95,7 +95,7 @@ struct CheckpointSeal {
   std::uint64_t last_log_sequence = 0;
   Coverage coverage;  ///< of the last piece
   /// The log may have gone on without it, so that no start begins with it any more. What it says of what was
-  /// synced stays true. Another magic says it.
+  /// synced stays true. kSpentMagic says it.
   bool spent = false;
 
   static constexpr auto fields() {
@@ -108,6 +108,11 @@ struct CheckpointSeal {
 inline constexpr std::array<std::string_view, 2> kCheckpointNames{"checkpoint-0", "checkpoint-1"};
 inline constexpr std::size_t kPieceHeaderBytes = 8 + 8;
 
+/// At the start of the file, it makes the checkpoint *spent*, whatever else is known of it: the checksum of
+/// its seal is computed with the first magic in either case.
+inline constexpr std::string_view kSpentMagic = "STERNEND";
+
+/// Of one that is not spent.
 std::string encode_checkpoint_seal(const CheckpointSeal& seal);
 /// Nothing for anything else, also of another version.
 std::optional<CheckpointSeal> decode_checkpoint_seal(std::string_view block);

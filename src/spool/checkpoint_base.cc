@@ -11,6 +11,7 @@ struct Opened {
   std::size_t number = 0;
   std::unique_ptr<DiskFile> file;
   std::optional<CheckpointSeal> seal;
+  bool unread = false;
 };
 
 /// What an error is about: nobody needs the file.
@@ -23,7 +24,10 @@ Result<Opened> open_file(Disk& disk, std::size_t number) {
   if (!file) return fail_with(std::move(file), said_of(number));
   Opened opened{number, std::move(*file), std::nullopt};
   std::string block(kBlock, '\0');
-  if (opened.file->read(0, block)) opened.seal = decode_checkpoint_seal(block);
+  auto read = read_patiently([&] { return opened.file->read(0, block); });
+  opened.unread = !read && is_unreadable(read.error());
+  if (!read && !opened.unread) return fail_with(std::move(read), said_of(number));
+  if (read) opened.seal = decode_checkpoint_seal(block);
   return opened;
 }
 
@@ -41,16 +45,12 @@ Result<std::vector<Opened>> open_files(Disk& disk) {
   return files;
 }
 
-/// Also what is spent or empty already: it may be so in memory alone. What has no seal now, because it cannot
-/// be read, may have one later.
+/// Also what is spent or empty already: it may be so in memory alone. A seal that cannot be read now may be
+/// read later: the magic is written without knowing what is behind it. Where the disk must read the rest of
+/// the block for that, and cannot, nothing but emptying the file keeps a later start from beginning with it.
 Result<void> spend(Opened& opened) {
-  Result<void> done;
-  if (opened.seal) {
-    opened.seal->spent = true;
-    done = opened.file->write(0, encode_checkpoint_seal(*opened.seal));
-  } else {
-    done = opened.file->clear();
-  }
+  auto done = opened.seal || opened.unread ? opened.file->write(0, kSpentMagic) : opened.file->clear();
+  if (!done && opened.unread && is_unreadable(done.error())) done = opened.file->clear();
   if (done) done = opened.file->sync();
   return done;
 }
@@ -72,10 +72,11 @@ Result<std::vector<CheckpointBase>> CheckpointBase::open_all(Disk& disk) {
   if (!files) return fail_with(std::move(files));
   std::vector<CheckpointBase> all;
   for (auto& opened : *files) {
-    if (!opened.seal) continue;
-    CheckpointBase base(std::move(opened.file), opened.number, *opened.seal);
-    const auto whole = base.read_head();
-    if (!whole || !*whole) base.fault_ = whole ? "it is damaged" : whole.error().text;
+    if (!opened.seal && !opened.unread) continue;
+    CheckpointBase base(std::move(opened.file), opened.number,
+                        opened.seal.value_or(CheckpointSeal{.coverage = {}, .spent = true}));
+    base.unread_ = opened.unread;
+    base.fault_ = opened.unread ? "its first block cannot be read" : base.read_head();
     all.push_back(std::move(base));
   }
   std::ranges::sort(all, std::greater{},
@@ -83,16 +84,21 @@ Result<std::vector<CheckpointBase>> CheckpointBase::open_all(Disk& disk) {
   return all;
 }
 
+/// From where the next piece begins.
+Result<std::size_t> CheckpointBase::read(std::string& out) {
+  return read_patiently([&] { return file_->read(next_, out); });
+}
+
 Result<std::optional<std::string>> CheckpointBase::next_piece() {
   std::string header(kPieceHeaderBytes, '\0');
-  auto read = file_->read(next_, header);
-  if (!read) return fail_with(std::move(read));
+  auto got = read(header);
+  if (!got) return fail_with(std::move(got));
   const auto left = kBlock + seal_.bytes - next_;
   const auto size = piece_bytes(header);
   if (left < kPieceHeaderBytes || size > left - kPieceHeaderBytes) return std::nullopt;
   std::string piece(kPieceHeaderBytes + size, '\0');
-  read = file_->read(next_, piece);
-  if (!read) return fail_with(std::move(read));
+  got = read(piece);
+  if (!got) return fail_with(std::move(got));
   const auto body = unframe_piece(piece, seal_.serial, pieces_);
   if (!body) return std::nullopt;
   next_ += piece.size();
@@ -100,17 +106,18 @@ Result<std::optional<std::string>> CheckpointBase::next_piece() {
   return std::string(*body);
 }
 
-Result<bool> CheckpointBase::read_head() {
+/// What is wrong with it; empty where it is whole.
+std::string CheckpointBase::read_head() {
   const auto bytes = file_->size();
-  if (!bytes) return fail_with(Result<std::uint64_t>(bytes));
-  if (*bytes < kBlock || seal_.bytes > *bytes - kBlock) return false;
-  auto piece = next_piece();
-  if (!piece) return fail_with(std::move(piece));
+  if (!bytes) return bytes.error().text;
+  const bool is_long_enough = *bytes >= kBlock && seal_.bytes <= *bytes - kBlock;
+  const auto piece = is_long_enough ? next_piece() : std::nullopt;
+  if (!piece) return piece.error().text;
   auto head = *piece ? decode<CheckpointHead>(**piece) : std::nullopt;
-  if (!head) return false;
+  if (!head) return "it is damaged";
   head_ = std::move(*head);
   for (const auto& segment : head_.segments) covered_.emplace(segment.slot, segment);
-  return true;
+  return {};
 }
 
 const CoveredSegment* CheckpointBase::find(const SegmentHeader& segment) const {

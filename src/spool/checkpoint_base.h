@@ -19,7 +19,8 @@ namespace sternpost::spool {
 
 class CheckpointBase {
  public:
-  /// Opens those that are there and reads their heads: first the newest one that is not spent.
+  /// Opens those that are there and reads their heads: first the newest one that is not spent. One of which
+  /// not even the seal can be read is among them, as a spent one with a fault.
   static Result<std::vector<CheckpointBase>> open_all(Disk& disk);
   /// Before anything is written to the log: no later start begins with any but `used`, or would take it for
   /// newer than it is. They stay there as proof of what was synced.
@@ -27,6 +28,8 @@ class CheckpointBase {
 
   /// What is wrong with its head, which says nothing then; empty where it is whole.
   [[nodiscard]] const std::string& fault() const { return fault_; }
+  /// The disk does not give its seal back: what it knows may be read by a later start.
+  [[nodiscard]] bool is_unread() const { return unread_; }
   [[nodiscard]] const CheckpointHead& head() const { return head_; }
   [[nodiscard]] const CheckpointSeal& seal() const { return seal_; }
   [[nodiscard]] std::size_t file() const { return number_; }
@@ -46,7 +49,8 @@ class CheckpointBase {
  private:
   CheckpointBase(std::unique_ptr<DiskFile> file, std::size_t number, const CheckpointSeal& seal)
       : file_(std::move(file)), number_(number), seal_(seal) {}
-  Result<bool> read_head();
+  Result<std::size_t> read(std::string& out);
+  std::string read_head();
   Result<std::optional<std::string>> next_piece();
   bool restore(const CheckpointPiece& piece, Index& index, IdSet& committed);
   bool restore(CheckpointEntry entry, Index& index);
@@ -60,6 +64,7 @@ class CheckpointBase {
   CheckpointSeal seal_;
   CheckpointHead head_;
   std::string fault_;
+  bool unread_ = false;
   std::unordered_map<std::uint32_t, CoveredSegment> covered_;  ///< by slot
   std::uint64_t next_ = kBlock;
   std::uint64_t pieces_ = 0;

@@ -12,7 +12,7 @@ namespace sternpost::spool {
 namespace {
 
 TEST(checkpoint_seal, is_read_from_what_was_written_and_from_nothing_else) {
-  CheckpointSeal seal{7, 4096, 3, 99, {5, {1, 4, 8192}, {}}};
+  const CheckpointSeal seal{7, 4096, 3, 99, {5, {1, 4, 8192}, {}}};
   auto block = encode_checkpoint_seal(seal);
   ASSERT_EQ(block.size(), kBlock);
   const auto read = decode_checkpoint_seal(block);
@@ -20,8 +20,8 @@ TEST(checkpoint_seal, is_read_from_what_was_written_and_from_nothing_else) {
   EXPECT_EQ(read->serial, 7U);
   EXPECT_EQ(read->coverage.incoming, (SegmentEnd{1, 4, 8192}));
   EXPECT_FALSE(read->spent);
-  seal.spent = true;
-  const auto spent = decode_checkpoint_seal(encode_checkpoint_seal(seal));
+  block.replace(0, kSpentMagic.size(), kSpentMagic);
+  const auto spent = decode_checkpoint_seal(block);
   ASSERT_TRUE(spent);
   EXPECT_TRUE(spent->spent);
   EXPECT_EQ(spent->serial, 7U) << "without which its pieces cannot be read";
@@ -59,16 +59,34 @@ class checkpoint : public EngineRig {
     return folder_ + "/" + std::string(kCheckpointNames.at(number));
   }
 
-  /// The file that the next start uses.
-  [[nodiscard]] std::string newest() const {
+  static std::string first_block(const std::string& path) {
+    std::string block(kBlock, '\0');
+    std::ifstream(path, std::ios::binary).read(block.data(), kBlock);
+    return block;
+  }
+  [[nodiscard]] std::optional<CheckpointSeal> seal_of(std::size_t number) const {
+    return decode_checkpoint_seal(first_block(path(number)));
+  }
+
+  /// The number of the file that the next start uses.
+  [[nodiscard]] std::size_t written_to() const {
     const auto serial = [&](std::size_t number) {
-      std::ifstream file(path(number), std::ios::binary);
-      std::string block(kBlock, '\0');
-      file.read(block.data(), static_cast<std::streamsize>(block.size()));
-      const auto seal = decode_checkpoint_seal(block);
+      const auto seal = seal_of(number);
       return seal && !seal->spent ? seal->serial : 0;
     };
-    return path(serial(1) > serial(0) ? 1 : 0);
+    return serial(1) > serial(0) ? 1 : 0;
+  }
+  [[nodiscard]] std::string newest() const { return path(written_to()); }
+
+  /// What the headers of all segments say.
+  [[nodiscard]] std::uint64_t newest_generation() const {
+    std::uint64_t newest = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+      auto fault = HeaderFault::blank;
+      const auto header = decode_segment_header(first_block(file.path()), fault);
+      if (header) newest = std::max(newest, header->generation);
+    }
+    return newest;
   }
 
   void write_checkpoint() {
@@ -130,10 +148,8 @@ class rotten_end : public checkpoint {
   [[nodiscard]] std::vector<std::string> spares() const {
     std::vector<std::string> paths;
     for (const auto& file : std::filesystem::directory_iterator(folder_)) {
-      std::string block(kBlock, '\0');
-      std::ifstream(file.path(), std::ios::binary).read(block.data(), kBlock);
       auto fault = HeaderFault::blank;
-      const auto header = decode_segment_header(block, fault);
+      const auto header = decode_segment_header(first_block(file.path()), fault);
       if (header && header->role == SegmentRole::spare) paths.push_back(file.path());
     }
     return paths;
@@ -222,6 +238,30 @@ TEST_F(rotten_end, is_no_torn_tail_wherever_a_start_ended_that_had_no_spare) {
   expect_damage_wherever_a_life_ends(CheckpointUse::where_it_fits);
 }
 
+TEST_F(rotten_end, is_no_torn_tail_where_the_disk_fails_to_read_the_checkpoint_for_a_moment) {
+  rot_at(kLastOctet);
+  const std::string name(kCheckpointNames[written_to()]);
+  for (const std::uint64_t at : {std::uint64_t{0}, kBlock}) {
+    disk_->unreadable = {name, at, at + 1};
+    disk_->unreadable_times = kReadTries - 1;
+    expect_damage(CheckpointUse::where_it_fits, std::to_string(at));
+    EXPECT_EQ(disk_->unreadable_times, 0U);
+  }
+}
+
+TEST_F(rotten_end, is_no_torn_tail_any_more_when_the_checkpoint_can_be_read_again) {
+  rot_at(kLastOctet);
+  disk_->unreadable = {std::string(kCheckpointNames[written_to()]), 0, 1};
+  for (int life = 0; life < 2; ++life) {
+    const auto opened = open(*disk_, CheckpointUse::where_it_fits);
+    ASSERT_TRUE(opened) << opened.error().text;
+    EXPECT_EQ((*opened)->recovery().torn_tails, 1U) << "which nobody can tell from damage";
+    EXPECT_EQ((*opened)->recovery().no_checkpoint, "its first block cannot be read");
+  }
+  disk_->unreadable = {};
+  expect_damage(CheckpointUse::where_it_fits, "read again");
+}
+
 TEST_F(checkpoint, is_written_by_upkeep_when_there_is_enough_to_cover) {
   for (int i = 0; i < 100; ++i) (void)add(std::string(4000, 'x'));
   maintain_all();
@@ -271,6 +311,37 @@ TEST_F(checkpoint, that_is_damaged_is_not_used) {
     start();
     EXPECT_FALSE(report().from_checkpoint) << "nor is an older one, which the log did not go on from";
   }
+}
+
+TEST_F(checkpoint, that_could_not_be_read_is_not_used_when_it_can_be) {
+  const auto id = add("content");
+  write_checkpoint();
+  const auto file = written_to();
+  disk_->unreadable = {std::string(kCheckpointNames[file]), 0, 1};
+  start();
+  EXPECT_EQ(report().no_checkpoint, "its first block cannot be read");
+  ASSERT_TRUE(commit(outcome(id, 0, mail::Disposition::delivered)));
+  const auto later = add("later");
+  maintain_all();
+  EXPECT_GT(newest_generation(), 1ULL << 32U) << "the checkpoint may know of smaller ones";
+  disk_->unreadable = {};
+  start();
+  EXPECT_FALSE(report().from_checkpoint);
+  EXPECT_EQ(report().no_checkpoint, "");
+  EXPECT_FALSE(engine_->find(id));
+  EXPECT_EQ(engine_->read_content(later), "later");
+  ASSERT_TRUE(seal_of(file)) << "what it proves is still there";
+  EXPECT_TRUE(seal_of(file)->spent);
+}
+
+TEST_F(checkpoint, that_cannot_be_read_is_emptied_where_it_cannot_be_made_spent) {
+  const auto id = add("content");
+  write_checkpoint();
+  const auto file = written_to();
+  disk_->unreadable = disk_->unwritable = {std::string(kCheckpointNames[file]), 0, 1};
+  start();
+  EXPECT_EQ(std::filesystem::file_size(path(file)), 0U);
+  EXPECT_EQ(engine_->read_content(id), "content");
 }
 
 TEST_F(checkpoint, of_what_the_log_has_not_got_is_not_used) {

@@ -58,6 +58,7 @@ class FailingDisk : public Disk {
   std::string unopenable;        ///< for reading
   std::set<std::string> synced;  ///< names of files
   Range unreadable;
+  std::uint64_t unreadable_times = UINT64_MAX;
   Range unwritable;
   bool quota_is_used_up = false;  ///< no file grows, whatever `free` says
   std::uint64_t written = 0;
@@ -81,7 +82,10 @@ class FailingDisk : public Disk {
     Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
       ++disk_.reads;
       disk_.bytes_read += out.size();
-      if (disk_.unreadable.meets(name_, offset, out.size())) return fail_errno("reading", EIO);
+      if (disk_.unreadable_times > 0 && disk_.unreadable.meets(name_, offset, out.size())) {
+        --disk_.unreadable_times;
+        return fail_errno("reading", EIO);
+      }
       return file_->read(offset, out);
     }
     Result<void> sync() override {

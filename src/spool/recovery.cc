@@ -48,7 +48,7 @@ class Recovery {
     log_.start_at({.id_mark = report_.quarantined.empty() ? id_mark_ : id_mark_ + kSkippedAfterDamage,
                    .log_sequence = last_log_sequence_ + 1,
                    .spool = spool_.value_or(gave_up_ ? kAnySpool : options_.salt)});
-    if (gave_up_) log_.skip_generations(kSkippedAfterDamage);
+    if (gave_up_ || skips_generations_) log_.skip_generations(kSkippedAfterDamage);
     // So it is known without checkpoints, which may be removed. Without a spare the first commit does it.
     for (const auto stream : ends_to_name_) std::ignore = log_.activate(stream);
     report_.live = index_.live();
@@ -169,12 +169,11 @@ class Recovery {
     auto found = CheckpointBase::open_all(*disks_[0]);
     if (!found) return fail_with(std::move(found));
     synced_ends_ = SyncedEnds(*found, spool_);
-    // So that what they prove stays true of the segments that it was said of, and of no others.
-    for (const auto& one : *found) {
-      if (one.head().spool == spool_) log_.continue_generations(one.seal().coverage.next_generation);
-    }
+    for (const auto& one : *found) note_generations(one);
     const bool may = use == CheckpointUse::where_it_fits && !gave_up_ && spool_;
     auto* newest = may && !found->empty() && !found->front().seal().spent ? &found->front() : nullptr;
+    const auto unread = std::ranges::find_if(*found, &CheckpointBase::is_unread);
+    if (may && unread != found->end()) report_.no_checkpoint = unread->fault();
     if (newest != nullptr) report_.no_checkpoint = misfit_of(*newest);
     if (newest != nullptr && report_.no_checkpoint.empty()) base_ = std::move(*newest);
     const auto used = base_ ? std::optional(base_->file()) : std::nullopt;
@@ -210,6 +209,14 @@ class Recovery {
       if (checks && last_block(covered) != covered.last_block) return name + " is not as it was written then";
     }
     return {};
+  }
+
+  /// None that a checkpoint knows is given again: what it proves stays true of those segments alone. One that
+  /// cannot be read, or the head of which cannot, may be read by a later start.
+  void note_generations(const CheckpointBase& base) {
+    const bool may_be_ours = !base.fault().empty() || base.head().spool == spool_;
+    if (may_be_ours) log_.continue_generations(base.seal().coverage.next_generation);
+    skips_generations_ = skips_generations_ || base.is_unread();
   }
 
   std::uint64_t last_block(const CoveredSegment& covered) {
@@ -478,7 +485,8 @@ class Recovery {
   std::map<QueueId, std::pair<std::uint32_t, Quarantined>> misfits_;  ///< with their slots
   std::uint64_t id_mark_ = 1;
   std::uint64_t last_log_sequence_ = 0;
-  bool gave_up_ = false;  ///< a segment of which not even the header is known
+  bool gave_up_ = false;            ///< a segment of which not even the header is known
+  bool skips_generations_ = false;  ///< a checkpoint that cannot be read may know more of them
 };
 
 }  // namespace

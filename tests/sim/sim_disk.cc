@@ -141,8 +141,17 @@ Result<void> SimDisk::write(Inode& inode, std::uint64_t offset, std::string_view
     write_sectors(inode, offset, part());
     return may;
   }
+  if (cuts_unreadable(inode, offset, bytes.size()) && chance(0.5)) return fail_errno("writing", EIO);
   write_sectors(inode, offset, bytes);
   return {};
+}
+
+/// A part of a sector is written: the rest must be read for it, which may work again.
+bool SimDisk::cuts_unreadable(const Inode& inode, std::uint64_t offset, std::uint64_t bytes) {
+  const auto cuts = [&](std::uint64_t at) {
+    return at % kSector != 0 && inode.unreadable.contains(at / kSector);
+  };
+  return cuts(offset) || cuts(offset + bytes);
 }
 
 void SimDisk::put_durable(Inode& inode, std::size_t sector, const std::string& bytes) {

@@ -82,6 +82,7 @@ class SimDisk : public spool::Disk {
   void write_sectors(Inode& inode, std::uint64_t offset, std::string_view bytes);
   Result<void> write(Inode& inode, std::uint64_t offset, std::string_view bytes);
   Result<void> sync(Inode& inode);
+  static bool cuts_unreadable(const Inode& inode, std::uint64_t offset, std::uint64_t bytes);
   static void put_durable(Inode& inode, std::size_t sector, const std::string& bytes);
 
   std::mt19937_64& random_;
