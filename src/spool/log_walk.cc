@@ -5,41 +5,11 @@
 #include <set>
 #include <utility>
 
-#include "spool/lost_blocks.h"
 #include "spool/segment_file.h"
 #include "spool/synced_ends.h"
 
 namespace sternpost::spool {
 namespace {
-
-Result<FoundSegment> look_at(Disk& disk, std::uint32_t slot) {
-  FoundSegment found;
-  found.slot = slot;
-  auto file = disk.open(segment_name(slot));
-  if (!file && !is_unreadable(file.error())) return fail_with(std::move(file));
-  if (!file) {
-    found.why_not = "it cannot be opened";
-    return found;
-  }
-  const auto bytes = (*file)->size();
-  if (!bytes) return fail_with(Result<std::uint64_t>(bytes));
-  found.file = std::move(*file);
-  found.file_bytes = *bytes;
-  std::string block(kBlock, '\0');
-  const auto lost = read_blocks(*found.file, 0, block);
-  if (!lost) return fail_with(Result<std::vector<std::uint64_t>>(lost));
-  if (!lost->empty()) {
-    found.why_not = "the segment's header cannot be read";
-    return found;
-  }
-  auto fault = HeaderFault::blank;
-  found.header = decode_segment_header(block, fault);
-  if (found.header && found.header->slot == slot) return found;
-  if (found.header || fault == HeaderFault::damaged) found.why_not = "the segment's header is damaged";
-  if (fault == HeaderFault::other_version) found.why_not = "written by another version of Sternpost";
-  found.header.reset();
-  return found;
-}
 
 /// Both logs at once.
 class Walk {
@@ -183,7 +153,7 @@ Result<std::vector<FoundSegment>> find_segments(const Disks& disks) {
       const auto slot = parse_segment_name(name);
       if (!slot) continue;
       if (!slots.insert(*slot).second) return fail(ErrorClass::internal, name + " is in both folders");
-      auto found = look_at(*disk, *slot);
+      auto found = look_at_segment(*disk, *slot);
       if (!found) return fail_with(std::move(found), name);
       segments.push_back(std::move(*found));
     }

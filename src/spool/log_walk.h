@@ -16,17 +16,9 @@
 #include "spool/disk.h"
 #include "spool/record.h"
 #include "spool/segment.h"
+#include "spool/segment_file.h"
 
 namespace sternpost::spool {
-
-/// A file of the spool, and what its first block says.
-struct FoundSegment {
-  std::uint32_t slot = 0;
-  std::unique_ptr<DiskFile> file;  ///< null where it cannot be opened
-  std::uint64_t file_bytes = 0;
-  std::optional<SegmentHeader> header;
-  std::string why_not;  ///< why there is no header; empty where the file was only being prepared
-};
 
 /// The segments of all folders, by slot. Fails where a folder cannot be listed, a file's name stands in both,
 /// or reading fails for another reason than a medium that does not give it back.

@@ -11,7 +11,6 @@
 #include "base/checksum.h"
 #include "spool/checkpoint_base.h"
 #include "spool/content_file.h"
-#include "spool/lost_blocks.h"
 #include "spool/reader.h"
 #include "spool/replay.h"
 #include "spool/segment_file.h"
@@ -107,49 +106,24 @@ class Recovery {
   }
 
   Result<void> read_header(std::uint32_t slot, std::size_t volume) {
+    auto one = look_at_segment(*disks_[volume], slot);
+    if (!one) return fail_with(std::move(one));
+    if (one->is_of_other_version) return fail(ErrorClass::internal, std::move(one->why_not));
     Found found;
     found.segment.volume = volume;
-    auto file = read_patiently([&] { return disks_[volume]->open(segment_name(slot)); });
-    if (!file && is_unreadable(file.error())) return give_up(std::move(found), slot, "it cannot be opened");
-    if (!file) return fail_with(std::move(file));
-    found.segment.file = std::move(*file);
+    found.segment.file = std::move(one->file);
+    found.file_bytes = one->file_bytes;
+    if (!found.segment.file) return give_up(std::move(found), slot, std::move(one->why_not));
     // What a killed process, or a copy of the folder from elsewhere, left in memory only is durable from here
     // on.
     if (auto synced = found.segment.file->sync(); !synced) return synced;
-    auto bytes = found.segment.file->size();
-    if (!bytes) return fail_with(std::move(bytes));
-    found.file_bytes = *bytes;
-    std::string block(kBlock, '\0');
-    auto lost = read_blocks(*found.segment.file, 0, block);
-    if (!lost) return fail_with(std::move(lost));
-    if (!lost->empty()) return give_up(std::move(found), slot, "the segment's header cannot be read");
-    auto fault = HeaderFault::blank;
-    const auto header = decode_segment_header(block, fault);
-    if (header && header->slot == slot) return take_header(std::move(found), *header);
-    if (!header && fault == HeaderFault::blank) {
-      const auto blank = is_blank(*found.segment.file, found.file_bytes);
-      if (!blank) return fail_with(Result<bool>(blank));
-      if (!*blank) return give_up(std::move(found), slot, "the segment's header is damaged");
-      log_.adopt_blank(slot, volume);
-      return {};
-    }
-    if (!header && fault == HeaderFault::other_version) {
-      return fail(ErrorClass::internal, "written by another version of Sternpost");
-    }
-    return give_up(std::move(found), slot, "the segment's header is damaged");
-  }
-
-  /// Nothing but zeroes: a file that was only being prepared. What cannot be read may be anything.
-  static Result<bool> is_blank(DiskFile& file, std::uint64_t bytes) {
-    constexpr std::uint64_t kStep = 1024UL * 1024;
-    std::string step;
-    for (std::uint64_t at = 0; at < bytes; at += kStep) {
-      step.resize(std::min(kStep, bytes - at));
-      const auto lost = read_blocks(file, at, step);
-      if (!lost) return fail_with(Result<std::vector<std::uint64_t>>(lost));
-      if (!lost->empty() || step.find_first_not_of('\0') != std::string::npos) return false;
-    }
-    return true;
+    if (one->header) return take_header(std::move(found), *one->header);
+    if (!one->why_not.empty()) return give_up(std::move(found), slot, std::move(one->why_not));
+    auto blank = is_blank(*found.segment.file, found.file_bytes);
+    if (!blank) return fail_with(std::move(blank));
+    if (!*blank) return give_up(std::move(found), slot, "the segment's header is damaged");
+    log_.adopt_blank(slot, volume);
+    return {};
   }
 
   /// The file is kept, and nothing in it is used. It may be the newest log, may name the end of the one
@@ -283,21 +257,6 @@ class Recovery {
     return written;
   }
 
-  /// Writes what is read there once more and syncs: after a sync that failed, what memory holds and the disk
-  /// has not is not written by a later sync. Blocks that cannot be read stay as they are.
-  static Result<void> rewrite(Segment& segment, std::uint64_t offset, std::uint64_t length) {
-    std::string bytes(length, '\0');
-    auto lost = read_blocks(*segment.file, offset, bytes);
-    if (!lost) return fail_with(std::move(lost));
-    for (std::uint64_t at = 0; at < length; at += kBlock) {
-      if (std::ranges::find(*lost, offset + at) != lost->end()) continue;
-      if (auto written = segment.file->write(offset + at, std::string_view(bytes).substr(at, kBlock));
-          !written)
-        return written;
-    }
-    return segment.file->sync();
-  }
-
   /// Both logs, group by group in the order in which they were written.
   Result<void> read_logs() {
     for (;;) {
@@ -390,10 +349,10 @@ class Recovery {
     const bool is_durable = reading.skipped || (!reading.newest && whole && !gave_up_);
     if (is_durable) return {};
     if (scan.sealed && scan.end < segment.header.segment_bytes) {
-      if (auto kept = rewrite(segment, scan.end, kBlock); !kept) return kept;
+      if (auto kept = rewrite(*segment.file, scan.end, kBlock); !kept) return kept;
     }
     if (scan.groups.empty()) return {};
-    return rewrite(segment, scan.groups.back().offset, scan.groups.back().extent);
+    return rewrite(*segment.file, scan.groups.back().offset, scan.groups.back().extent);
   }
 
   void apply_group(Reading& reading) {

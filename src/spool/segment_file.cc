@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "spool/lost_blocks.h"
@@ -21,6 +23,60 @@ void add_lost(SegmentScan& scan, std::span<const std::uint64_t> blocks) {
 }
 
 }  // namespace
+
+Result<FoundSegment> look_at_segment(Disk& disk, std::uint32_t slot) {
+  FoundSegment found;
+  found.slot = slot;
+  auto file = read_patiently([&] { return disk.open(segment_name(slot)); });
+  if (!file && !is_unreadable(file.error())) return fail_with(std::move(file));
+  if (!file) {
+    found.why_not = "it cannot be opened";
+    return found;
+  }
+  auto bytes = (*file)->size();
+  if (!bytes) return fail_with(std::move(bytes));
+  found.file = std::move(*file);
+  found.file_bytes = *bytes;
+  std::string block(kBlock, '\0');
+  auto lost = read_blocks(*found.file, 0, block);
+  if (!lost) return fail_with(std::move(lost));
+  if (!lost->empty()) {
+    found.why_not = "the segment's header cannot be read";
+    return found;
+  }
+  auto fault = HeaderFault::blank;
+  found.header = decode_segment_header(block, fault);
+  if (found.header && found.header->slot == slot) return found;
+  if (found.header || fault == HeaderFault::damaged) found.why_not = "the segment's header is damaged";
+  found.is_of_other_version = !found.header && fault == HeaderFault::other_version;
+  if (found.is_of_other_version) found.why_not = "written by another version of Sternpost";
+  found.header.reset();
+  return found;
+}
+
+Result<bool> is_blank(DiskFile& file, std::uint64_t bytes) {
+  constexpr std::uint64_t kStep = 1024UL * 1024;
+  std::string step;
+  for (std::uint64_t at = 0; at < bytes; at += kStep) {
+    step.resize(std::min(kStep, bytes - at));
+    auto lost = read_blocks(file, at, step);
+    if (!lost) return fail_with(std::move(lost));
+    if (!lost->empty() || step.find_first_not_of('\0') != std::string::npos) return false;
+  }
+  return true;
+}
+
+Result<void> rewrite(DiskFile& file, std::uint64_t offset, std::uint64_t length) {
+  std::string bytes(length, '\0');
+  auto lost = read_blocks(file, offset, bytes);
+  if (!lost) return fail_with(std::move(lost));
+  for (std::uint64_t at = 0; at < length; at += kBlock) {
+    if (std::ranges::find(*lost, offset + at) != lost->end()) continue;
+    const auto block = std::string_view(bytes).substr(at, kBlock);
+    if (auto written = file.write(offset + at, block); !written) return written;
+  }
+  return file.sync();
+}
 
 void NamedEnds::add(const SegmentEnd& previous) {
   auto& end = ends_[{previous.slot, previous.generation}];
