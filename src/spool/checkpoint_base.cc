@@ -7,81 +7,62 @@
 namespace sternpost::spool {
 namespace {
 
-struct Opened {
-  std::size_t number = 0;
-  std::unique_ptr<DiskFile> file;
-  std::optional<CheckpointSeal> seal;
-  bool unread = false;
-};
-
 /// What an error is about: nobody needs the file.
 std::string said_of(std::size_t number) {
   return std::string(kCheckpointNames.at(number)) + ", which may be removed";
 }
 
-Result<Opened> open_file(Disk& disk, std::size_t number) {
+}  // namespace
+
+Result<CheckpointBase> CheckpointBase::open(Disk& disk, std::size_t number) {
   auto file = disk.open(std::string(kCheckpointNames.at(number)));
   if (!file) return fail_with(std::move(file), said_of(number));
-  Opened opened{number, std::move(*file), std::nullopt};
-  std::string block(kBlock, '\0');
-  auto read = read_patiently([&] { return opened.file->read(0, block); });
-  opened.unread = !read && is_unreadable(read.error());
-  if (!read && !opened.unread) return fail_with(std::move(read), said_of(number));
-  if (read) opened.seal = decode_checkpoint_seal(block);
-  return opened;
+  CheckpointBase base(std::move(*file), number);
+  if (auto read = base.read_seal(); !read) return fail_with(std::move(read), said_of(number));
+  if (base.seal_is_ == SealIs::read) base.fault_ = base.read_head();
+  return base;
 }
 
-/// Those of the two files that are there.
-Result<std::vector<Opened>> open_files(Disk& disk) {
+Result<std::vector<CheckpointBase>> CheckpointBase::open_all(Disk& disk) {
   auto names = disk.list();
   if (!names) return fail_with(std::move(names));
-  std::vector<Opened> files;
+  std::vector<CheckpointBase> all;
   for (std::size_t i = 0; i < kCheckpointNames.size(); ++i) {
     if (std::ranges::find(*names, kCheckpointNames.at(i)) == names->end()) continue;
-    auto opened = open_file(disk, i);
-    if (!opened) return fail_with(std::move(opened));
-    files.push_back(std::move(*opened));
+    auto base = open(disk, i);
+    if (!base) return fail_with(std::move(base));
+    all.push_back(std::move(*base));
   }
-  return files;
+  std::ranges::sort(all, std::greater{},
+                    [](const CheckpointBase& one) { return std::pair(!one.seal_.spent, one.seal_.serial); });
+  return all;
+}
+
+Result<void> CheckpointBase::read_seal() {
+  std::string block(kBlock, '\0');
+  auto read = read_patiently([&] { return file_->read(0, block); });
+  if (!read && !is_unreadable(read.error())) return fail_with(std::move(read));
+  if (!read) {
+    seal_is_ = SealIs::unread;
+    fault_ = "its first block cannot be read";
+    return {};
+  }
+  const auto seal = decode_checkpoint_seal(block);
+  if (!seal) return {};
+  seal_is_ = SealIs::read;
+  seal_ = *seal;
+  return {};
 }
 
 /// Also what is spent or empty already: it may be so in memory alone. A seal that cannot be read now may be
 /// read later: the magic is written without knowing what is behind it. Where the disk must read the rest of
 /// the block for that, and cannot, nothing but emptying the file keeps a later start from beginning with it.
-Result<void> spend(Opened& opened) {
-  auto done = opened.seal || opened.unread ? opened.file->write(0, kSpentMagic) : opened.file->clear();
-  if (!done && opened.unread && is_unreadable(done.error())) done = opened.file->clear();
-  if (done) done = opened.file->sync();
-  return done;
-}
-
-}  // namespace
-
-Result<void> CheckpointBase::spend_all_but(Disk& disk, std::optional<std::size_t> used) {
-  auto files = open_files(disk);
-  if (!files) return fail_with(std::move(files));
-  for (auto& opened : *files) {
-    if (opened.number == used) continue;
-    if (auto done = spend(opened); !done) return fail_with(std::move(done), said_of(opened.number));
-  }
+Result<void> CheckpointBase::spend() {
+  auto done = seal_is_ == SealIs::missing ? file_->clear() : file_->write(0, kSpentMagic);
+  if (!done && is_unread() && is_unreadable(done.error())) done = file_->clear();
+  if (done) done = file_->sync();
+  if (!done) return fail_with(std::move(done), said_of(number_));
   return {};
-}
-
-Result<std::vector<CheckpointBase>> CheckpointBase::open_all(Disk& disk) {
-  auto files = open_files(disk);
-  if (!files) return fail_with(std::move(files));
-  std::vector<CheckpointBase> all;
-  for (auto& opened : *files) {
-    if (!opened.seal && !opened.unread) continue;
-    CheckpointBase base(std::move(opened.file), opened.number,
-                        opened.seal.value_or(CheckpointSeal{.coverage = {}, .spent = true}));
-    base.unread_ = opened.unread;
-    base.fault_ = opened.unread ? "its first block cannot be read" : base.read_head();
-    all.push_back(std::move(base));
-  }
-  std::ranges::sort(all, std::greater{},
-                    [](const CheckpointBase& one) { return std::pair(!one.seal_.spent, one.seal_.serial); });
-  return all;
 }
 
 /// From where the next piece begins.

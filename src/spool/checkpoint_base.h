@@ -19,17 +19,17 @@ namespace sternpost::spool {
 
 class CheckpointBase {
  public:
-  /// Opens those that are there and reads their heads: first the newest one that is not spent. One of which
-  /// not even the seal can be read is among them, as a spent one with a fault.
+  /// Opens those that are there and reads their heads: first the newest one that is not spent. A file without
+  /// a seal, or with one that cannot be read, is among them, as a spent one with a fault.
   static Result<std::vector<CheckpointBase>> open_all(Disk& disk);
-  /// Before anything is written to the log: no later start begins with any but `used`, or would take it for
-  /// newer than it is. They stay there as proof of what was synced.
-  static Result<void> spend_all_but(Disk& disk, std::optional<std::size_t> used);
+  /// Before anything is written to the log: no later start begins with it, or would take it for newer than it
+  /// is. It stays there as proof of what was synced. A file without a seal is emptied.
+  Result<void> spend();
 
   /// What is wrong with its head, which says nothing then; empty where it is whole.
   [[nodiscard]] const std::string& fault() const { return fault_; }
   /// The disk does not give its seal back: what it knows may be read by a later start.
-  [[nodiscard]] bool is_unread() const { return unread_; }
+  [[nodiscard]] bool is_unread() const { return seal_is_ == SealIs::unread; }
   [[nodiscard]] const CheckpointHead& head() const { return head_; }
   [[nodiscard]] const CheckpointSeal& seal() const { return seal_; }
   [[nodiscard]] std::size_t file() const { return number_; }
@@ -47,8 +47,12 @@ class CheckpointBase {
   [[nodiscard]] std::uint64_t bytes_read() const { return kBlock + seal_.bytes; }
 
  private:
-  CheckpointBase(std::unique_ptr<DiskFile> file, std::size_t number, const CheckpointSeal& seal)
-      : file_(std::move(file)), number_(number), seal_(seal) {}
+  enum class SealIs : unsigned char { missing, unread, read };
+
+  CheckpointBase(std::unique_ptr<DiskFile> file, std::size_t number)
+      : file_(std::move(file)), number_(number) {}
+  static Result<CheckpointBase> open(Disk& disk, std::size_t number);
+  Result<void> read_seal();
   Result<std::size_t> read(std::string& out);
   std::string read_head();
   Result<std::optional<std::string>> next_piece();
@@ -61,10 +65,10 @@ class CheckpointBase {
 
   std::unique_ptr<DiskFile> file_;
   std::size_t number_;
-  CheckpointSeal seal_;
+  SealIs seal_is_ = SealIs::missing;
+  CheckpointSeal seal_{.coverage = {}, .spent = true};
   CheckpointHead head_;
-  std::string fault_;
-  bool unread_ = false;
+  std::string fault_ = "it has no seal";
   std::unordered_map<std::uint32_t, CoveredSegment> covered_;  ///< by slot
   std::uint64_t next_ = kBlock;
   std::uint64_t pieces_ = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -145,17 +146,29 @@ class Recovery {
     synced_ends_ = SyncedEnds(*found, spool_);
     for (const auto& one : *found) note_generations(one);
     const bool may = use == CheckpointUse::where_it_fits && !gave_up_ && spool_;
-    auto* newest = may && !found->empty() && !found->front().seal().spent ? &found->front() : nullptr;
-    const auto unread = std::ranges::find_if(*found, &CheckpointBase::is_unread);
-    if (may && unread != found->end()) report_.no_checkpoint = unread->fault();
-    if (newest != nullptr) report_.no_checkpoint = misfit_of(*newest);
-    if (newest != nullptr && report_.no_checkpoint.empty()) base_ = std::move(*newest);
-    const auto used = base_ ? std::optional(base_->file()) : std::nullopt;
-    if (auto spent = CheckpointBase::spend_all_but(*disks_[0], used); !spent || !used) return spent;
+    const bool begins_with_first = may && fits_first(*found);
+    for (auto& one : *found | std::views::drop(begins_with_first ? 1 : 0)) {
+      if (auto spent = one.spend(); !spent) return spent;
+    }
+    if (begins_with_first) begin_with(std::move(found->front()));
+    return {};
+  }
+
+  /// Whether the newest one is of this log; the report says why not.
+  bool fits_first(const std::vector<CheckpointBase>& found) {
+    const auto unread = std::ranges::find_if(found, &CheckpointBase::is_unread);
+    if (unread != found.end()) report_.no_checkpoint = unread->fault();
+    if (found.empty() || found.front().seal().spent) return false;
+    report_.no_checkpoint = misfit_of(found.front());
+    return report_.no_checkpoint.empty();
+  }
+
+  void begin_with(CheckpointBase base) {
+    base_ = std::move(base);
     const auto restored = base_->restore(with_records_, index_, committed_);
     if (!restored || !*restored) {
       does_not_fit_ = true;
-      return {};
+      return;
     }
     id_mark_ = std::max(id_mark_, base_->head().id_mark);
     last_log_sequence_ = base_->seal().last_log_sequence;
@@ -163,7 +176,6 @@ class Recovery {
     report_.checkpoint_serial = base_->seal().serial;
     report_.checkpoint_file = base_->file();
     report_.bytes_read += base_->bytes_read();
-    return {};
   }
 
   /// Why a checkpoint is not one of this log; empty where it is. What was written to the log after it may
