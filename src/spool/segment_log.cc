@@ -250,13 +250,28 @@ Result<void> SegmentLog::seal_named_by(const Segment& segment) {
   // A quarantined one is kept as it is: what was acknowledged may stand where it seems to end.
   const bool still_there =
       before.state == SegmentState::closed && before.header.generation == named.generation;
-  return still_there && !before.sealed ? seal(before) : Result<void>{};
+  if (!still_there || before.sealed) return {};
+  // Without the header of `segment` nobody says where this one ends, so that it must say it itself.
+  if (auto sealed = seal(before); !sealed) return fail_with(std::move(sealed), "closing a segment");
+  return {};
 }
 
 Result<void> SegmentLog::reset(std::uint32_t slot) {
   auto& segment = segments_[slot];
-  // Without this header nobody says where the segment before ends, so that one must say it itself.
-  if (auto sealed = seal_named_by(segment); !sealed) return fail_with(std::move(sealed), "closing a segment");
+  if (auto sealed = seal_named_by(segment); !sealed) return sealed;
+  return make_spare(segment);
+}
+
+Result<void> SegmentLog::discard(std::uint32_t slot) {
+  auto& segment = segments_[slot];
+  if (auto sealed = seal_named_by(segment); !sealed) return sealed;
+  // Of no size that a segment may have: every start that finds such a spare empties the file.
+  segment.header.segment_bytes = kBlock;
+  segment.header.spool = spool_;
+  return make_spare(segment);
+}
+
+Result<void> SegmentLog::make_spare(Segment& segment) {
   segment.state = SegmentState::doubtful;
   auto header = segment.header;
   header.role = SegmentRole::spare;
@@ -265,7 +280,7 @@ Result<void> SegmentLog::reset(std::uint32_t slot) {
   header.previous = {};
   header.segments = named_segments();
   if (auto written = write_header(segment, header); !written) {
-    return fail_with(std::move(written), "resetting " + segment_name(slot));
+    return fail_with(std::move(written), "resetting " + segment_name(header.slot));
   }
   ++counters_.segments_reset;
   segment.state = SegmentState::emptied;
@@ -277,15 +292,6 @@ void SegmentLog::make_spare(std::uint32_t slot) {
   segment.state = SegmentState::spare;
   ++volumes_[segment.volume].spares;
   if (segment.header.segment_bytes != options_.segment_bytes) make_blank(segment);
-}
-
-Result<void> SegmentLog::discard(std::uint32_t slot) {
-  auto& segment = segments_[slot];
-  if (auto sealed = seal_named_by(segment); !sealed) return fail_with(std::move(sealed), "closing a segment");
-  // Of no size that a segment may have: every start that finds such a spare empties the file.
-  segment.header.segment_bytes = kBlock;
-  segment.header.spool = spool_;
-  return reset(slot);
 }
 
 bool SegmentLog::can_write_a_spare() {
