@@ -22,9 +22,8 @@ class Pace {
   /// Commits wrote so many bytes since the last step.
   void earn(std::uint64_t bytes) {
     if (bytes > 0) last_ = bytes;
-    constexpr auto kMostEarned = std::uint64_t{1} << 60U;
-    const auto earned = static_cast<std::int64_t>(std::min(bytes, kMostEarned));
-    credit_ = std::min(credit_ + earned, static_cast<std::int64_t>(kMost));
+    const auto room = static_cast<std::int64_t>(kMost) - credit_;
+    credit_ += static_cast<std::int64_t>(std::min(bytes, static_cast<std::uint64_t>(room)));
   }
   /// Bytes that a step may write now, no more than commits wrote last, however much they did
   /// before while there was nothing to do; 0: it is to wait for more of them.

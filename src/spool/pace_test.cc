@@ -48,6 +48,9 @@ TEST(pace, bounds_what_a_time_without_upkeep_leaves) {
   Pace pace(kLeast);
   pace.earn(1ULL << 40U);
   EXPECT_EQ(pace.step(), Pace::kMost);
+  pace.spend(4 * Pace::kMost);
+  pace.earn(UINT64_MAX);
+  EXPECT_EQ(pace.step(), Pace::kMost) << "whatever was owed";
 }
 
 TEST(pace, makes_no_step_much_longer_than_a_commit_out_of_what_was_saved) {
