@@ -31,7 +31,8 @@ class Index {
   [[nodiscard]] std::optional<Outline> outline(QueueId id) const;
   [[nodiscard]] bool contains(QueueId id) const { return live_.contains(id); }
 
-  /// A message record: of a new message, or a copy of a live one that supersedes the last.
+  /// A message record: of a new message, or a copy of a live one that supersedes the last. The id is not
+  /// among the finished: put_copy_of_finished().
   void put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes = 0);
   /// The same of new messages that were made ready; none of them is left there.
   void put_messages(Arrivals& arrivals);
