@@ -7,6 +7,10 @@
 namespace sternpost::spool {
 namespace {
 
+/// The seal is in the first sector, and so is the magic: what the disk does not give back behind that is not
+/// needed, and would stay unreadable when the magic was written.
+constexpr std::size_t kSealSector = 512;
+
 /// What an error is about: nobody needs the file.
 std::string said_of(std::size_t number) {
   return std::string(kCheckpointNames.at(number)) + ", which may be removed";
@@ -39,7 +43,7 @@ Result<std::vector<CheckpointBase>> CheckpointBase::open_all(Disk& disk) {
 }
 
 Result<void> CheckpointBase::read_seal() {
-  std::string block(kBlock, '\0');
+  std::string block(kSealSector, '\0');
   auto read = read_patiently([&] { return file_->read(0, block); });
   if (!read && !is_unreadable(read.error())) return fail_with(std::move(read));
   if (!read) {
@@ -58,7 +62,9 @@ Result<void> CheckpointBase::read_seal() {
 /// read later: the magic is written without knowing what is behind it. Where the disk must read the rest of
 /// the block for that, and cannot, nothing but emptying the file keeps a later start from beginning with it.
 Result<void> CheckpointBase::spend() {
-  auto done = seal_is_ == SealIs::missing ? file_->clear() : file_->write(0, kSpentMagic);
+  auto block = seal_is_ == SealIs::read ? encode_checkpoint_seal(seal_) : std::string();
+  block.replace(0, kSpentMagic.size(), kSpentMagic);
+  auto done = seal_is_ == SealIs::missing ? file_->clear() : file_->write(0, block);
   if (!done && is_unread() && is_unreadable(done.error())) done = file_->clear();
   if (done) done = file_->sync();
   if (!done) return fail_with(std::move(done), said_of(number_));
