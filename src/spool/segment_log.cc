@@ -259,7 +259,7 @@ Result<void> SegmentLog::seal_named_by(const Segment& segment) {
 Result<void> SegmentLog::reset(std::uint32_t slot) {
   auto& segment = segments_[slot];
   if (auto sealed = seal_named_by(segment); !sealed) return sealed;
-  return make_spare(segment);
+  return make_empty(segment);
 }
 
 Result<void> SegmentLog::discard(std::uint32_t slot) {
@@ -268,10 +268,10 @@ Result<void> SegmentLog::discard(std::uint32_t slot) {
   // Of no size that a segment may have: every start that finds such a spare empties the file.
   segment.header.segment_bytes = kBlock;
   segment.header.spool = spool_;
-  return make_spare(segment);
+  return make_empty(segment);
 }
 
-Result<void> SegmentLog::make_spare(Segment& segment) {
+Result<void> SegmentLog::make_empty(Segment& segment) {
   segment.state = SegmentState::doubtful;
   auto header = segment.header;
   header.role = SegmentRole::spare;

@@ -221,7 +221,7 @@ class SegmentLog {
   Result<void> write_header(Segment& segment, const SegmentHeader& header);
   Result<void> seal(Segment& segment);
   Result<void> seal_named_by(const Segment& segment);
-  Result<void> make_spare(Segment& segment);
+  Result<void> make_empty(Segment& segment);
   /// A disk and what is ready there.
   struct Volume {
     explicit Volume(Disk* on) : disk(on) {}
