@@ -61,6 +61,23 @@ TEST_F(engine_with_two_disks, does_not_move_the_end_of_the_deferred_log_to_and_f
   EXPECT_TRUE(is_on_second_disk(kept));
 }
 
+TEST_F(engine_with_two_disks, leaves_to_the_first_one_what_lower_limits_do_not_allow_the_second_one) {
+  const auto used_there = [this] {
+    std::uint64_t bytes = 0;
+    for (const auto& file : std::filesystem::directory_iterator(other_)) bytes += file.file_size();
+    return bytes / options_.segment_bytes;
+  };
+  maintain_all();
+  EXPECT_EQ(used_there(), 3U);
+  options_.spare_segments = 5;
+  options_.max_spool_bytes = 8 * options_.segment_bytes;  // seven of them the first one's
+  ASSERT_TRUE(engine_->reconfigure(options_));
+  maintain_all();
+  EXPECT_EQ(used_there(), 1U);
+  EXPECT_EQ(engine_->stats().spares, 6U);
+  EXPECT_LE(engine_->stats().bytes, options_.max_spool_bytes);
+}
+
 TEST_F(engine_with_two_disks, keeps_mail_on_the_first_one_while_the_second_one_fails) {
   second_disk_->failing_syncs = 1 << 30U;
   const auto kept = add(std::string(3000, 'k'));

@@ -130,8 +130,21 @@ Result<bool> Housekeeper::keep_spares(Stream stream, Upkeep upkeep) {
   return start_recycling_or_growing(stream);
 }
 
+/// Spares beyond what the limits allow, which may have been higher, and which `sternpost spool repair`
+/// raises: what one disk has of them the other lacks.
+bool Housekeeper::give_back_beyond_limits() {
+  for (const auto stream : log_.with_own_spares()) {
+    if (log_.fits_its_share(stream) || log_.spares(stream) <= wanted_spares(stream, Upkeep::pressing))
+      continue;
+    log_.release_spare(stream);
+    return true;
+  }
+  return false;
+}
+
 /// What a time of much mail took, when it is over.
 Result<bool> Housekeeper::give_back() {
+  if (give_back_beyond_limits()) return true;
   std::uint64_t needed = 0;
   for (std::uint32_t slot = 0; slot < log_.segments().size(); ++slot) needed += index_.need(slot).bytes;
   const auto constant = (wanted_spares(Stream::incoming, Upkeep::all) + kKeptSegments) * log_.segment_bytes();

@@ -34,14 +34,18 @@ std::uint64_t SegmentLog::total_bytes() const {
   return total;
 }
 
-bool SegmentLog::may_grow(Stream stream) {
-  if (total_bytes() + other_bytes_ + options_.segment_bytes > options_.max_bytes) return false;
+bool SegmentLog::fits_its_share(Stream stream, std::uint64_t more) const {
   const auto volume = volume_of(stream);
   const auto here = std::ranges::count_if(segments_, [volume](const Segment& segment) {
     return segment.volume == volume && segment.state != SegmentState::absent;
   });
-  const auto most = volume == 0 ? options_.max_bytes : options_.max_bytes - options_.main_bytes;
-  if ((static_cast<std::uint64_t>(here) + 1) * options_.segment_bytes > most) return false;
+  const auto share = volume == 0 ? options_.max_bytes : options_.max_bytes - options_.main_bytes;
+  return (static_cast<std::uint64_t>(here) + more) * options_.segment_bytes <= share;
+}
+
+bool SegmentLog::may_grow(Stream stream) {
+  if (total_bytes() + other_bytes_ + options_.segment_bytes > options_.max_bytes) return false;
+  if (!fits_its_share(stream, 1)) return false;
   const auto free = volumes_[volume_of(stream)].disk->free_bytes();
   return free && *free >= options_.min_free_bytes + options_.segment_bytes;
 }

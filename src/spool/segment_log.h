@@ -122,6 +122,9 @@ class SegmentLog {
   /// Failures of writing or syncing the logs since the last success.
   [[nodiscard]] unsigned failures_in_row() const { return failures_in_row_; }
 
+  /// Whether the disk has no more segments, with so many `more`, than the limits allow there. Limits may have
+  /// been higher.
+  [[nodiscard]] bool fits_its_share(Stream stream, std::uint64_t more = 0) const;
   /// Whether the limits allow one more segment for this log.
   [[nodiscard]] bool may_grow(Stream stream);
   [[nodiscard]] bool preparing(Stream stream) const {
