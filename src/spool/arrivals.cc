@@ -12,7 +12,7 @@ void Arrivals::add(QueueId id, const Message& message) {
 }
 
 void Arrivals::clear() {
-  packed_.clear();
+  if (!packed_.empty()) packed_.clear();  // which passes over all buckets
   ids_.clear();
   need_ = {};
   file_bytes_ = 0;

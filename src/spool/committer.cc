@@ -90,15 +90,19 @@ std::vector<Result<void>> Committer::commit(std::span<const Op> ops) {
 /// The file of an id that was used already belongs to the message that has it.
 void Committer::note_refused(const Op& op) {
   const auto* message = std::get_if<AddMessage>(&op);
-  if (message == nullptr || !message->file || committed_.contains(message->id)) return;
+  if (message == nullptr || !message->file || was_committed(message->id)) return;
   refused_files_.push_back(message->id);
 }
 
 std::vector<QueueId> Committer::take_discarded() {
   if (log_.is_unsettled(Stream::incoming)) return {};
   auto ids = std::exchange(refused_files_, {});
-  std::erase_if(ids, [this](QueueId id) { return committed_.contains(id); });  // at another try
+  std::erase_if(ids, [this](QueueId id) { return was_committed(id); });  // at another try
   return ids;
+}
+
+bool Committer::was_committed(QueueId id) const {
+  return committed_.contains(id) || (committed_.is_below(id) && index_.knows(id));
 }
 
 bool Committer::depends_on_pending(const Op& op) const {
@@ -130,7 +134,7 @@ void Committer::pend(QueueId id, RecordType type, MessageState state, std::size_
 
 Result<void> Committer::check(const AddMessage& op) const {
   if (!log_.was_leased(op.id)) return fail(ErrorClass::permanent, "this queue id was not leased");
-  if (latest_.contains(op.id) || committed_.contains(op.id)) {
+  if (latest_.contains(op.id) || was_committed(op.id)) {
     return fail(ErrorClass::permanent, "this queue id was used already");
   }
   if (op.envelope.recipients.empty()) return fail(ErrorClass::permanent, "a message without recipients");
@@ -368,7 +372,6 @@ void Committer::flush() {
   } else {
     refuse(durable.error());
   }
-  arrivals_.clear();
   refused_on_pending_.clear();
   group_.clear();
   group_need_ = 0;
@@ -406,6 +409,7 @@ void Committer::take(std::uint32_t slot) {
 void Committer::refuse(const Error& error) {
   for (const auto& pending : pending_) (*results_)[pending.op] = std::unexpected(error);
   for (const auto op : refused_on_pending_) (*results_)[op] = std::unexpected(error);
+  arrivals_.clear();
 }
 
 }  // namespace sternpost::spool

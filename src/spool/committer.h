@@ -36,6 +36,9 @@ class Committer {
   /// One result for each operation, in order. See Engine::commit.
   std::vector<Result<void>> commit(std::span<const Op> ops);
 
+  /// As Engine::was_committed.
+  [[nodiscard]] bool was_committed(QueueId id) const;
+
   /// Content files of messages that were refused, as far as no later start can find such a message.
   [[nodiscard]] std::vector<QueueId> take_discarded();
 

@@ -84,7 +84,7 @@ class Engine {
   /// there is more. What is pressing is done at the pace of commits (pace.h), while two spares are there.
   Result<bool> maintain(Upkeep upkeep = Upkeep::all);
   /// Sees to it that the next start has little to read. Nothing is lost where this fails or is left out.
-  Result<void> write_checkpoint();
+  Result<void> write_checkpoint() { return checkpoints_.finish(); }
 
   /// Why new messages are refused just now; success when they are taken.
   [[nodiscard]] Result<void> may_take_messages() const;
@@ -122,7 +122,7 @@ class Engine {
   Result<void> read_texts(Message& message) { return reader_.texts(message.state); }
   /// True for every message that was ever acknowledged, as far as the log still tells: live ones, those
   /// finished since the start, and those finished earlier whose records are still there.
-  [[nodiscard]] bool was_committed(QueueId id) const { return committed_.contains(id); }
+  [[nodiscard]] bool was_committed(QueueId id) const { return committer_.was_committed(id); }
 
   /// Segments that are kept as they are, as far as possible in the order in which they were written.
   [[nodiscard]] std::vector<std::uint32_t> quarantined() const;

@@ -19,6 +19,10 @@ class IdSet {
   void insert(QueueId id);
   void erase(QueueId id);
   [[nodiscard]] bool contains(QueueId id) const;
+  /// Below all that is in it: it may have been forgotten.
+  [[nodiscard]] bool is_below(QueueId id) const {
+    return !intervals_.empty() && id.value < intervals_.begin()->first;
+  }
 
   /// Consecutive ids.
   struct Run {

@@ -60,6 +60,7 @@ void Index::put_message(QueueId id, const Place& data, MessageState state, std::
 }
 
 void Index::put_messages(Arrivals& arrivals) {
+  if (arrivals.ids_.empty()) return;
   live_.merge(arrivals.packed_);
   for (const auto id : arrivals.ids_) positions_.emplace_back(next_position_++, id);
   if (arrivals.slot_ >= needs_.size()) needs_.resize(arrivals.slot_ + 1ULL);

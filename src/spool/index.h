@@ -1,7 +1,7 @@
 // What is in the log, in memory: where each live message is and who is open; which finished ones a scan could
 // still find, and what proves that they are finished; and, for each segment, what recycling it would take.
 //
-// Slots name segments here: a slot gets a new generation only after retire() removed what pointed to it.
+// Slots name segments here: a slot takes records again only after retire() removed what pointed to it.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +30,13 @@ class Index {
   /// The same of what does not grow with its recipients.
   [[nodiscard]] std::optional<Outline> outline(QueueId id) const;
   [[nodiscard]] bool contains(QueueId id) const { return live_.contains(id); }
+  /// Live, or finished and still found by a scan.
+  [[nodiscard]] bool knows(QueueId id) const { return live_.contains(id) || finished_.contains(id); }
 
   /// A message record: of a new message, or a copy of a live one that supersedes the last. The id is not
   /// among the finished: put_copy_of_finished().
   void put_message(QueueId id, const Place& data, MessageState state, std::uint64_t file_bytes = 0);
-  /// The same of new messages that were made ready; none of them is left there.
+  /// The same of messages that were made ready, all of them new; none is left there.
   void put_messages(Arrivals& arrivals);
   /// Another message record of a finished one.
   void put_copy_of_finished(QueueId id, std::uint32_t slot);
