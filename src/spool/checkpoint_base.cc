@@ -7,8 +7,8 @@
 namespace sternpost::spool {
 namespace {
 
-/// The seal is in the first sector, and so is the magic: what the disk does not give back behind that is not
-/// needed, and would stay unreadable when the magic was written.
+/// The seal is in the first sector, and so is the magic: what the disk does not give back behind that, where
+/// it gives back the one without the other, is not needed.
 constexpr std::size_t kSealSector = 512;
 
 /// What an error is about: nobody needs the file.
@@ -59,16 +59,26 @@ Result<void> CheckpointBase::read_seal() {
 }
 
 /// Also what is spent or empty already: it may be so in memory alone. A seal that cannot be read now may be
-/// read later: the magic is written without knowing what is behind it. Where the disk must read the rest of
-/// the block for that, and cannot, nothing but emptying the file keeps a later start from beginning with it.
+/// read later: the magic is written without knowing what is behind it. Where that cannot be done, for the
+/// rest of the block must be read first, nothing but emptying the file keeps a later start from beginning
+/// with it.
 Result<void> CheckpointBase::spend() {
-  auto block = seal_is_ == SealIs::read ? encode_checkpoint_seal(seal_) : std::string();
-  block.replace(0, kSpentMagic.size(), kSpentMagic);
-  auto done = seal_is_ == SealIs::missing ? file_->clear() : file_->write(0, block);
-  if (!done && is_unread() && is_unreadable(done.error())) done = file_->clear();
-  if (done) done = file_->sync();
+  auto done = seal_is_ == SealIs::missing ? empty() : write_spent_magic();
+  if (!done && is_unread()) done = empty();
   if (!done) return fail_with(std::move(done), said_of(number_));
   return {};
+}
+
+Result<void> CheckpointBase::write_spent_magic() {
+  auto block = seal_is_ == SealIs::read ? encode_checkpoint_seal(seal_) : std::string();
+  block.replace(0, kSpentMagic.size(), kSpentMagic);
+  if (auto written = file_->write(0, block); !written) return written;
+  return file_->sync();
+}
+
+Result<void> CheckpointBase::empty() {
+  if (auto cleared = file_->clear(); !cleared) return cleared;
+  return file_->sync();
 }
 
 /// From where the next piece begins.

@@ -53,6 +53,8 @@ class CheckpointBase {
       : file_(std::move(file)), number_(number) {}
   static Result<CheckpointBase> open(Disk& disk, std::size_t number);
   Result<void> read_seal();
+  Result<void> write_spent_magic();
+  Result<void> empty();
   Result<std::size_t> read(std::string& out);
   std::string read_head();
   Result<std::optional<std::string>> next_piece();

@@ -155,11 +155,6 @@ Result<bool> Engine::step(Upkeep upkeep, std::uint64_t bytes) {
   return wanted ? checkpoints_.step(bytes) : false;
 }
 
-Result<void> Engine::write_checkpoint() {
-  housekeeper_.forget();  // a checkpoint would take what is remembered for what is in the log
-  return checkpoints_.finish();
-}
-
 Result<mail::Envelope> Engine::read_envelope(QueueId id) {
   const auto message = index_.outline(id);
   if (!message) return fail(ErrorClass::permanent, "no message " + to_string(id) + " in the queue");

@@ -96,6 +96,9 @@ class FailingDisk : public Disk {
       disk_.synced.insert(name_);
       return file_->sync();
     }
+    void begin_write_out(std::uint64_t offset, std::uint64_t bytes) override {
+      file_->begin_write_out(offset, bytes);
+    }
     Result<std::uint64_t> size() override { return file_->size(); }
     Result<void> clear() override { return file_->clear(); }
 
@@ -150,6 +153,22 @@ class EngineRig : public testing::Test {
     auto opened = Engine::open(Disks(*disk_, second_disk_.get()), clock_, options_);
     ASSERT_TRUE(opened) << opened.error().text;
     engine_ = std::move(*opened);
+  }
+
+  static std::string first_block(const std::string& path) {
+    std::string block(kBlock, '\0');
+    std::ifstream(path, std::ios::binary).read(block.data(), kBlock);
+    return block;
+  }
+  /// Paths of the files of spares.
+  [[nodiscard]] std::vector<std::string> spares() const {
+    std::vector<std::string> paths;
+    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+      auto fault = HeaderFault::blank;
+      const auto header = decode_segment_header(first_block(file.path()), fault);
+      if (header && header->role == SegmentRole::spare) paths.push_back(file.path());
+    }
+    return paths;
   }
 
   AddMessage message(std::string content, std::uint32_t recipients = 1) {

@@ -42,8 +42,6 @@ class Housekeeper {
   /// Does a bounded step of what should be done ahead of need, which writes about `bytes`. True while there
   /// is more. Says what stands in the way when nothing else is left.
   Result<bool> maintain(Upkeep upkeep, std::uint64_t bytes);
-  /// Ends what needs no disk: nothing of a segment that was emptied is remembered.
-  void forget() { recycler_.forget(); }
   /// What is pressing cannot wait: spares are scarce, or the disk fails.
   [[nodiscard]] bool must_hurry() const;
 

@@ -18,9 +18,10 @@ class Walk {
 
   Result<void> run(Disk& main, std::vector<FoundSegment> segments) {
     for (auto& segment : segments) sort_in(std::move(segment));
-    auto checkpoints = CheckpointBase::open_all(main);
-    if (!checkpoints) return fail_with(std::move(checkpoints));
-    synced_ends_ = SyncedEnds(*checkpoints, spool_);
+    // What the logs have is shown without a checkpoint too: what is wrong with it, a start says.
+    if (const auto checkpoints = CheckpointBase::open_all(main)) {
+      synced_ends_ = SyncedEnds(*checkpoints, spool_);
+    }
     for (auto& log : logs_) {
       std::ranges::sort(log.segments, {}, [](const FoundSegment& one) { return one.header->generation; });
     }

@@ -17,7 +17,7 @@ constexpr unsigned kResetTries = 10;
 /// What a step reads, about, of a segment in which hardly anything is needed.
 constexpr std::uint64_t kMostRead = 1024 * 1024;
 /// Forgetting a message record takes as long as writing so many bytes.
-constexpr std::uint64_t kBytesOfForgetting = 128;
+constexpr std::uint64_t kBytesOfForgetting = 256;
 
 }  // namespace
 
@@ -92,12 +92,14 @@ Result<bool> Recycler::step(std::uint64_t bytes) {
   deferred_failed_ = false;
   group_bytes_ = {};
   forgetting_ = true;
-  return true;
+  return forget_some();
 }
 
-/// False at the end.
+/// False at the end. Where spares are scarce, commits wait for this one.
 bool Recycler::forget_some() {
-  const auto some = std::min<std::size_t>(copies_.size(), least_step_ / kBytesOfForgetting);
+  const bool scarce = log_.spares(Stream::incoming) < kLeastSpares;
+  const auto some =
+      scarce ? copies_.size() : std::min<std::size_t>(copies_.size(), least_step_ / kBytesOfForgetting);
   index_.retire(*victim_, std::span(copies_).last(some));
   copies_.resize(copies_.size() - some);
   if (!copies_.empty()) return true;
@@ -106,10 +108,6 @@ bool Recycler::forget_some() {
   forgetting_ = false;
   copies_ = {};
   return false;
-}
-
-void Recycler::forget() {
-  while (forgetting_) forget_some();
 }
 
 /// Its records may still be found, so that nothing is forgotten of what proves them to be old. A disk that

@@ -30,8 +30,6 @@ class Recycler {
   [[nodiscard]] std::optional<std::uint32_t> victim() const { return victim_; }
   /// Nothing in it is needed any more, and it was not reset yet.
   [[nodiscard]] bool resetting() const { return resetting_; }
-  /// Ends the forgetting of a segment that was emptied.
-  void forget();
   /// The closed segment, of those that this log opens, of which the least is needed.
   [[nodiscard]] std::optional<std::uint32_t> cheapest(Stream stream) const;
   /// The most bytes that emptying a segment writes, all padding included.
