@@ -22,7 +22,8 @@ VirtualService::VirtualService(ServiceContext&& context, const config::VirtualSl
       deliverer_(files_, context_.folders.front().get(), slice.hostname),
       desk_(delivery::MailboxMap(to_settings(slice)), std::max(slice.max_batch, 1U)),
       work_at_end_(context_.loop, [this] { work(); }),
-      drain_timer_(context_.loop) {}
+      drain_timer_(context_.loop),
+      gather_timer_(context_.loop) {}
 
 void VirtualService::peer(Compartment row, std::uint32_t /*instance*/, UniqueFd socket) {
   if (row != Compartment::spool) return;
@@ -61,8 +62,10 @@ Result<void> VirtualService::take_recorded(const spool_agent::Recorded& recorded
 }
 
 void VirtualService::work() {
-  if (!desk_.has_work()) return;
+  if (gathering_ || !desk_.has_work()) return;
   ++batches_;
+  const auto before = std::chrono::steady_clock::now();
+  const auto files_before = files_delivered_;
   auto deliver = [this](std::span<const delivery::Delivery> batch) {
     files_delivered_ += batch.size();
     return deliverer_.deliver(batch);
@@ -72,8 +75,20 @@ void VirtualService::work() {
     for (const auto& outcome : worked.outcomes) spool_->send(outcome);
     for (const auto& unreadable : worked.unreadable) spool_->send(unreadable);
   }
+  gather(gathering_after(files_delivered_ - files_before, std::chrono::steady_clock::now() - before));
   if (desk_.has_work()) work_at_end_.schedule();
   exit_if_drained();
+}
+
+void VirtualService::gather(Duration time) {
+  if (time == Duration::zero()) return;
+  gathering_ = true;
+  gather_timer_.expires_after(time);
+  gather_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    gathering_ = false;
+    work();
+  });
 }
 
 void VirtualService::drain(bool /*urgent*/) {

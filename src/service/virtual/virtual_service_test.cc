@@ -119,6 +119,26 @@ class VirtualServiceTest : public testing::Test {
   std::vector<spool_agent::FromAgent> frames;
 };
 
+TEST(Gathering, LastsAsLongAsABatchOfSeveralTook) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(VirtualService::gathering_after(0, milliseconds(3)), milliseconds(0));
+  EXPECT_EQ(VirtualService::gathering_after(1, milliseconds(3)), milliseconds(0)) << "nothing comes with it";
+  EXPECT_EQ(VirtualService::gathering_after(2, milliseconds(3)), milliseconds(3));
+  EXPECT_EQ(VirtualService::gathering_after(200, milliseconds(300)), VirtualService::kMostGathering);
+}
+
+TEST_F(VirtualServiceTest, DeliversWhatGathersAfterABatchOfSeveral) {
+  hand(1);
+  hand(2);
+  run();
+  EXPECT_EQ(delivered(), 2U);
+  for (const spool_agent::JobId number : {3U, 4U, 5U}) hand(number);
+  while (delivered() < 5) {
+    ASSERT_GT(loop.run_one_for(std::chrono::seconds(60)), 0U) << "jobs are forgotten";
+    loop.restart();
+  }
+}
+
 TEST_F(VirtualServiceTest, AnnouncesItselfDeliversInOneBatchAndRecordsWhatIsDurable) {
   for (spool_agent::JobId i = 1; i <= 20; ++i) hand(i);
   run();
