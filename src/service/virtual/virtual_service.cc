@@ -75,8 +75,11 @@ void VirtualService::work() {
     for (const auto& outcome : worked.outcomes) spool_->send(outcome);
     for (const auto& unreadable : worked.unreadable) spool_->send(unreadable);
   }
-  gather(gathering_after(files_delivered_ - files_before, std::chrono::steady_clock::now() - before));
-  if (desk_.has_work()) work_at_end_.schedule();
+  if (desk_.has_work()) {
+    work_at_end_.schedule();
+  } else {
+    gather(gathering_after(files_delivered_ - files_before, std::chrono::steady_clock::now() - before));
+  }
   exit_if_drained();
 }
 

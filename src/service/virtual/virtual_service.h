@@ -21,7 +21,8 @@ namespace sternpost::virtual_mailbox {
 
 /// Delivery blocks the loop. Meanwhile jobs gather in the channel; a later turn takes them all, as the next
 /// batch. After a batch of several more are waited for, as long as that took: two syncs serve twice as many,
-/// and what waits was acknowledged long ago. One that comes alone is delivered at once.
+/// and what waits was acknowledged long ago. One that comes alone is delivered at once, and so is what a full
+/// batch left over.
 class VirtualService final : public Service {
  public:
   /// How long a draining agent goes on with the jobs that it has, and waits for the acknowledgement of their

@@ -38,7 +38,7 @@ class VirtualServiceTest : public testing::Test {
     config::VirtualSlice slice;
     slice.hostname = "mx.example.org";
     slice.domains = {"example.org"};
-    slice.max_batch = 100;
+    slice.max_batch = max_batch();
     ServiceContext context{.loop = loop,
                            .instance = 0,
                            .slice = encode(slice),
@@ -61,6 +61,8 @@ class VirtualServiceTest : public testing::Test {
     service.reset();
     fs::remove_all(root);
   }
+
+  [[nodiscard]] virtual std::uint32_t max_batch() const { return 100; }
 
   void connect() {
     int ends[2];
@@ -137,6 +139,16 @@ TEST_F(VirtualServiceTest, DeliversWhatGathersAfterABatchOfSeveral) {
     ASSERT_GT(loop.run_one_for(std::chrono::seconds(60)), 0U) << "jobs are forgotten";
     loop.restart();
   }
+}
+
+class VirtualServiceInSmallBatches : public VirtualServiceTest {
+  [[nodiscard]] std::uint32_t max_batch() const override { return 10; }
+};
+
+TEST_F(VirtualServiceInSmallBatches, GoesOnAtOnceWithWhatAFullBatchLeftOver) {
+  for (spool_agent::JobId i = 1; i <= 20; ++i) hand(i);
+  run();
+  EXPECT_EQ(delivered(), 20U);
 }
 
 TEST_F(VirtualServiceTest, AnnouncesItselfDeliversInOneBatchAndRecordsWhatIsDurable) {
