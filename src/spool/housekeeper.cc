@@ -130,14 +130,17 @@ Result<bool> Housekeeper::keep_spares(Stream stream, Upkeep upkeep) {
   return start_recycling_or_growing(stream);
 }
 
+bool Housekeeper::release_unwanted(Stream stream, Upkeep upkeep) {
+  if (log_.spares(stream) <= wanted_spares(stream, upkeep)) return false;
+  log_.release_spare(stream);
+  return true;
+}
+
 /// Spares beyond what the limits allow, which may have been higher, and which `sternpost spool repair`
 /// raises: what one disk has of them the other lacks.
 bool Housekeeper::give_back_beyond_limits() {
   for (const auto stream : log_.with_own_spares()) {
-    if (log_.fits_its_share(stream) || log_.spares(stream) <= wanted_spares(stream, Upkeep::pressing))
-      continue;
-    log_.release_spare(stream);
-    return true;
+    if (!log_.fits_its_share(stream) && release_unwanted(stream, Upkeep::pressing)) return true;
   }
   return false;
 }
@@ -150,9 +153,7 @@ Result<bool> Housekeeper::give_back() {
   const auto constant = (wanted_spares(Stream::incoming, Upkeep::all) + kKeptSegments) * log_.segment_bytes();
   if (recycler_.busy() || log_.total_bytes() <= 2 * needed + constant) return false;
   for (const auto stream : log_.with_own_spares()) {
-    if (log_.spares(stream) <= wanted_spares(stream, Upkeep::all)) continue;
-    log_.release_spare(stream);
-    return true;
+    if (release_unwanted(stream, Upkeep::all)) return true;
   }
   for (const auto stream : log_.with_own_spares()) {
     const auto victim = recycler_.cheapest(stream);

@@ -68,6 +68,7 @@ class Housekeeper {
   bool reset_one();
   [[nodiscard]] std::size_t wanted_spares(Stream stream, Upkeep upkeep) const;
   Result<bool> keep_spares(Stream stream, Upkeep upkeep);
+  bool release_unwanted(Stream stream, Upkeep upkeep);
   bool give_back_beyond_limits();
   Result<bool> give_back();
   bool may_grow(Stream stream);

@@ -63,9 +63,9 @@ void Index::put_messages(Arrivals& arrivals) {
   if (arrivals.ids_.empty()) return;
   live_.merge(arrivals.packed_);
   for (const auto id : arrivals.ids_) positions_.emplace_back(next_position_++, id);
-  if (arrivals.slot_ >= needs_.size()) needs_.resize(arrivals.slot_ + 1ULL);
-  needs_[arrivals.slot_].bytes += arrivals.need_.bytes;
-  needs_[arrivals.slot_].items += arrivals.need_.items;
+  auto& need = need_in(arrivals.slot_);
+  need.bytes += arrivals.need_.bytes;
+  need.items += arrivals.need_.items;
   file_bytes_ += arrivals.file_bytes_;
   arrivals.clear();
 }
@@ -171,14 +171,19 @@ Index::Need Index::need(std::uint32_t slot) const {
   return slot < needs_.size() ? needs_[slot] : Need{};
 }
 
-void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
+Index::Need& Index::need_in(std::uint32_t slot) {
   if (slot >= needs_.size()) needs_.resize(slot + 1ULL);
+  return needs_[slot];
+}
+
+void Index::add_need(std::uint32_t slot, std::uint64_t bytes, bool add) {
+  auto& need = need_in(slot);
   if (add) {
-    needs_[slot].bytes += bytes;
-    ++needs_[slot].items;
+    need.bytes += bytes;
+    ++need.items;
   } else {
-    needs_[slot].bytes -= bytes;
-    --needs_[slot].items;
+    need.bytes -= bytes;
+    --need.items;
   }
 }
 

@@ -108,6 +108,7 @@ class Index {
  private:
   void account(const Message& message, bool add);
   void account(QueueId id, const Finished& finished, bool add);
+  Need& need_in(std::uint32_t slot);
   void add_need(std::uint32_t slot, std::uint64_t bytes, bool add);
   void forget_copy(QueueId id, std::uint32_t slot);
   void compact_positions();

@@ -244,9 +244,8 @@ Result<void> Recycler::consider_message(const RecordView& record) {
   auto message = index_.find(id);
   const bool current = message && message->data.slot == *victim_ && message->data.offset == record.offset;
   if (current) {
-    auto envelope = read_envelope(*message, &record);
+    auto envelope = read_state(*message, &record);
     if (!envelope) return fail_with(std::move(envelope));
-    if (auto read = read_texts(*message); !read) return read;
     const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
     const auto budget = log_.capacity() / 2 - kRecordHeaderBytes - record.content.size();
     const auto kind = message->file_bytes > 0 ? ContentKind::file : ContentKind::inline_bytes;
@@ -271,14 +270,21 @@ Result<void> Recycler::consider_state(QueueId id) {
   auto message = index_.find(id);
   if (!message || message->data.slot == *victim_) return {};
   if (std::ranges::find(message->state_slots, *victim_) == message->state_slots.end()) return {};
-  auto envelope = read_envelope(*message);
+  auto envelope = read_state(*message);
   if (!envelope) return fail_with(std::move(envelope));
-  if (auto read = read_texts(*message); !read) return read;
   const auto envelope_bytes = static_cast<std::uint32_t>(envelope->size());
   group_.add(RecordType::envelope, id,
              to_record(message->state, std::move(*envelope), log_.capacity() / 2 - kRecordHeaderBytes));
   moved(id, RecordType::envelope, envelope_bytes, std::move(*message));
   return {};
+}
+
+/// What of its state is on the disk alone: brings the texts into memory, and answers the envelope.
+Result<std::string> Recycler::read_state(Message& message, const RecordView* record) {
+  auto envelope = read_envelope(message, record);
+  if (!envelope) return envelope;
+  if (auto read = read_texts(message); !read) return fail_with(std::move(read));
+  return envelope;
 }
 
 /// `record`, where given, is the one with the message's data, and often with its envelope.

@@ -63,7 +63,8 @@ class Recycler {
   Result<void> consider_settled(QueueId id);
   Result<void> consider_state(QueueId id);
   void consider_certificate(QueueId id);
-  Result<std::string> read_envelope(const Message& message, const RecordView* record = nullptr);
+  Result<std::string> read_state(Message& message, const RecordView* record = nullptr);
+  Result<std::string> read_envelope(const Message& message, const RecordView* record);
   Result<void> read_texts(Message& message);
   void moved(QueueId id, RecordType type, std::uint32_t envelope_bytes, Message message);
   Result<void> write();
